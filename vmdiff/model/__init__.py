@@ -1,0 +1,42 @@
+"""The values that everything else passes around: frozen and validated."""
+
+from vmdiff.model.kind import Kind, images, kind_of
+from vmdiff.model.mapping import DERIVED, KNOWN_COUNTERS, NOTHING, Mapping, Scalar, owner_record
+from vmdiff.model.owner import MIXED, Basis, Owner, Part, owner
+from vmdiff.model.snapshot import (
+    PAGE_SIZES,
+    Host,
+    InvariantError,
+    Origin,
+    Process,
+    Redaction,
+    Snapshot,
+    Thread,
+    add,
+)
+
+__all__ = [
+    "DERIVED",
+    "KNOWN_COUNTERS",
+    "MIXED",
+    "NOTHING",
+    "PAGE_SIZES",
+    "Basis",
+    "Host",
+    "InvariantError",
+    "Kind",
+    "Mapping",
+    "Origin",
+    "Owner",
+    "Part",
+    "Process",
+    "Redaction",
+    "Scalar",
+    "Snapshot",
+    "Thread",
+    "add",
+    "images",
+    "kind_of",
+    "owner",
+    "owner_record",
+]

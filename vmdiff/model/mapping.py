@@ -1,0 +1,208 @@
+"""One mapping: a half-open range of addresses with one set of permissions and one backing."""
+
+import types
+from collections import abc
+from typing import Annotated, Any, NamedTuple, NotRequired
+
+from pydantic import ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
+
+from vmdiff.model.kind import Kind
+from vmdiff.model.owner import Owner, Part
+
+ADDRESS_LIMIT = 1 << 64
+
+Address = Annotated[str, Field(pattern=r"^[0-9a-f]{1,17}$")]
+Bytes = Annotated[int, Field(ge=0, le=ADDRESS_LIMIT, strict=True)]
+Text = Annotated[str, Field(strict=True, max_length=65_536)]
+
+Offset = Annotated[int, Field(ge=0, lt=ADDRESS_LIMIT, strict=True)]
+Counter = Bytes | None
+
+Scalar = int | str | None
+NOTHING: abc.Mapping[str, Scalar] = types.MappingProxyType({})
+
+DERIVED = ("size", "accessible")  # counters that follow from the bounds and the permissions
+
+
+class MappingRecord(TypedDict):
+    """The JSON object of a mapping; keys beyond these must be named in the snapshot's origin."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    start: Address | None
+    end: Address | None
+    perms: Annotated[str, Field(pattern=r"^[r?-][w?-][x?-][sp?]$")]
+    kind: Kind
+    offset: NotRequired[Offset | None]
+    device: NotRequired[Text | None]
+    inode: NotRequired[Annotated[str, Field(pattern=r"^[0-9]{1,20}$")] | None]
+    path: NotRequired[Text]
+    deleted: NotRequired[Annotated[bool, Field(strict=True)]]
+    path_hex: NotRequired[Annotated[str, Field(pattern=r"^([0-9a-f]{2})*$")]]
+    build_id: NotRequired[Annotated[str, Field(pattern=r"^[0-9a-f]{2,128}$")]]
+    flags: NotRequired[list[Annotated[str, Field(max_length=64)]]]
+    owner: NotRequired[Owner]
+    size: NotRequired[Counter]
+    rss: NotRequired[Counter]
+    pss: NotRequired[Counter]
+    pss_dirty: NotRequired[Counter]
+    shared_clean: NotRequired[Counter]
+    shared_dirty: NotRequired[Counter]
+    private_clean: NotRequired[Counter]
+    private_dirty: NotRequired[Counter]
+    referenced: NotRequired[Counter]
+    anonymous: NotRequired[Counter]
+    ksm: NotRequired[Counter]
+    lazy_free: NotRequired[Counter]
+    anon_huge_pages: NotRequired[Counter]
+    shmem_pmd_mapped: NotRequired[Counter]
+    file_pmd_mapped: NotRequired[Counter]
+    shared_hugetlb: NotRequired[Counter]
+    private_hugetlb: NotRequired[Counter]
+    swap: NotRequired[Counter]
+    swap_pss: NotRequired[Counter]
+    locked: NotRequired[Counter]
+
+
+# The counters of smaps (Documentation/filesystems/proc.rst) in the kernel's order.
+KNOWN_COUNTERS: tuple[str, ...] = tuple(
+    key for key, type_ in MappingRecord.__annotations__.items() if type_ == NotRequired[Counter]
+)
+KNOWN_KEYS: frozenset[str] = frozenset(MappingRecord.__annotations__)
+
+
+class Mapping(NamedTuple):
+    """One entry of ``/proc/PID/maps``.
+
+    A named tuple and not a model: a process has up to 65,530 of them (``vm.max_map_count``), and
+    building a frozen dataclass for each costs four times as much. `Snapshot` checks what must hold.
+
+    *start* and *end* are None where a listing does not tell; a ``?`` in *perms* is a letter that it
+    does not tell. *offset*, *device* and *inode* are None where they are unknown; the kernel's
+    own zeros (``00:00``, ``0``) say that nothing is behind the mapping. *flags* are the two-letter
+    codes of VmFlags, None where they were not read. *values* holds all counters (bytes) and
+    attributes by their kernel name in snake_case; what absence means there is `Snapshot.value`'s to say.
+    """
+
+    start: int | None
+    end: int | None
+    perms: str
+    kind: Kind = Kind.ANONYMOUS
+    offset: int | None = 0
+    device: str | None = "00:00"
+    inode: str | None = "0"
+    path: str | None = None
+    deleted: bool = False
+    path_hex: str | None = None
+    build_id: str | None = None
+    flags: tuple[str, ...] | None = None
+    owner: Owner | None = None
+    values: abc.Mapping[str, Scalar] = NOTHING
+
+    @property
+    def size(self) -> int | None:
+        """The length in bytes, or None where the listing does not tell."""
+        if self.start is None or self.end is None:
+            size = self.values.get("size")
+            return size if isinstance(size, int) else None
+        return self.end - self.start
+
+    @property
+    def accessible(self) -> int | None:
+        """The length in bytes, or 0 for a mapping that can be neither read, written nor run."""
+        if self.perms.startswith("---"):
+            return 0
+        return None if self.perms.startswith("???") else self.size
+
+    @property
+    def private(self) -> bool | None:
+        """Whether writes stay in this process; None where the listing does not tell."""
+        return None if self.perms[3] == "?" else self.perms[3] != "s"
+
+    def record(self) -> dict[str, Any]:
+        """Give the JSON object of this mapping, without what is absent by default."""
+        record: dict[str, Any] = {
+            "start": None if self.start is None else f"{self.start:x}",
+            "end": None if self.end is None else f"{self.end:x}",
+            "perms": self.perms,
+        }
+        if self.offset or self.path is not None:
+            record["offset"] = self.offset
+        if self.device != "00:00":
+            record["device"] = self.device
+        if self.inode != "0":
+            record["inode"] = self.inode
+        if self.path is not None:
+            record["path"] = self.path
+        if self.deleted:
+            record["deleted"] = True
+        if self.path_hex is not None:
+            record["path_hex"] = self.path_hex
+        if self.build_id is not None:
+            record["build_id"] = self.build_id
+        record["kind"] = str(self.kind)
+        if self.owner is not None:
+            record["owner"] = owner_record(self.owner)
+        if self.flags is not None:
+            record["flags"] = list(self.flags)
+        record.update(self.values)
+        return record
+
+    @classmethod
+    def from_record(cls, record: "MappingRecord") -> "Mapping":
+        """Build a mapping from its validated JSON object, which is taken apart for it."""
+        rest: dict[str, Any] = record  # type: ignore[assignment]  # its other keys are the values
+        take = rest.pop
+        start, end = take("start"), take("end")
+        flags = take("flags", None)
+        return cls(
+            None if start is None else int(start, 16),
+            None if end is None else int(end, 16),
+            take("perms"),
+            take("kind"),
+            take("offset", 0),
+            take("device", "00:00"),
+            take("inode", "0"),
+            take("path", None),
+            take("deleted", False),
+            take("path_hex", None),
+            take("build_id", None),
+            None if flags is None else tuple(flags),
+            take("owner", None),
+            rest,
+        )
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        record = core_schema.no_info_after_validator_function(
+            cls.from_record, handler.generate_schema(MappingRecord)
+        )
+        return core_schema.json_or_python_schema(
+            json_schema=record,
+            python_schema=core_schema.union_schema(
+                [core_schema.is_instance_schema(cls), record], mode="left_to_right"
+            ),
+            serialization=core_schema.plain_serializer_function_ser_schema(cls.record),
+        )
+
+
+def owner_record(owner: Owner) -> dict[str, Any]:
+    """Give the JSON object of an owner, without what is absent."""
+    record = _present(owner, ("name", "certainty", "basis", "label", "tid"))
+    if owner.evidence:
+        record["evidence"] = owner.evidence
+    if owner.parts:
+        record["parts"] = [_part_record(part) for part in owner.parts]
+    return record
+
+
+def _part_record(part: Part) -> dict[str, Any]:
+    bounds = {"start": f"{part.start:x}", "end": f"{part.end:x}"}
+    fields = ("name", "certainty", "basis", "label", "tid", "evidence", "rss", "swap")
+    return bounds | _present(part, fields)
+
+
+def _present(thing: Owner | Part, fields: tuple[str, ...]) -> dict[str, Any]:
+    return {field: value for field in fields if (value := getattr(thing, field)) is not None}

@@ -1,0 +1,76 @@
+"""Who asked for a piece of memory, how that is known, and what was seen."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+Certainty = Literal["certain", "likely"]
+Basis = Literal["name", "record", "register", "elf", "shape"]
+
+# A proof makes certain, a resemblance only likely: certainty follows from the basis.
+_CERTAIN: frozenset[str] = frozenset({"name", "record", "register", "elf"})
+
+
+def _from_hex(value: Any) -> Any:
+    """Read an address as the document writes it; an int is one already."""
+    return int(value, 16) if isinstance(value, str) else value
+
+
+HexAddress = Annotated[
+    int,
+    BeforeValidator(_from_hex),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{1,17}$"}),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of one mapping with an owner of its own.
+
+    *rss* and *swap* are bytes, and only there where page-level reading gave them exactly.
+    """
+
+    start: HexAddress
+    end: HexAddress
+    name: str
+    certainty: Certainty
+    basis: Basis
+    evidence: str
+    label: str | None = None
+    tid: int | None = None
+    rss: int | None = None
+    swap: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who asked for a mapping.
+
+    *name* is a word of the vocabulary in ``docs/format.md`` (or ``mixed``, with *parts*, where the
+    kernel merged the memory of several owners into one mapping), *label* says which one of its kind
+    (``arena 3``), *evidence* what was seen, in one sentence. *tid* is set for thread stacks.
+    """
+
+    name: str
+    certainty: Certainty | None = None
+    basis: Basis | None = None
+    evidence: str = ""
+    label: str | None = None
+    tid: int | None = None
+    parts: tuple[Part, ...] = ()
+
+
+MIXED = "mixed"
+
+
+def owner(
+    name: str, basis: Basis, evidence: str, *, label: str | None = None, tid: int | None = None
+) -> Owner:
+    """Build an owner whose certainty follows from its *basis*."""
+    return Owner(name, certainty(basis), basis, evidence, label, tid)
+
+
+def certainty(basis: Basis) -> Certainty:
+    """Say how sure a finding on this *basis* is."""
+    return "certain" if basis in _CERTAIN else "likely"

@@ -1,0 +1,242 @@
+"""A snapshot: an address space plus what is known of its process, its host and how it was taken."""
+
+from collections import abc
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from vmdiff.model.mapping import (
+    ADDRESS_LIMIT,
+    DERIVED,
+    KNOWN_COUNTERS,
+    KNOWN_KEYS,
+    Bytes,
+    Mapping,
+    Scalar,
+    Text,
+)
+
+FORMAT: Literal["vmdiff-snapshot"] = "vmdiff-snapshot"
+VERSION: Literal[1] = 1
+
+Count = Annotated[int, Field(ge=0, lt=ADDRESS_LIMIT, strict=True)]
+Name = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Limit = Bytes | Literal["unlimited"]
+
+
+class InvariantError(ValueError):
+    """A snapshot's mappings contradict each other or its origin; *problems* are (JSON path, sentence)."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{path}: {message}" for path, message in problems[:5]))
+
+
+class Frozen(BaseModel):
+    """An immutable value with no keys beyond its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Redaction(Frozen):
+    """That names and addresses are pseudonyms; *run* tells snapshots redacted together from others."""
+
+    run: Name
+
+
+class Origin(Frozen):
+    """How a snapshot came to be, and how far it can be trusted.
+
+    *seconds* is what the reading cost, *frozen_seconds* how long the process stood still for it.
+    *consistent*: this layout existed at one instant (null for imports). *owners*: whether owners
+    were looked for. *ticks* are those of the boot clock, for counting time between two snapshots.
+    """
+
+    source: Name
+    tool: Text | None = None
+    detail: Literal["maps", "smaps"] | None = None
+    seconds: Seconds | None = None
+    frozen_seconds: Seconds | None = None
+    attempts: Count | None = None
+    consistent: bool | None = None
+    doubts: tuple[Text, ...] = ()
+    counters: tuple[Name, ...] = ()
+    attributes: tuple[Name, ...] = ()
+    owners: bool = False
+    redaction: Redaction | None = None
+
+
+class Host(Frozen):
+    """The machine and what of its set-up bears on memory; sizes in bytes, None where unknown."""
+
+    name: Text | None = None
+    system: Text | None = None
+    kernel: Text | None = None
+    machine: Text | None = None
+    page_size: Bytes | None = None
+    boot_id: Text | None = None
+    memory_total: Bytes | None = None
+    swap_total: Bytes | None = None
+    overcommit_memory: Count | None = None
+    max_map_count: Count | None = None
+    transparent_hugepages: Text | None = None
+
+
+class Thread(Frozen):
+    """A thread by its id and the kernel's name for it."""
+
+    tid: Count
+    name: Text | None = None
+
+
+class Process(Frozen):
+    """The process; None where unknown. *start_ticks* count from boot, sizes are bytes."""
+
+    pid: Count | None = None
+    pid_namespace: Text | None = None
+    parent: Count | None = None
+    start_ticks: Count | None = None
+    started_at: AwareDatetime | None = None
+    name: Text | None = None
+    executable: Text | None = None
+    arguments: tuple[Text, ...] | None = None
+    user: Text | None = None
+    threads: tuple[Thread, ...] | None = None
+    minor_faults: Count | None = None
+    major_faults: Count | None = None
+    page_tables: Bytes | None = None
+    peak_size: Bytes | None = None
+    peak_rss: Bytes | None = None
+    limits: dict[Name, Limit] | None = None
+    cgroup: Text | None = None
+
+
+class Snapshot(Frozen):
+    """An address space at one time.
+
+    Guarantees: mappings that have both bounds are ordered and disjoint, and every key of a mapping
+    is one that this version knows or is named in ``origin.counters`` or ``origin.attributes``.
+    """
+
+    format: Literal["vmdiff-snapshot"] = FORMAT
+    version: Literal[1] = VERSION
+    taken_at: AwareDatetime | None = None
+    label: Text | None = None
+    origin: Origin
+    host: Host = Host()
+    process: Process = Process()
+    rollup: dict[Name, Bytes | None] | None = None
+    mappings: tuple[Mapping, ...] = ()
+
+    @model_validator(mode="after")
+    def _invariants_hold(self) -> Self:
+        problems = [*_disorder(self.mappings), *_strange_keys(self.origin, self.mappings)]
+        if problems:
+            raise InvariantError(problems)
+        return self
+
+    @cached_property
+    def counters(self) -> tuple[str, ...]:
+        """The names of everything that can be added up here, size and accessible first."""
+        return (*DERIVED, *(name for name in self.origin.counters if name not in DERIVED))
+
+    def value(self, mapping: Mapping, counter: str) -> int | None:
+        """Give a counter of one of this snapshot's mappings in bytes; None where it is unknown.
+
+        A counter that the source reports is 0 where it is absent from a mapping.
+        """
+        if counter == "size":
+            return mapping.size
+        if counter == "accessible":
+            return mapping.accessible
+        if counter not in self.origin.counters:
+            return None
+        return mapping.values.get(counter, 0)  # type: ignore[return-value]  # validated
+
+    def attribute(self, mapping: Mapping, name: str) -> Scalar:
+        """Give an attribute of a mapping; absent page sizes are the host's, other absent ones 0."""
+        if name not in self.origin.attributes:
+            return None
+        default = self.host.page_size if name in PAGE_SIZES else 0
+        return mapping.values.get(name, default)
+
+    def total(self, counter: str) -> int | None:
+        """Add a counter up over all mappings; None where one of them is unknown.
+
+        Without any mappings the total is what `rollup` states.
+        """
+        if not self.mappings:
+            return (self.rollup or {}).get(counter)
+        return add(self.value(mapping, counter) for mapping in self.mappings)
+
+    @cached_property
+    def totals(self) -> abc.Mapping[str, int | None]:
+        """Every counter's total."""
+        names = self.counters if self.mappings else (*DERIVED, *(self.rollup or {}))
+        return {counter: self.total(counter) for counter in dict.fromkeys(names)}
+
+
+PAGE_SIZES = frozenset({"kernel_page_size", "mmu_page_size"})
+
+
+def add(values: abc.Iterable[int | None]) -> int | None:
+    """Add up; one unknown makes the sum unknown."""
+    total = 0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
+
+
+def _disorder(mappings: abc.Sequence[Mapping]) -> abc.Iterator[tuple[str, str]]:
+    """Yield what contradicts the order and disjointness of the mappings that have both bounds."""
+    reach = 0
+    for index, (start, end, *_) in enumerate(mappings):
+        if start is None or end is None:
+            continue
+        if not reach <= start < end <= ADDRESS_LIMIT:
+            yield f"$.mappings[{index}].start", _what_is_wrong(start, end, reach)
+        reach = max(reach, end)
+
+
+def _what_is_wrong(start: int, end: int, reach: int) -> str:
+    if end > ADDRESS_LIMIT:
+        return f"{start:x}-{end:x} reaches beyond 64 bits"
+    if start >= end:
+        return f"{start:x}-{end:x} is empty or inverted"
+    return f"{start:x}-{end:x} overlaps or precedes a mapping before it (one ends at {reach:x})"
+
+
+def _strange_keys(origin: Origin, mappings: abc.Sequence[Mapping]) -> abc.Iterator[tuple[str, str]]:
+    """Yield the keys that nobody announced, and announced ones whose value cannot be."""
+    counters, attributes = set(origin.counters), set(origin.attributes)
+    for name in counters & attributes:
+        yield "$.origin.counters", f"{name!r} is named as an attribute too"
+    for name in (counters | attributes) & (KNOWN_KEYS - set(KNOWN_COUNTERS)):
+        yield "$.origin.counters", f"{name!r} is a key of its own, neither counter nor attribute"
+    checked = set(KNOWN_COUNTERS) & counters  # pydantic has seen to these
+    present = set().union(*(mapping.values for mapping in mappings))
+    if not present - checked:
+        return
+    for index, mapping in enumerate(mappings):
+        for name, value in mapping.values.items():
+            if name in checked:
+                continue
+            if problem := _problem(name, value, counters, attributes, mapping):
+                yield f"$.mappings[{index}].{name}", problem
+
+
+def _problem(name: str, value: Any, counters: set[str], attributes: set[str], mapping: Mapping) -> str | None:
+    if name == "size":
+        both = mapping.start is not None and mapping.end is not None
+        return "the bounds say the size already" if both else None
+    if name in counters:
+        fits = value is None or (type(value) is int and 0 <= value <= ADDRESS_LIMIT)
+        return None if fits else "a counter is a whole number of bytes or null"
+    if name in attributes:
+        fits = value is None or type(value) in (int, str)
+        return None if fits else "an attribute is a whole number, a text or null"
+    return "neither known nor named in origin.counters or origin.attributes"

@@ -1,0 +1,24 @@
+"""What an owner rule may ask of a process: a port that live processes and core files implement."""
+
+from typing import BinaryIO, Protocol
+
+from vmdiff.model import Mapping
+
+
+class Memory(Protocol):
+    """Read-only access to the memory of one process."""
+
+    def read(self, address: int, length: int) -> bytes | None:
+        """Give exactly *length* bytes at *address*, or None where they cannot be read."""
+
+    def stack_pointer(self, tid: int) -> int | None:
+        """Give the stack pointer of a thread, or None while it runs or is not ours to see."""
+
+    def open_object(self, mapping: Mapping) -> BinaryIO | None:
+        """Open the file behind a mapping for reading; None where it cannot be had."""
+
+    def residency(self, start: int, end: int) -> tuple[int, int] | None:
+        """Give the resident and the swapped bytes in ``[start, end)``; None where unknown."""
+
+    def guards(self, start: int, end: int) -> list[tuple[int, int]] | None:
+        """Give the guard ranges (MADV_GUARD_INSTALL) in ``[start, end)``; None where unknown."""

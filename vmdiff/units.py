@@ -1,0 +1,48 @@
+"""Bytes in words: KiB and MiB exist only where a person reads them."""
+
+import re
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+_FACTORS = {unit.lower(): 1 << 10 * power for power, unit in enumerate(_UNITS)}
+_FACTORS |= {"": 1, **{letter: 1 << 10 * power for power, letter in enumerate("bkmgtpe")}}
+_FACTORS |= {f"{letter}b": 1 << 10 * power for power, letter in enumerate("kmgtpe", start=1)}
+
+_SIZE = re.compile(r"\s*([0-9]{1,20})(?:\.([0-9]{1,6}))?\s*([A-Za-z]*)\s*")
+
+
+def size(count: int) -> str:
+    """Write a number of bytes for people: ``132 KiB``, ``954 MiB``, ``1.5 GiB``.
+
+    Whole KiB below 10 MiB, three digits or more above, so that small changes stay visible.
+    """
+    sign, count = ("-", -count) if count < 0 else ("", count)
+    if count < 1024:
+        return f"{sign}{count} B"
+    power = min((count.bit_length() - 1) // 10, len(_UNITS) - 1)
+    if power == 2 and count < 10 << 20:
+        power = 1
+    scaled = count / (1 << 10 * power)
+    if power == 1 and count % 1024 == 0:
+        return f"{sign}{count >> 10:,} KiB"
+    if scaled >= 1023.5 and power < len(_UNITS) - 1:
+        power, scaled = power + 1, scaled / 1024
+    digits = 0 if scaled >= 99.95 else 1
+    return f"{sign}{scaled:,.{digits}f} {_UNITS[power]}"
+
+
+def signed(count: int) -> str:
+    """Write a change in bytes, always with its sign: ``+132 KiB``, ``-4 KiB``, ``0``."""
+    return "0" if count == 0 else f"+{size(count)}" if count > 0 else f"-{size(-count)}"
+
+
+def parse_size(text: str) -> int:
+    """Read ``4096``, ``10MiB``, ``10M``, ``1.5 GiB`` or ``64 kB`` as bytes (1024-based).
+
+    Raises:
+        ValueError: the text is no size.
+    """
+    found = _SIZE.fullmatch(text)
+    if found is None or (factor := _FACTORS.get(found[3].lower())) is None:
+        raise ValueError(f"{text!r} is not a size such as 4096, 64KiB or 1.5GiB")
+    fraction = found[2] or ""
+    return int(found[1]) * factor + int(fraction or 0) * factor // 10 ** len(fraction)
