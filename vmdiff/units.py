@@ -3,7 +3,7 @@
 import re
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
-_FACTORS = {unit.lower(): 1 << 10 * power for power, unit in enumerate(_UNITS)}
+_FACTORS: dict[str, int] = {unit.lower(): 1 << 10 * power for power, unit in enumerate(_UNITS)}
 _FACTORS |= {"": 1, **{letter: 1 << 10 * power for power, letter in enumerate("bkmgtpe")}}
 _FACTORS |= {f"{letter}b": 1 << 10 * power for power, letter in enumerate("kmgtpe", start=1)}
 
@@ -45,4 +45,4 @@ def parse_size(text: str) -> int:
     if found is None or (factor := _FACTORS.get(found[3].lower())) is None:
         raise ValueError(f"{text!r} is not a size such as 4096, 64KiB or 1.5GiB")
     fraction = found[2] or ""
-    return int(found[1]) * factor + int(fraction or 0) * factor // 10 ** len(fraction)
+    return int(found[1]) * factor + int(fraction or "0") * factor // int("1" + "0" * len(fraction))

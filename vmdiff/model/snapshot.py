@@ -162,20 +162,30 @@ class Snapshot(Frozen):
         default = self.host.page_size if name in PAGE_SIZES else 0
         return mapping.values.get(name, default)
 
-    def total(self, counter: str) -> int | None:
-        """Add a counter up over all mappings; None where one of them is unknown.
-
-        Without any mappings the total is what `rollup` states.
-        """
-        if not self.mappings:
-            return (self.rollup or {}).get(counter)
-        return add(self.value(mapping, counter) for mapping in self.mappings)
-
     @cached_property
     def totals(self) -> abc.Mapping[str, int | None]:
-        """Every counter's total."""
-        names = self.counters if self.mappings else (*DERIVED, *(self.rollup or {}))
-        return {counter: self.total(counter) for counter in dict.fromkeys(names)}
+        """Every counter added up over all mappings; None where one of them is unknown.
+
+        Without any mappings the totals are what `rollup` states.
+        """
+        if not self.mappings:
+            stated = self.rollup or {}
+            return {name: stated.get(name) for name in dict.fromkeys((*self.counters, *stated))}
+        sums: dict[str, int | None] = dict.fromkeys(self.counters, 0)
+        sums["size"] = add(mapping.size for mapping in self.mappings)
+        sums["accessible"] = add(mapping.accessible for mapping in self.mappings)
+        # One pass over what is there: zeros are absent, so this is a third of asking for each.
+        for mapping in self.mappings:
+            for name, value in mapping.values.items():
+                total = sums.get(name)
+                if total is None or name in DERIVED:
+                    continue
+                sums[name] = None if value is None else total + value  # type: ignore[operator]
+        return sums
+
+    def total(self, counter: str) -> int | None:
+        """Give one counter's total; None where it is unknown."""
+        return self.totals.get(counter)
 
 
 PAGE_SIZES = frozenset({"kernel_page_size", "mmu_page_size"})

@@ -1,0 +1,471 @@
+"""What changed between two snapshots: changes with names, totals, groups.
+
+One invariant explains this module: **the changes add up**. For every counter that both snapshots
+know throughout, the deltas of all changes sum to the delta of the totals, and so does every column of
+groups. Whatever is not listed as a change did not change.
+
+A counter that one side does not know throughout is None wherever it is shown, never 0.
+"""
+
+from collections import abc
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from itertools import groupby
+from typing import Literal, NamedTuple
+
+from vmdiff import facts
+from vmdiff.align import Region, address
+from vmdiff.errors import MatchError
+from vmdiff.model import MIXED, Kind, Mapping, Owner, Snapshot
+
+Counts = abc.Mapping[str, int | None]
+Match = Literal["auto", "address", "structure"]
+
+
+class ChangeName(StrEnum):
+    """What became of a region; `MIRRORS` tells what each is called seen from the other side."""
+
+    NEW = "new"
+    REMOVED = "removed"
+    REPLACED = "replaced"
+    REPROTECTED = "reprotected"
+    GROWN = "grown"
+    SHRUNK = "shrunk"
+    SHIFTED = "shifted"
+    MOVED = "moved"
+    SPLIT = "split"
+    MERGED = "merged"
+    REDRAWN = "redrawn"
+    RESIDENT = "resident"
+    RECOUNTED = "recounted"
+    RELABELLED = "relabelled"
+
+
+_PAIRS = (
+    (ChangeName.NEW, ChangeName.REMOVED),
+    (ChangeName.GROWN, ChangeName.SHRUNK),
+    (ChangeName.SPLIT, ChangeName.MERGED),
+)
+MIRRORS: abc.Mapping[ChangeName, ChangeName] = {
+    **{name: name for name in ChangeName},
+    **dict(_PAIRS),
+    **{second: first for first, second in _PAIRS},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One region that differs, with its name and its deltas in bytes (None: unknown on a side).
+
+    *moved_end* says which end a grown or shrunk mapping moved: ``start``, ``end`` or ``both``.
+    *crowd* numbers the changes that are alike and may be shown as one row.
+    """
+
+    change: ChangeName
+    before: tuple[Mapping, ...]
+    after: tuple[Mapping, ...]
+    delta: Counts
+    because: str | None = None
+    moved_end: Literal["start", "end", "both"] | None = None
+    crowd: int | None = None
+
+    @property
+    def mappings(self) -> tuple[Mapping, ...]:
+        """The mappings of both sides."""
+        return self.before + self.after
+
+    @property
+    def kind(self) -> Kind | None:
+        """The kind that all its mappings share, else None."""
+        kinds = {mapping.kind for mapping in self.mappings}
+        return kinds.pop() if len(kinds) == 1 else None
+
+    @property
+    def path(self) -> str | None:
+        """The path that all its mappings share, else None."""
+        paths = {mapping.path for mapping in self.mappings}
+        return paths.pop() if len(paths) == 1 else None
+
+    @property
+    def owner(self) -> Owner | None:
+        """The owner that all its mappings share by name; where they differ in more, the latest."""
+        owners = [mapping.owner for mapping in self.mappings]
+        if None in owners or len({owner.name for owner in owners if owner}) != 1:
+            return None
+        return owners[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A counter over a whole snapshot or group, in bytes; None where a side does not know it."""
+
+    before: int | None
+    after: int | None
+
+    @property
+    def delta(self) -> int | None:
+        """After less before, or None where one is unknown."""
+        return None if self.before is None or self.after is None else self.after - self.before
+
+
+class Group(NamedTuple):
+    """The counters of all mappings of one kind, owner or object."""
+
+    name: str
+    totals: abc.Mapping[str, Total]
+
+
+GROUPINGS = ("kind", "owner", "object")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two snapshots and what changed between them.
+
+    *match* is how the mappings were paired, *reason* the sentence that says why. *same* are the
+    regions in which nothing changed.
+    """
+
+    before: Snapshot
+    after: Snapshot
+    match: Literal["address", "structure"]
+    reason: str
+    changes: tuple[Change, ...]
+    same: tuple[Region, ...]
+
+    @property
+    def unchanged(self) -> int:
+        """The number of regions in which nothing changed."""
+        return len(self.same)
+
+    @cached_property
+    def totals(self) -> abc.Mapping[str, Total]:
+        """Every counter that either side knows."""
+        return _totals(self.before, self.after)
+
+    @cached_property
+    def groups(self) -> abc.Mapping[str, tuple[Group, ...]]:
+        """The totals cut up by kind, by owner and by object; every column adds up to the total."""
+        sides = (_tally(self.before), _tally(self.after))
+        return {by: _groups(self.totals, sides, at) for at, by in enumerate(GROUPINGS)}
+
+    @cached_property
+    def process(self) -> tuple[facts.FactChange, ...]:
+        """What differs besides the mappings."""
+        return facts.differences(self.before, self.after)
+
+
+def compare(before: Snapshot, after: Snapshot, *, match: Match = "auto") -> Comparison:
+    """Say what changed from *before* to *after*.
+
+    Raises:
+        MatchError: the two cannot be matched in the way that was asked for.
+    """
+    chosen, reason = _choose(before, after, match)
+    pairs = address.regions(before.mappings, after.mappings)
+    namer = _Namer(before, after)
+    changes, same = [], []
+    for region in pairs:
+        name, end = namer.name(region)
+        if name is None:
+            same.append(region)
+        else:
+            delta = namer.delta(region)
+            changes.append(Change(name, region.before, region.after, delta, region.because, end))
+    return Comparison(before, after, chosen, reason, tuple(_join_moved(changes)), tuple(same))
+
+
+def _totals(before: Snapshot, after: Snapshot) -> dict[str, Total]:
+    names = dict.fromkeys((*before.totals, *after.totals))
+    return {name: Total(before.totals.get(name), after.totals.get(name)) for name in names}
+
+
+def _choose(before: Snapshot, after: Snapshot, match: Match) -> tuple[Literal["address", "structure"], str]:
+    """Decide how to match; by structure comes with `align.structure`."""
+    for side, snapshot in (("before", before), ("after", after)):
+        if any(mapping.start is None or mapping.end is None for mapping in snapshot.mappings):
+            raise MatchError(f"{side}: its listing gives no addresses, so nothing can be matched by address")
+    if match == "address":
+        return "address", "as asked for"
+    return "address", ""
+
+
+class _Namer:
+    """Names regions by the table of ``docs/format.md``, looking only at what both sides know."""
+
+    def __init__(self, before: Snapshot, after: Snapshot) -> None:
+        self._before, self._after = before, after
+        totals = _totals(before, after)
+        # Every delta starts from these zeros; what one side does not know throughout stays None.
+        self._zeros = {name: None if total.delta is None else 0 for name, total in totals.items()}
+        self._known = {name for name, zero in self._zeros.items() if zero == 0}
+        ours, theirs = before.origin, after.origin
+        self._counters = frozenset(ours.counters) & frozenset(theirs.counters)
+        self._attributes = frozenset(ours.attributes) & frozenset(theirs.attributes)
+        self._owners = ours.owners == theirs.owners
+
+    def delta(self, region: Region) -> Counts:
+        """Give what the region adds to the delta of each total."""
+        delta = dict(self._zeros)
+        for sign, mappings in ((1, region.after), (-1, region.before)):
+            for mapping in mappings:
+                for name, value in mapping.values.items():
+                    if name in self._known and name != "size":
+                        delta[name] += sign * value  # type: ignore[operator]
+                for name, value in (("size", mapping.size), ("accessible", mapping.accessible)):
+                    if name in self._known:
+                        delta[name] += sign * value  # type: ignore[operator]
+        return delta
+
+    def name(self, region: Region) -> tuple[ChangeName | None, Literal["start", "end", "both"] | None]:
+        """Give the name of what happened, None if nothing did, and the end that moved."""
+        before, after = region.before, region.after
+        if not before:
+            return ChangeName.NEW, None
+        if not after:
+            return ChangeName.REMOVED, None
+        if len(before) == len(after) == 1:
+            return self._pair(before[0], after[0])
+        if growth := _commitment(before, after):
+            return (ChangeName.GROWN if growth > 0 else ChangeName.SHRUNK), None
+        if len(before) == 1:
+            return ChangeName.SPLIT, None
+        return (ChangeName.MERGED if len(after) == 1 else ChangeName.REDRAWN), None
+
+    def _pair(
+        self, old: Mapping, new: Mapping
+    ) -> tuple[ChangeName | None, Literal["start", "end", "both"] | None]:
+        if old == new:
+            return None, None
+        if not _same_backing(old, new) or (self._owners and _other_owner(old, new)):
+            return ChangeName.REPLACED, None
+        if _differ_where_told(old.perms, new.perms):
+            return ChangeName.REPROTECTED, None
+        if (old.start, old.end) != (new.start, new.end):
+            return _bounds(old, new)
+        return self._contents(old, new), None
+
+    def _contents(self, old: Mapping, new: Mapping) -> ChangeName | None:
+        """Name what differs between two mappings that stand on the same ground."""
+        changed = {key for key in {*old.values, *new.values} if self._differs(key, old, new)}
+        if changed & {"rss", "swap"}:
+            return ChangeName.RESIDENT
+        if changed & self._counters:
+            return ChangeName.RECOUNTED
+        if changed or self._labels_differ(old, new):
+            return ChangeName.RELABELLED
+        return None
+
+    def _differs(self, key: str, old: Mapping, new: Mapping) -> bool:
+        if key in self._counters:
+            return self._before.value(old, key) != self._after.value(new, key)
+        if key in self._attributes:
+            return self._before.attribute(old, key) != self._after.attribute(new, key)
+        return False
+
+    def _labels_differ(self, old: Mapping, new: Mapping) -> bool:
+        flags = None not in (old.flags, new.flags) and old.flags != new.flags
+        name = not _same_path(old.path, new.path) or old.deleted != new.deleted
+        return flags or name or old.kind != new.kind or (self._owners and old.owner != new.owner)
+
+
+def _same_backing(old: Mapping, new: Mapping) -> bool:
+    """Say whether both are backed by the same object at the same place: where both speak."""
+    if _differ_where_told(old.perms[3], new.perms[3]):
+        return False
+    if not _backed(old) and not _backed(new):
+        return True
+    if _backed(old) != _backed(new) or not _same_object(old, new):
+        return False
+    if None in (old.offset, new.offset, old.start, new.start):
+        return True
+    return old.offset - old.start == new.offset - new.start  # type: ignore[operator]  # none is None
+
+
+def _backed(mapping: Mapping) -> bool:
+    """Say whether an object is behind the mapping that another mapping could have too."""
+    path = mapping.path
+    if path is None:
+        return mapping.inode not in {None, "0"}
+    return not path.startswith("[") and mapping.kind is not Kind.ANONYMOUS
+
+
+def _same_object(old: Mapping, new: Mapping) -> bool:
+    """Compare inode and device where both tell them (a file may be renamed), else the path."""
+    if old.inode not in {None, "0"} and new.inode not in {None, "0"}:
+        return old.inode == new.inode and (None in (old.device, new.device) or old.device == new.device)
+    return _same_path(old.path, new.path)
+
+
+def _same_path(old: str | None, new: str | None) -> bool:
+    """Compare two paths; one that is a base name only (pmap without -p) speaks of no folder."""
+    if old == new or old is None or new is None:
+        return old == new
+    if "/" in old and "/" in new:
+        return False
+    return old.rpartition("/")[2] == new.rpartition("/")[2]
+
+
+def _differ_where_told(old: str, new: str) -> bool:
+    """Compare permission letters, ``?`` being one that a listing does not tell."""
+    return old != new and any(a != b and "?" not in (a, b) for a, b in zip(old, new, strict=True))
+
+
+def _other_owner(old: Mapping, new: Mapping) -> bool:
+    """Say whether two anonymous mappings have owners that cannot be the same."""
+    if old.kind is not Kind.ANONYMOUS or new.kind is not Kind.ANONYMOUS:
+        return False
+    if old.owner is None or new.owner is None or MIXED in (old.owner.name, new.owner.name):
+        return False
+    return (old.owner.name, old.owner.tid) != (new.owner.name, new.owner.tid)
+
+
+def _bounds(old: Mapping, new: Mapping) -> tuple[ChangeName, Literal["start", "end", "both"] | None]:
+    if old.size == new.size:
+        return ChangeName.SHIFTED, None
+    moved_start, moved_end = old.start != new.start, old.end != new.end
+    end: Literal["start", "end", "both"] = (
+        "both" if moved_start and moved_end else "start" if moved_start else "end"
+    )
+    grown = (new.size or 0) > (old.size or 0)
+    return (ChangeName.GROWN if grown else ChangeName.SHRUNK), end
+
+
+def _commitment(before: tuple[Mapping, ...], after: tuple[Mapping, ...]) -> int:
+    """Give the accessible bytes by which one reservation is used more than before, else 0.
+
+    An arena or a runtime's heap that commits more of its reservation keeps its outer bounds and the
+    sequence of what is behind and accessible; only the borders between them move.
+    """
+    if before[0].start != after[0].start or before[-1].end != after[-1].end:
+        return 0
+    if _sequence(before) != _sequence(after):
+        return 0
+    return _accessible(after) - _accessible(before)
+
+
+def _sequence(mappings: tuple[Mapping, ...]) -> list[tuple[object, ...]]:
+    """Give what is behind each mapping and whether it is accessible, runs of the same told once."""
+    steps = [(*_backing(mapping), mapping.perms.startswith("---")) for mapping in mappings]
+    return [step for step, _ in groupby(steps)]
+
+
+def _backing(mapping: Mapping) -> tuple[object, ...]:
+    if not _backed(mapping):
+        return (mapping.perms[3],)
+    shift = None if mapping.offset is None or mapping.start is None else mapping.offset - mapping.start
+    return (mapping.perms[3], mapping.device, mapping.inode, mapping.path, shift)
+
+
+def _accessible(mappings: tuple[Mapping, ...]) -> int:
+    return sum(mapping.accessible or 0 for mapping in mappings)
+
+
+def _join_moved(changes: list[Change]) -> list[Change]:
+    """Join what is gone here and new there when it is provably the same: the only one of its kind."""
+    gone = _only_ones(change for change in changes if change.change is ChangeName.REMOVED)
+    come = _only_ones(change for change in changes if change.change is ChangeName.NEW)
+    joined = {id(gone[key]): come[key] for key in gone.keys() & come.keys()}
+    if not joined:
+        return changes
+    arrived = {id(change) for change in joined.values()}
+    return [
+        _moved(change, joined[id(change)]) if id(change) in joined else change
+        for change in changes
+        if id(change) not in arrived
+    ]
+
+
+def _moved(gone: Change, come: Change) -> Change:
+    delta = {name: _add(gone.delta[name], come.delta[name]) for name in gone.delta}
+    return replace(gone, change=ChangeName.MOVED, after=come.after, delta=delta)
+
+
+def _add(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
+
+
+def _only_ones(changes: abc.Iterable[Change]) -> dict[tuple[object, ...], Change]:
+    """Give the changes whose mapping can be told from all others, by what tells it."""
+    found: dict[tuple[object, ...], list[Change]] = {}
+    for change in changes:
+        for key in _identities(change.mappings[0]):
+            found.setdefault(key, []).append(change)
+    return {key: same[0] for key, same in found.items() if len(same) == 1}
+
+
+def _identities(mapping: Mapping) -> abc.Iterator[tuple[object, ...]]:
+    """Yield what would be the same after a move: the stretch of a file, or a record's owner."""
+    if _backed(mapping):
+        yield (mapping.device, mapping.inode, mapping.path, mapping.offset, mapping.size)
+        return
+    owner = mapping.owner
+    if owner and owner.certainty == "certain" and owner.basis == "record" and (owner.label or owner.tid):
+        yield (owner.name, owner.label, owner.tid, owner.evidence)
+
+
+_Key = tuple[str, str, str]
+_Sums = dict[str, int | None]
+
+
+def _tally(snapshot: Snapshot) -> dict[_Key, _Sums]:
+    """Add up the counters of a snapshot by (kind, owner, object)."""
+    sums: dict[_Key, _Sums] = {}
+    for mapping in snapshot.mappings:
+        values = {name: snapshot.value(mapping, name) for name in snapshot.counters}
+        for owner, share in _shares(mapping, values):
+            key = (str(mapping.kind), owner, mapping.path or f"[{mapping.kind}]")
+            _pour(sums.setdefault(key, {}), share)
+    return sums
+
+
+def _pour(into: _Sums, share: abc.Mapping[str, int | None]) -> None:
+    for name, value in share.items():
+        into[name] = _add(into.get(name, 0), value)
+
+
+def _shares(mapping: Mapping, values: _Sums) -> abc.Iterator[tuple[str, _Sums]]:
+    """Split a mapping's counters among its owners; what cannot be split is ``mixed``."""
+    owner = mapping.owner
+    if owner is None:
+        yield f"({mapping.kind})", values
+        return
+    rest = dict(values)
+    for part in owner.parts:
+        length = part.end - part.start
+        share: _Sums = {"size": length, "accessible": length if mapping.accessible else 0}
+        share |= {name: exact for name in ("rss", "swap") if (exact := getattr(part, name)) is not None}
+        for name, value in share.items():
+            rest[name] = _add(rest.get(name), None if value is None else -value)
+        yield part.name, share
+    yield owner.name, rest
+
+
+def _groups(
+    totals: abc.Mapping[str, Total], sides: tuple[dict[_Key, _Sums], dict[_Key, _Sums]], at: int
+) -> tuple[Group, ...]:
+    """Fold the sums of both sides by one part of their keys, largest change of resident first."""
+    folded: dict[str, tuple[_Sums, _Sums]] = {}
+    for side, sums in enumerate(sides):
+        for key, share in sums.items():
+            _pour(folded.setdefault(key[at], ({}, {}))[side], share)
+    groups = [
+        Group(name, {counter: _total(totals[counter], counter, pair) for counter in totals})
+        for name, pair in folded.items()
+    ]
+    return tuple(sorted(groups, key=_weight, reverse=True))
+
+
+def _total(whole: Total, counter: str, pair: tuple[_Sums, _Sums]) -> Total:
+    before = None if whole.before is None else pair[0].get(counter, 0)
+    after = None if whole.after is None else pair[1].get(counter, 0)
+    return Total(before, after)
+
+
+def _weight(group: Group) -> tuple[int, int, str]:
+    def of(name: str) -> tuple[int, int]:
+        total = group.totals.get(name, Total(None, None))
+        return abs(total.delta or 0), total.after or total.before or 0
+
+    return (of("rss")[0] + of("swap")[0], of("rss")[1] or of("size")[1], group.name)
