@@ -1,0 +1,259 @@
+r"""Read ``/proc/PID/smaps`` and ``/proc/PID/maps`` as today's kernels write them: strictly, and fast.
+
+A process may have 65,530 mappings and 45 MB of smaps, so the text is read in pieces, one regular
+expression takes a header and the lines after it, and each *distinct* block of lines is decoded
+once: with one more expression that is built from the first record's keys, so that the keys of kernels
+to come are read as fast as today's. (A loop over the lines takes six times as long.)
+
+Facts: Documentation/filesystems/proc.rst; fs/proc/task_mmu.c. The only escape in a name is
+``\012`` for a newline; names may hold any other byte. Sizes are given in kB of 1024 bytes.
+"""
+
+import re
+from collections import abc
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import chain
+from typing import NamedTuple
+
+from vmdiff.errors import ListingError
+from vmdiff.model import DERIVED, KNOWN_COUNTERS, NOTHING, PAGE_SIZES, Kind, Mapping, Scalar, images, kind_of
+from vmdiff.model.mapping import KNOWN_KEYS
+
+EXPECTED = "START-END PERMS OFFSET MAJOR:MINOR INODE [PATH]"
+
+_RECORD = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) ([^\n]*)\n((?:[A-Za-z_]\w*:[^\n]*\n)*)")
+_HEADER = re.compile(
+    rb"([r-][w-][x-][pPsS]) ([0-9a-f]+) ([0-9a-f]+:[0-9a-f]+) ([0-9]+)(?: +(.*))?", re.DOTALL
+)
+_LINE = re.compile(rb"([A-Za-z_]\w*):[ \t]*([^\n]*)\n")
+_QUANTITY = re.compile(rb"([0-9]+)(?:[ \t]+([A-Za-z]+))?[ \t]*")
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+_DELETED = b" (deleted)"
+_LONGEST = 1 << 20  # bytes of one record
+_LAYOUTS = 8  # expressions; a kernel has one or two
+_REMEMBERED = 4096  # blocks; in a process whose blocks all differ remembering more costs memory only
+
+KB = 1024
+
+Values = dict[str, Scalar]
+Block = tuple[abc.Mapping[str, Scalar], tuple[str, ...] | None]
+
+
+class Listing(NamedTuple):
+    """What a listing says: *mappings* in its order, and the names of what it reports of each."""
+
+    mappings: tuple[Mapping, ...]
+    counters: tuple[str, ...]
+    attributes: tuple[str, ...]
+
+
+class Name(NamedTuple):
+    """The name of a mapping as the kernel wrote it, taken apart."""
+
+    path: str | None
+    deleted: bool
+    path_hex: str | None
+
+
+def parse(chunks: Iterable[bytes], *, source: str, page_size: int = 4096) -> Listing:
+    """Read a listing that arrives in pieces; *source* only names the place in errors.
+
+    Counters are bytes. Zeros are left out, and so are page sizes that equal *page_size*: what their
+    absence means is written in ``docs/format.md``.
+
+    Raises:
+        ListingError: a line is neither a header nor a ``Key: value`` after one.
+    """
+    decode = _Decoder(page_size)
+    header = lru_cache(maxsize=_REMEMBERED)(_header)
+    mappings: list[Mapping] = []
+    for line, start, end, rest, block in _records(chunks, source):
+        fields = header(rest)
+        if fields is None:
+            raise ListingError(source, line, EXPECTED, rest.decode(errors="replace"))
+        values, flags = decode(block)
+        mappings.append(Mapping(int(start, 16), int(end, 16), *fields, None, flags, None, values))
+    return Listing(with_images(mappings), tuple(decode.counters), tuple(decode.attributes))
+
+
+def with_images(mappings: Iterable[Mapping]) -> tuple[Mapping, ...]:
+    """Make private mappings of files that are executable somewhere `Kind.IMAGE`."""
+    mappings = tuple(mappings)
+    known = images((mapping.path, mapping.perms) for mapping in mappings)
+    return tuple(
+        mapping._replace(kind=kind_of(mapping.path, mapping.perms, image=True))
+        if mapping.kind is Kind.FILE and mapping.path in known
+        else mapping
+        for mapping in mappings
+    )
+
+
+def name_of(raw: bytes) -> Name:
+    """Take a name apart: the escape undone, `` (deleted)`` taken off, bytes that are no UTF-8 kept in hex."""
+    deleted = raw.endswith(_DELETED)
+    exact = raw.removesuffix(_DELETED).replace(b"\\012", b"\n")
+    if not exact:
+        return Name(None, deleted, None)
+    try:
+        return Name(exact.decode(), deleted, None)
+    except UnicodeDecodeError:
+        return Name(exact.decode(errors="backslashreplace"), deleted, exact.hex())
+
+
+def snake_case(key: str) -> str:
+    """Write a key of smaps in snake_case: ``Private_Dirty``, ``SwapPss``, ``MMUPageSize``."""
+    if key == "THPeligible":
+        return "thp_eligible"
+    name = "_".join(_WORDS.split(key)).lower().replace("__", "_")
+    return f"smaps_{name}" if name in KNOWN_KEYS - set(KNOWN_COUNTERS) else name
+
+
+_Record = tuple[int, bytes, bytes, bytes, bytes]
+
+
+def _records(chunks: Iterable[bytes], source: str) -> Iterator[_Record]:
+    """Yield each record: its line, its bounds, the rest of its header, and its block of lines.
+
+    The last record of a piece waits for the next piece, which may hold more of its lines.
+    """
+    rest, line = b"", 1
+    for chunk in chain(chunks, (None,)):
+        text = rest if chunk is None else rest + chunk
+        done, held = 0, None
+        for found in _RECORD.finditer(text):
+            if found.start() != done:
+                break
+            if held is not None:
+                yield line, held[1], held[2], held[3], held[4]
+            held, done = found, found.end()
+        complete = chunk is None
+        if held is not None and complete:
+            yield line, held[1], held[2], held[3], held[4]
+        rest = text[done:] if held is None or complete else text[held.start() :]
+        line += text.count(b"\n", 0, len(text) - len(rest))
+        if rest and (complete or len(rest) > _LONGEST or (held is None and b"\n" in rest)):
+            raise ListingError(source, line, EXPECTED, rest[:200].decode(errors="replace"))
+
+
+_Fields = tuple[str, Kind, int, str, str, str | None, bool, str | None]
+
+
+def _header(rest: bytes) -> _Fields | None:
+    """Read what follows the bounds: the fields of `Mapping` from perms to path_hex."""
+    found = _HEADER.fullmatch(rest)
+    if found is None:
+        return None
+    perms = found[1].decode().lower()
+    path, deleted, path_hex = name_of(found[5] or b"")
+    device, inode = found[3].decode(), found[4].decode()
+    kind = kind_of(path, perms)
+    return perms, kind, int(found[2], 16), device, inode, path, deleted, path_hex
+
+
+class _Decoder:
+    """Decodes blocks of ``Key: value`` lines, each distinct block once; gathers the keys there were."""
+
+    def __init__(self, page_size: int) -> None:
+        self.counters: dict[str, None] = {}  # in the kernel's order
+        self.attributes: dict[str, None] = {}
+        self._page_size = page_size
+        self._layouts: list[_Layout] = []
+        self._known: dict[bytes, Block] = {b"": (NOTHING, None)}
+        self._flags = lru_cache(maxsize=_REMEMBERED)(lambda text: tuple(text.decode().split()))
+
+    def __call__(self, block: bytes) -> Block:
+        found = self._known.get(block)
+        if found is None:
+            if len(self._known) > _REMEMBERED:
+                self._known.clear()
+            found = self._known[block] = self._decode(block)
+        return found
+
+    def _decode(self, block: bytes) -> Block:
+        for layout in self._layouts:
+            if found := layout.pattern.fullmatch(block):
+                *numbers, flags = found.groups()
+                values: Values = {
+                    name: int(number) * factor
+                    for name, factor, number in zip(layout.names, layout.factors, numbers, strict=True)
+                    if number not in layout.absent
+                }
+                return self._without_page_sizes(values), self._flags(flags)
+        if len(self._layouts) < _LAYOUTS and (new := _layout(block)):
+            self._layouts.append(new)
+            self._note(zip(new.names, new.factors, strict=True))
+            return self._decode(block)
+        return self._slowly(block)
+
+    def _without_page_sizes(self, values: Values) -> Values:
+        for name in PAGE_SIZES:
+            if values.get(name) == self._page_size:
+                del values[name]
+        return values
+
+    def _slowly(self, block: bytes) -> Block:
+        """Read a block line by line: keys and values that no expression foresees are kept as they are."""
+        values: Values = {}
+        flags = None
+        for key, text in _LINE.findall(block):
+            if key == b"VmFlags":
+                flags = self._flags(text)
+                continue
+            name = snake_case(key.decode())
+            value, factor = _value(text)
+            self._note([(name, factor)])
+            if value != 0:
+                values[name] = value
+        values.pop("size", None)
+        return self._without_page_sizes(values), flags
+
+    def _note(self, names: Iterable[tuple[str, int]]) -> None:
+        for name, factor in names:
+            known = self.counters if factor == KB and name not in PAGE_SIZES else self.attributes
+            if name not in DERIVED and name not in self.counters and name not in self.attributes:
+                known[name] = None
+
+
+class _Layout(NamedTuple):
+    """The lines of a block, foreseen: all are numbers, but for the flags at the end."""
+
+    pattern: re.Pattern[bytes]
+    names: tuple[str, ...]
+    factors: tuple[int, ...]
+    absent: frozenset[bytes] = frozenset({b"0"})
+
+
+def _layout(block: bytes) -> _Layout | None:
+    """Build the expression for all blocks with the keys and units of this one."""
+    lines = _LINE.findall(block)
+    if not lines or lines[-1][0] != b"VmFlags":
+        return None
+    pattern, names, factors = [], [], []
+    for key, text in lines[:-1]:
+        found = _QUANTITY.fullmatch(text)
+        if found is None or found[2] not in {None, b"kB"} or key == b"VmFlags":
+            return None
+        unit = rb" kB" if found[2] else b""
+        name = snake_case(key.decode())
+        skipped = name == "size"  # the bounds say it
+        pattern.append(
+            re.escape(key) + (rb":[ \t]+[0-9]+" if skipped else rb":[ \t]+([0-9]+)") + unit + rb"\n"
+        )
+        if not skipped:
+            names.append(name)
+            factors.append(KB if unit else 1)
+    if len(set(names)) != len(names):
+        return None
+    return _Layout(re.compile(b"".join(pattern) + rb"VmFlags:([^\n]*)\n"), tuple(names), tuple(factors))
+
+
+def _value(text: bytes) -> tuple[Scalar, int]:
+    """Read a value: kB as bytes, other units as unknown, bare numbers and texts as they are."""
+    found = _QUANTITY.fullmatch(text)
+    if found is None:
+        return text.decode(errors="backslashreplace"), 1
+    if found[2] is None:
+        return int(found[1]), 1
+    return (int(found[1]) * KB if found[2] == b"kB" else None), KB
