@@ -1,0 +1,162 @@
+"""A snapshot in the making: the rows of a listing are collected, then put in order, checked and named."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from vmdiff.errors import InputError, ListingError
+from vmdiff.formats.text import Line, Section
+from vmdiff.model import DERIVED, Host, InvariantError, Mapping, Origin, Process, Snapshot, images, kind_of
+
+MOST_ROWS = 2_000_000  # vm.max_map_count is 65,530, and people who raise it choose 262,144 or a million
+_LINES_NAMED = 5
+
+
+class Row(NamedTuple):
+    """A mapping and the number of the line that told of it."""
+
+    line: int
+    mapping: Mapping
+
+
+@dataclass(slots=True)
+class Draft:
+    """What was read of a listing so far.
+
+    *counters* and *attributes* are the names of what the listing reports of its mappings, in its order.
+    """
+
+    section: Section
+    format: str
+    rows: list[Row] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    counters: dict[str, None] = field(default_factory=dict)
+    attributes: dict[str, None] = field(default_factory=dict)
+    rollup: dict[str, int | None] = field(default_factory=dict)
+    process: Process = field(default_factory=Process)
+    host: Host = field(default_factory=Host)
+    unread: list[Line] = field(default_factory=list)
+
+    def add(self, line: Line, mapping: Mapping) -> None:
+        """Take a mapping that *line* tells of.
+
+        Raises:
+            ListingError: there are more than any process has.
+        """
+        if len(self.rows) >= MOST_ROWS:
+            raise self.section.refusal(line, f"at most {MOST_ROWS:,} mappings")
+        self.rows.append(Row(line.number, mapping))
+
+    def doubt(self, sentence: str, lines: Sequence[int] = ()) -> None:
+        """Say why the listing is not to be taken at its word, and on which lines that was seen."""
+        self.doubts.append(f"{places(lines)}: {sentence}" if lines else sentence)
+
+    def could_not_read(self, line: Line) -> None:
+        """Remember a line that should be a row and is none."""
+        self.unread.append(line)
+
+    def snapshot(self, expected: str, *, kinds: bool = True) -> Snapshot:
+        """Put the rows in order and build the snapshot; *kinds* derives each mapping's kind from its name.
+
+        Every mapping that does not report one of the counters has it unknown. Lines that could not be
+        read are a doubt, but where nothing else was read the first is refused as not being what was
+        *expected*.
+
+        Raises:
+            ListingError: mappings overlap, or no line could be read.
+        """
+        self._say_what_was_not_read(expected)
+        rows = self._in_order()
+        mappings = [row.mapping for row in rows]
+        if kinds:
+            mappings = with_kinds(mappings)
+        return self._build(tuple(self._completed(mappings)))
+
+    def _say_what_was_not_read(self, expected: str) -> None:
+        if not self.unread:
+            return
+        if not self.rows:
+            raise self.section.refusal(self.unread[0], expected)
+        self.doubt(f"not read, expected {expected}", [line.number for line in self.unread])
+
+    def _in_order(self) -> list[Row]:
+        """Sort the rows that tell where they start; the others keep their place among these."""
+        placed = [row for row in self.rows if row.mapping.start is not None]
+        in_order = sorted(placed, key=_start)
+        if in_order != placed:
+            self.doubt("the listing was not in the order of addresses and has been sorted")
+        self._refuse_overlaps(in_order)
+        if len(placed) == len(self.rows):
+            return in_order
+        following = iter(in_order)
+        return [next(following) if row.mapping.start is not None else row for row in self.rows]
+
+    def _refuse_overlaps(self, rows: Iterable[Row]) -> None:
+        below: Row | None = None
+        for row in rows:
+            if row.mapping.end is None:
+                continue
+            if below is not None and _start(row) < (below.mapping.end or 0):
+                raise ListingError(
+                    self.section.source,
+                    row.line,
+                    f"addresses that line {below.line} has not taken ({_range(below.mapping)})",
+                    _range(row.mapping),
+                )
+            below = row
+
+    def _completed(self, mappings: Iterable[Mapping]) -> Iterable[Mapping]:
+        """Write null where a mapping does not report what others do, and nothing for zeros."""
+        counters = [name for name in self.counters if name not in DERIVED]
+        for mapping in mappings:
+            values = dict(mapping.values)
+            for name in counters:
+                if values.setdefault(name, None) == 0:
+                    del values[name]
+            yield mapping._replace(values=values)
+
+    def _build(self, mappings: tuple[Mapping, ...]) -> Snapshot:
+        try:
+            return Snapshot(
+                origin=Origin(
+                    source=self.format,
+                    doubts=tuple(self.doubts),
+                    counters=tuple(self.counters),
+                    attributes=tuple(self.attributes),
+                ),
+                host=self.host,
+                process=self.process,
+                rollup=self.rollup or None,
+                mappings=mappings,
+            )
+        except InvariantError as error:
+            raise InputError(f"{self.section.source}: {error}") from error
+
+
+def with_kinds(mappings: Iterable[Mapping]) -> list[Mapping]:
+    """Derive each mapping's kind from its name and permissions, files that are run being images."""
+    mappings = list(mappings)
+    known = images((mapping.path, mapping.perms) for mapping in mappings)
+    return [
+        mapping._replace(kind=kind_of(mapping.path, mapping.perms, image=mapping.path in known))
+        for mapping in mappings
+    ]
+
+
+def places(lines: Sequence[int]) -> str:
+    """Name lines by their numbers: ``line 3``, ``lines 3, 5 and 8``, ``lines 3, 5, 6, 7, 8 and 120 more``."""
+    if len(lines) == 1:
+        return f"line {lines[0]}"
+    shown = [str(number) for number in lines[:_LINES_NAMED]]
+    rest = len(lines) - len(shown)
+    last = f"{rest} more" if rest else shown.pop()
+    return f"lines {', '.join(shown)} and {last}"
+
+
+def _start(row: Row) -> int:
+    return row.mapping.start or 0
+
+
+def _range(mapping: Mapping) -> str:
+    end = "?" if mapping.end is None else f"{mapping.end:x}"
+    return f"{mapping.start or 0:x}-{end}"

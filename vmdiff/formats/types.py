@@ -1,0 +1,30 @@
+"""What a format has to give to be in the registry."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from vmdiff.formats.text import Line, Section
+from vmdiff.model import Snapshot
+
+
+class TextFormat(NamedTuple):
+    """A format of text.
+
+    *hint* matches somewhere in every text that holds such a listing (searched once, so that a long text of
+    another kind costs nothing; lines may still be quoted and indented there). *find* gives the half-open
+    ranges of indices of *lines* that are one listing each, *parse* reads one.
+    """
+
+    name: str
+    hint: re.Pattern[str]
+    find: Callable[[Sequence[Line]], list[tuple[int, int]]]
+    parse: Callable[[Section], Snapshot]
+
+
+class BinaryFormat(NamedTuple):
+    """A format of bytes, known by its first ones; *parse* takes the bytes and their name for errors."""
+
+    name: str
+    magic: bytes
+    parse: Callable[[bytes, str], Snapshot]
