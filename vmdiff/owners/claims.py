@@ -1,18 +1,24 @@
 """Claims on stretches of memory, and how they are settled into one owner a mapping."""
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections import abc
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vmdiff.model import MIXED, Basis, Mapping, Owner, Part, Snapshot
 from vmdiff.model.owner import certainty
 from vmdiff.owners.memory import Memory
 
+_DEFAULT_PAGE = 4096
+
 
 class Claim(NamedTuple):
-    """A rule's word that ``[start, end)`` belongs to the owner *name*; it may span many mappings."""
+    """A rule's word that ``[start, end)`` belongs to the owner *name*; it may span many mappings.
+
+    A mapping without addresses is claimed by its *place* in the snapshot, with both bounds 0.
+    """
 
     start: int
     end: int
@@ -21,19 +27,30 @@ class Claim(NamedTuple):
     evidence: str
     label: str | None = None
     tid: int | None = None
+    place: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scene:
-    """What a rule may look at: the snapshot, and the process's memory where it can be read."""
+    """What a rule may look at: the snapshot, and the process's memory where it can be read.
+
+    *notes* is where rules keep what others may need too, such as the objects of `vmdiff.owners.elf`.
+    """
 
     snapshot: Snapshot
     memory: Memory | None = None
+    notes: dict[Hashable, Any] = field(default_factory=dict)
 
     @cached_property
     def mappings(self) -> tuple[Mapping, ...]:
         """The mappings that have both bounds, in address order."""
         return tuple(m for m in self.snapshot.mappings if m.start is not None and m.end is not None)
+
+    @cached_property
+    def page_size(self) -> int:
+        """The size of a page in bytes, 4096 where the snapshot does not tell."""
+        size = self.snapshot.host.page_size or 0
+        return size if size >= _DEFAULT_PAGE and not size & size - 1 else _DEFAULT_PAGE
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -49,12 +66,22 @@ class Scene:
 
     def within(self, start: int, end: int) -> Sequence[Mapping]:
         """Give the mappings that overlap ``[start, end)``."""
-        first = max(bisect_right(self._starts, start) - 1, 0)
-        last = bisect_right(self._starts, end - 1)
-        return [m for m in self.mappings[first:last] if (m.end or 0) > start]
+        return self.mappings[slice(*self.span(start, end))]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Give the half-open range of indices of the mappings that overlap ``[start, end)``."""
+        first = bisect_right(self._starts, start) - 1
+        if first < 0 or (self.mappings[first].end or 0) <= start:
+            first += 1
+        return first, max(first, bisect_left(self._starts, end))
+
+    def read(self, address: int, length: int) -> bytes | None:
+        """Give *length* bytes of the process's memory, or None where they cannot be read."""
+        return None if self.memory is None else self.memory.read(address, length)
 
 
 Rule = Callable[[Scene], Iterable[Claim]]
+Piece = tuple[int, int, Claim]
 
 
 def assign(scene: Scene, rules: Iterable[Rule]) -> Snapshot:
@@ -62,57 +89,121 @@ def assign(scene: Scene, rules: Iterable[Rule]) -> Snapshot:
 
     Certain claims stand before likely ones, then earlier rules before later ones; what a claim
     loses to a stronger one it keeps elsewhere. A mapping that one claim covers whole has that
-    owner, one that several share is ``mixed``, with parts. Owners already there stay.
+    owner, one that several share is ``mixed``, with parts. Owners already there stay. What the
+    process's memory did not permit is a doubt of the snapshot.
     """
-    claims = [(certainty(claim.basis) != "certain", claim) for rule in rules for claim in rule(scene)]
-    claims.sort(key=lambda ranked: ranked[0])  # stable: rules stay in order
-    pieces: dict[int, list[tuple[int, int, Claim]]] = {}
-    for _, claim in claims:
-        for mapping in scene.within(claim.start, claim.end):
-            if mapping.owner is None and mapping.start is not None:
-                taken = pieces.setdefault(mapping.start, [])
-                taken.extend(_what_is_free(taken, claim, mapping))
-    if not pieces:
-        return scene.snapshot
+    claims = [claim for rule in rules for claim in rule(scene)]
+    claims.sort(key=lambda claim: certainty(claim.basis) != "certain")  # stable: rules stay in order
+    owners = _settle(scene, claims)
     mappings = tuple(
-        mapping._replace(owner=_owner(mapping, sorted(held), scene.memory))
-        if mapping.start is not None and (held := pieces.get(mapping.start))
-        else mapping
-        for mapping in scene.snapshot.mappings
+        mapping
+        if (owner := owners.get(index)) is None or mapping.owner is not None
+        else mapping._replace(owner=owner)
+        for index, mapping in enumerate(scene.snapshot.mappings)
     )
-    return scene.snapshot.model_copy(update={"mappings": mappings})
+    doubts = (*scene.snapshot.origin.doubts, *_refusals(scene.memory))
+    origin = scene.snapshot.origin.model_copy(update={"owners": True, "doubts": doubts})
+    return scene.snapshot.model_copy(update={"mappings": mappings, "origin": origin})
 
 
-def _what_is_free(
-    held: list[tuple[int, int, Claim]], claim: Claim, mapping: Mapping
-) -> list[tuple[int, int, Claim]]:
-    """Give the stretches of *claim* inside *mapping* that no stronger claim holds."""
+def _refusals(memory: Memory | None) -> Iterator[str]:
+    if memory is not None and memory.denied:
+        what = ", ".join(sorted(memory.denied))
+        yield f"owners: no permission for {what} of the process, so fewer are found and fewer are certain"
+
+
+def _settle(scene: Scene, claims: Sequence[Claim]) -> dict[int, Owner]:
+    """Give the owners by the index of their mapping in the snapshot."""
+    everywhere = len(scene.mappings) == len(scene.snapshot.mappings)
+    places = range(len(scene.mappings)) if everywhere else _places(scene.snapshot)
+    owners = {claim.place: _whole(claim) for claim in reversed(claims) if claim.place is not None}
+    held: dict[int, list[Piece]] = {}
+    for claim in claims:
+        for index in range(*scene.span(claim.start, claim.end)) if claim.place is None else ():
+            _take(held.setdefault(index, []), claim, scene.mappings[index])
+    shared: dict[Claim, Owner] = {}
+    for index, pieces in held.items():
+        owners[places[index]] = _owner(scene, scene.mappings[index], pieces, shared)
+    return owners
+
+
+def _places(snapshot: Snapshot) -> list[int]:
+    return [index for index, m in enumerate(snapshot.mappings) if m.start is not None and m.end is not None]
+
+
+def _take(held: list[Piece], claim: Claim, mapping: Mapping) -> None:
+    """Add to *held*, which is ordered and disjoint, what *claim* can have of *mapping*."""
     low, high = max(claim.start, mapping.start or 0), min(claim.end, mapping.end or 0)
-    free = []
-    for start, end, _ in sorted(held):
-        if end <= low:
-            continue
-        if start >= high:
+    at = bisect_right(held, low, key=_start)
+    if at and held[at - 1][1] > low:
+        low = held[at - 1][1]
+    while low < high:
+        limit = held[at][0] if at < len(held) else high
+        if low < limit:
+            held.insert(at, (low, min(limit, high), claim))
+            at += 1
+        if at == len(held):
             break
-        if low < start:
-            free.append((low, start, claim))
-        low = max(low, end)
-    if low < high:
-        free.append((low, high, claim))
-    return free
+        low = held[at][1]
+        at += 1
 
 
-def _owner(mapping: Mapping, held: list[tuple[int, int, Claim]], memory: Memory | None) -> Owner:
+def _start(piece: Piece) -> int:
+    return piece[0]
+
+
+def _owner(scene: Scene, mapping: Mapping, held: list[Piece], shared: dict[Claim, Owner]) -> Owner:
     if len(held) == 1:
         start, end, claim = held[0]
-        if (start, end) == (mapping.start, mapping.end):
-            name, basis, evidence, label, tid = claim[2:]
-            return Owner(name, certainty(basis), basis, evidence, label, tid)
-    return Owner(MIXED, parts=tuple(_parts(held, memory)))
+        if start == mapping.start and end == mapping.end:
+            alike = claim._replace(start=0, end=0)  # thousands of blocks of one heap share an owner
+            if alike not in shared:
+                shared[alike] = _whole(claim)
+            return shared[alike]
+    return Owner(MIXED, parts=tuple(_parts(scene, mapping, held)))
 
 
-def _parts(held: list[tuple[int, int, Claim]], memory: Memory | None) -> Iterator[Part]:
+def _whole(claim: Claim) -> Owner:
+    _, _, name, basis, evidence, label, tid, _ = claim
+    return Owner(name, certainty(basis), basis, evidence, label, tid)
+
+
+def _parts(scene: Scene, mapping: Mapping, held: list[Piece]) -> Iterator[Part]:
+    split = _split(scene, mapping, held)
     for start, end, claim in held:
-        rss, swap = (memory and memory.residency(start, end)) or (None, None)
-        name, basis, evidence, label, tid = claim[2:]
+        rss, swap = split.get(start, (None, None))
+        _, _, name, basis, evidence, label, tid, _ = claim
         yield Part(start, end, name, certainty(basis), basis, evidence, label, tid, rss, swap)
+
+
+def _split(scene: Scene, mapping: Mapping, held: list[Piece]) -> abc.Mapping[int, tuple[int, int]]:
+    """Give the resident and swapped bytes of the pieces and of what lies between, by start.
+
+    Nothing unless they add up to what the snapshot says of the mapping: pages may have come and
+    gone since, and parts that do not sum to their whole would not be exact.
+    """
+    rss, swap = (scene.snapshot.value(mapping, counter) for counter in ("rss", "swap"))
+    if scene.memory is None or rss is None:
+        return {}
+    if not rss and not swap:
+        return {start: (0, 0) for start, _, _ in held}
+    found: dict[int, tuple[int, int]] = {}
+    for start, end in _tiles(mapping, held):
+        counted = scene.memory.residency(start, end)
+        if counted is None:
+            return {}
+        found[start] = counted
+    fits = sum(r for r, _ in found.values()) == rss and sum(s for _, s in found.values()) == (swap or 0)
+    return found if fits else {}
+
+
+def _tiles(mapping: Mapping, held: list[Piece]) -> Iterator[tuple[int, int]]:
+    """Cut the whole mapping at the borders of the pieces."""
+    low = mapping.start or 0
+    for start, end, _ in held:
+        if low < start:
+            yield low, start
+        yield start, end
+        low = end
+    if low < (mapping.end or 0):
+        yield low, mapping.end or 0

@@ -1,5 +1,6 @@
 """What an owner rule may ask of a process: a port that live processes and core files implement."""
 
+from collections.abc import Iterable, Sequence
 from typing import BinaryIO, Protocol
 
 from vmdiff.model import Mapping
@@ -8,11 +9,21 @@ from vmdiff.model import Mapping
 class Memory(Protocol):
     """Read-only access to the memory of one process."""
 
+    @property
+    def denied(self) -> frozenset[str]:
+        """What was asked for and not permitted: memory, stack pointers, pages, files."""
+
     def read(self, address: int, length: int) -> bytes | None:
         """Give exactly *length* bytes at *address*, or None where they cannot be read."""
 
+    def read_many(self, addresses: Sequence[int], length: int) -> list[bytes | None]:
+        """Give `read` for every address, thousands in a few calls."""
+
     def stack_pointer(self, tid: int) -> int | None:
         """Give the stack pointer of a thread, or None while it runs or is not ours to see."""
+
+    def stack_pointers(self, tids: Iterable[int]) -> dict[int, int]:
+        """Give the stack pointers of those threads that could be seen waiting, in a few tries."""
 
     def open_object(self, mapping: Mapping) -> BinaryIO | None:
         """Open the file behind a mapping for reading; None where it cannot be had."""

@@ -1,0 +1,118 @@
+"""The memory of a live process is read exactly, within its limits and without harm."""
+
+import contextlib
+import ctypes
+import mmap
+import os
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.owners.living import snapshot
+from vmdiff.linux.memory import LiveMemory
+
+PAGE = mmap.PAGESIZE
+
+
+@pytest.fixture
+def memory() -> Iterator[LiveMemory]:
+    with LiveMemory(os.getpid()) as memory:
+        yield memory
+
+
+@contextlib.contextmanager
+def block(pages: int) -> Iterator[tuple[mmap.mmap, int]]:
+    area = mmap.mmap(-1, pages * PAGE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    view = ctypes.c_char.from_buffer(area)
+    try:
+        yield area, ctypes.addressof(view)
+    finally:
+        del view
+        area.close()
+
+
+def test_bytes_are_read_where_they_are(memory: LiveMemory) -> None:
+    with block(2) as (area, address):
+        area[100:105] = b"hello"
+
+        assert memory.read(address + 100, 5) == b"hello"
+        assert memory.read(address + 2 * PAGE - 4, 4) == bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("address", "length"), [(0, 8), (1 << 63, 8), (-1, 8), ((1 << 64) - 8, 8), (4096, 0), (4096, 1 << 40)]
+)
+def test_what_cannot_be_read_is_none(memory: LiveMemory, address: int, length: int) -> None:
+    assert memory.read(address, length) is None
+    assert memory.read_many([address, address], length) == [None, None]
+
+
+def test_many_reads_skip_what_cannot_be_read(memory: LiveMemory) -> None:
+    with block(1) as (area, address):
+        area[:8] = b"12345678"
+        asked = [address, 0, address + 2, *[address] * 2000, 8]
+
+        assert memory.read_many(asked, 4) == [b"1234", None, b"3456", *[b"1234"] * 2000, None]
+
+
+def test_resident_bytes_are_those_that_were_touched(memory: LiveMemory) -> None:
+    with block(16) as (area, address):
+        area[0] = area[5 * PAGE] = 1
+        _ = area[9 * PAGE]  # reading maps the shared page of zeros, which is not counted
+
+        assert memory.residency(address, address + 16 * PAGE) == (2 * PAGE, 0)
+        assert memory.residency(address + PAGE, address + 5 * PAGE) == (0, 0)
+        assert memory._residency_by_entry(address + 10 * PAGE, address + 16 * PAGE) == (0, 0)
+        assert memory._residency_by_entry(address + 5 * PAGE, address + 9 * PAGE) == (PAGE, 0)
+        assert memory._residency_by_entry(address, address + 16 * PAGE) is None
+
+
+def test_guards_are_found(memory: LiveMemory) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    with block(8) as (area, address):
+        area[:] = b"x" * len(area)
+        start = address + 2 * PAGE
+        if libc.madvise(ctypes.c_void_p(start), PAGE, 102):  # MADV_GUARD_INSTALL
+            pytest.skip("this kernel has no guard regions")
+
+        assert memory.guards(address, address + 8 * PAGE) == [(start, start + PAGE)]
+        assert memory.residency(address, address + 8 * PAGE) == (7 * PAGE, 0)
+
+
+def test_a_waiting_thread_shows_its_stack(memory: LiveMemory) -> None:
+    stop, ready = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: (ready.set(), stop.wait()))
+    thread.start()
+    ready.wait()
+    try:
+        pointer = memory.stack_pointer(thread.native_id or 0)
+    finally:
+        stop.set()
+        thread.join()
+
+    assert pointer
+    assert memory.stack_pointer(1 << 30) is None
+
+
+def test_the_file_behind_a_mapping_is_opened() -> None:
+    seen = snapshot(os.getpid())
+    program = next(m for m in seen.mappings if m.path == seen.process.executable)
+    with LiveMemory(os.getpid()) as memory:
+        opened = memory.open_object(program)
+        assert opened is not None
+        with opened:
+            assert opened.read(4) == b"\x7fELF"
+        assert memory.open_object(program._replace(start=0, end=0, inode="1")) is None
+        assert memory.open_object(program._replace(start=0, end=0, path="/dev/null")) is None
+        assert memory.open_object(program._replace(path=None)) is None
+
+
+def test_a_process_that_is_not_there_has_no_memory() -> None:
+    with LiveMemory(1 << 30) as memory:
+        assert memory.read(4096, 8) is None
+        assert memory.read_many([4096], 8) == [None]
+        assert memory.residency(0, PAGE) is None
+        assert memory.guards(0, PAGE) is None
+        assert memory.stack_pointers([1, 2]) == {}
+        assert memory.denied == frozenset()

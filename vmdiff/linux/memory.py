@@ -1,0 +1,311 @@
+"""Look into the memory of a live process without changing it.
+
+Implements the port that owner rules ask (``vmdiff/owners/memory.py``). Reading memory and stack
+pointers needs the permission of a debugger (PTRACE_MODE_ATTACH), pages and files less. Whatever is
+refused is answered with None and remembered in `LiveMemory.denied`.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+import stat
+import struct
+import time
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from vmdiff.model import Mapping
+
+MEMORY, STACK_POINTERS, PAGES, FILES = "memory", "stack pointers", "pages", "files"
+
+_REFUSED = frozenset({errno.EACCES, errno.EPERM})
+_BATCH = 1024  # UIO_MAXIOV: the kernel takes no more ranges in one call
+_BATCH_BYTES = 1 << 20
+_LONGEST_READ = 64 << 20
+_TRIES, _PAUSE = 4, 0.001  # a thread that waits in the kernel at all does so within a few ms
+
+# include/uapi/linux/fs.h: struct pm_scan_arg, struct page_region and the categories
+_PAGEMAP_SCAN = 0xC0606610
+_SCAN_ARG = struct.Struct("=12Q")
+_PAGE_REGION = struct.Struct("=3Q")
+_PRESENT, _SWAPPED, _ZERO, _GUARD = 1 << 3, 1 << 4, 1 << 5, 1 << 8
+_REGIONS = 1024
+_MOST_REGIONS = 1 << 20
+
+
+class LiveMemory:
+    """The memory of one process, by its pid.
+
+    Opens what it needs on first use and keeps it until `close`; a file of ``/proc/PID`` that is
+    open stays with the address space it was opened for, even after an exec.
+    """
+
+    def __init__(self, pid: int, proc: Path = Path("/proc")) -> None:
+        self._pid = pid
+        self._home = proc / str(pid)
+        self._denied: set[str] = set()
+        self._open: dict[str, int | None] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every file of the process."""
+        for fd in self._open.values():
+            if fd is not None:
+                os.close(fd)
+        self._open.clear()
+
+    @property
+    def denied(self) -> frozenset[str]:
+        """What was asked for and not permitted: memory, stack pointers, pages, files."""
+        return frozenset(self._denied)
+
+    def read(self, address: int, length: int) -> bytes | None:
+        """Give exactly *length* bytes at *address*, or None where they cannot be read."""
+        fd = self._file("mem", MEMORY)
+        if fd is None or not 0 < length <= _LONGEST_READ or not 0 <= address < 1 << 63:
+            return None
+        try:
+            found = os.pread(fd, length, address)
+        except OSError as error:
+            self._note(error, MEMORY)
+            return None
+        return found if len(found) == length else None
+
+    def read_many(self, addresses: Sequence[int], length: int) -> list[bytes | None]:
+        """Give `read` for every address, thousands in a few calls."""
+        batch = max(1, min(_BATCH, _BATCH_BYTES // max(length, 1)))
+        if self._file("mem", MEMORY) is None or not 0 < length <= _LONGEST_READ:
+            return [None] * len(addresses)
+        found: list[bytes | None] = []
+        while len(found) < len(addresses):
+            asked = addresses[len(found) : len(found) + batch]
+            got = _readv(self._pid, asked, length)
+            found += got
+            if len(got) < len(asked):  # the kernel stopped at one that it could not read
+                found.append(self.read(asked[len(got)], length))
+        return found
+
+    def stack_pointer(self, tid: int) -> int | None:
+        """Give the stack pointer of a thread, or None while it runs or is not ours to see."""
+        return self.stack_pointers([tid]).get(tid)
+
+    def stack_pointers(self, tids: Iterable[int]) -> dict[int, int]:
+        """Give the stack pointers of those threads that could be seen waiting, in a few tries."""
+        found: dict[int, int] = {}
+        waiting = list(tids)
+        for attempt in range(_TRIES):
+            if attempt:
+                time.sleep(_PAUSE)
+            running = []
+            for tid in waiting:
+                pointer = self._registers(tid)
+                if pointer is None:
+                    running.append(tid)
+                elif pointer:
+                    found[tid] = pointer
+            waiting = running
+            if not waiting or STACK_POINTERS in self._denied:
+                break
+        return found
+
+    def open_object(self, mapping: Mapping) -> BinaryIO | None:
+        """Open the file behind a mapping for reading; None where it cannot be had.
+
+        Only regular files are opened (opening a device or a pipe could do something), and under
+        its path only the file that has the mapping's device and inode.
+        """
+        if mapping.path is None or mapping.start is None or mapping.end is None:
+            return None
+        link = self._home / "map_files" / f"{mapping.start:x}-{mapping.end:x}"
+        try:
+            return _open_regular(link, lambda _: True)
+        except OSError:
+            pass  # following these links takes CAP_CHECKPOINT_RESTORE
+        if mapping.deleted or not mapping.path.startswith("/"):
+            return None
+        name = bytes.fromhex(mapping.path_hex) if mapping.path_hex else os.fsencode(mapping.path)
+        try:
+            return _open_regular(os.fsencode(self._home / "root") + name, lambda found: _same(mapping, found))
+        except OSError as error:
+            self._note(error, FILES)
+            return None
+
+    def residency(self, start: int, end: int) -> tuple[int, int] | None:
+        """Give the resident and the swapped bytes in ``[start, end)``; None where unknown.
+
+        Counts as the kernel does in smaps: the shared page of zeros is not resident.
+        """
+        regions = self._scan(start, end, _PRESENT | _SWAPPED)
+        if regions is None:
+            return self._residency_by_entry(start, end)
+        resident = swapped = 0
+        for low, high, what in regions:
+            if what & _PRESENT:
+                resident += 0 if what & _ZERO else high - low
+            elif not what & _GUARD:
+                swapped += high - low
+        return resident, swapped
+
+    def guards(self, start: int, end: int) -> list[tuple[int, int]] | None:
+        """Give the guard ranges (MADV_GUARD_INSTALL) in ``[start, end)``; None where unknown."""
+        regions = self._scan(start, end, _GUARD)
+        return None if regions is None else [(low, high) for low, high, _ in regions]
+
+    def _registers(self, tid: int) -> int | None:
+        """Give the stack pointer, None while the thread runs, 0 where there is none to be had."""
+        try:
+            words = (self._home / "task" / str(tid) / "syscall").read_text().split()
+        except OSError as error:
+            self._note(error, STACK_POINTERS)
+            return 0
+        if len(words) < 3:
+            return None if words == ["running"] else 0
+        return int(words[-2], 16)
+
+    def _scan(self, start: int, end: int, categories: int) -> list[tuple[int, int, int]] | None:
+        """Give the ranges of pages in any of *categories*, or None where the kernel cannot tell."""
+        fd = self._file("pagemap", PAGES)
+        if fd is None or not 0 <= start < end <= 1 << 64 or (start | end) % mmap_page():
+            return None
+        vector = (ctypes.c_char * (_PAGE_REGION.size * _REGIONS))()
+        found: list[tuple[int, int, int]] = []
+        wanted = _PRESENT | _SWAPPED | _ZERO | (_GUARD if self._knows_guards else 0)
+        if categories & ~wanted:
+            return None
+        while start < end and len(found) < _MOST_REGIONS:
+            argument = bytearray(
+                _SCAN_ARG.pack(
+                    _SCAN_ARG.size,
+                    0,
+                    start,
+                    end,
+                    0,
+                    ctypes.addressof(vector),
+                    _REGIONS,
+                    0,
+                    0,
+                    0,
+                    categories,
+                    wanted,
+                )
+            )
+            try:
+                count = fcntl.ioctl(fd, _PAGEMAP_SCAN, argument)
+            except OSError:
+                return None
+            found += _PAGE_REGION.iter_unpack(vector.raw[: _PAGE_REGION.size * count])
+            reached = _SCAN_ARG.unpack(argument)[4]
+            if reached <= start:
+                break
+            start = reached
+        return found
+
+    @cached_property
+    def _knows_guards(self) -> bool:
+        """Whether this kernel tells guard pages from swapped ones."""
+        fd = self._file("pagemap", PAGES)
+        if fd is None:
+            return False
+        argument = _SCAN_ARG.pack(_SCAN_ARG.size, 0, 0, mmap_page(), 0, 0, 0, 0, 0, 0, _GUARD, 0)
+        try:
+            fcntl.ioctl(fd, _PAGEMAP_SCAN, argument)
+        except OSError:
+            return False
+        return True
+
+    def _residency_by_entry(self, start: int, end: int) -> tuple[int, int] | None:
+        """Read page by page, on kernels before 6.7; zeros cannot be told from data there.
+
+        So with pages that are present and neither exclusive nor of a file nothing is known.
+        """
+        fd = self._file("pagemap", PAGES)
+        page = mmap_page()
+        length = (end - start) // page * 8
+        if fd is None or not 0 < length <= _LONGEST_READ:
+            return None
+        try:
+            entries = array("Q", os.pread(fd, length, start // page * 8))
+        except (OSError, OverflowError, ValueError):
+            return None
+        if len(entries) * 8 != length:
+            return None
+        present = [entry for entry in entries if entry >> 63]
+        if not all(entry >> 56 & 0b100001 for entry in present):  # bit 56 exclusive, bit 61 file
+            return None
+        swapped = sum(1 for entry in entries if entry >> 62 == 1)
+        return len(present) * page, swapped * page
+
+    def _file(self, name: str, what: str) -> int | None:
+        """Open a file of the process once; None where that is not possible."""
+        if name not in self._open:
+            try:
+                self._open[name] = os.open(self._home / name, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError as error:
+                self._note(error, what)
+                self._open[name] = None
+        return self._open[name]
+
+    def _note(self, error: OSError, what: str) -> None:
+        if error.errno in _REFUSED:
+            self._denied.add(what)
+
+
+def mmap_page() -> int:
+    """Give the page size of this machine in bytes."""
+    return os.sysconf("SC_PAGE_SIZE")
+
+
+def _open_regular(path: Path | bytes, fits: Callable[[os.stat_result], bool]) -> BinaryIO | None:
+    """Open a file if it is a regular one that *fits*; without touching it otherwise."""
+    handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or not fits(found):
+            return None
+        return Path(f"/proc/self/fd/{handle}").open("rb")
+    finally:
+        os.close(handle)
+
+
+def _same(mapping: Mapping, found: os.stat_result) -> bool:
+    device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}"
+    return mapping.device == device and mapping.inode == str(found.st_ino)
+
+
+@cache
+def _process_vm_readv() -> Callable[..., int] | None:
+    try:
+        function = ctypes.CDLL(None, use_errno=True).process_vm_readv
+    except (OSError, AttributeError):
+        return None
+    function.restype = ctypes.c_ssize_t
+    word = ctypes.c_ulong
+    function.argtypes = (ctypes.c_int, ctypes.c_void_p, word, ctypes.c_void_p, word, word)
+    return function
+
+
+def _readv(pid: int, addresses: Sequence[int], length: int) -> list[bytes | None]:
+    """Read *length* bytes at each address, up to the first that cannot be read."""
+    call = _process_vm_readv()
+    if call is None or any(not 0 <= address < 1 << 63 for address in addresses):
+        return []
+    buffer = ctypes.create_string_buffer(length * len(addresses))
+    local = array("L", [ctypes.addressof(buffer), len(buffer)])
+    remote = array("L", bytes(2 * array("L").itemsize * len(addresses)))
+    remote[0::2] = array("L", addresses)
+    remote[1::2] = array("L", [length]) * len(addresses)
+    got = call(pid, local.buffer_info()[0], 1, remote.buffer_info()[0], len(addresses), 0)
+    whole, raw = max(got, 0) // length, buffer.raw
+    return [raw[at : at + length] for at in range(0, whole * length, length)]
