@@ -13,6 +13,7 @@ import re
 from collections import abc
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from hashlib import blake2b
 from itertools import chain
 from typing import NamedTuple
 
@@ -42,11 +43,15 @@ Block = tuple[abc.Mapping[str, Scalar], tuple[str, ...] | None]
 
 
 class Listing(NamedTuple):
-    """What a listing says: *mappings* in its order, and the names of what it reports of each."""
+    """What a listing says: *mappings* in its order, and the names of what it reports of each.
+
+    *layout* is a digest of the header lines: equal to `layout_of` the same process's ``maps``.
+    """
 
     mappings: tuple[Mapping, ...]
     counters: tuple[str, ...]
     attributes: tuple[str, ...]
+    layout: bytes
 
 
 class Name(NamedTuple):
@@ -68,14 +73,25 @@ def parse(chunks: Iterable[bytes], *, source: str, page_size: int = 4096) -> Lis
     """
     decode = _Decoder(page_size)
     header = lru_cache(maxsize=_REMEMBERED)(_header)
+    layout = blake2b()
     mappings: list[Mapping] = []
     for line, start, end, rest, block in _records(chunks, source):
+        layout.update(b"%b-%b %b\n" % (start, end, rest))
         fields = header(rest)
         if fields is None:
             raise ListingError(source, line, EXPECTED, rest.decode(errors="replace"))
         values, flags = decode(block)
         mappings.append(Mapping(int(start, 16), int(end, 16), *fields, None, flags, None, values))
-    return Listing(with_images(mappings), tuple(decode.counters), tuple(decode.attributes))
+    known = tuple(decode.counters), tuple(decode.attributes)
+    return Listing(with_images(mappings), *known, layout.digest())
+
+
+def layout_of(chunks: Iterable[bytes]) -> bytes:
+    """Give the digest of a ``maps`` listing, to tell whether two readings saw the same layout."""
+    layout = blake2b()
+    for chunk in chunks:
+        layout.update(chunk)
+    return layout.digest()
 
 
 def with_images(mappings: Iterable[Mapping]) -> tuple[Mapping, ...]:
@@ -90,10 +106,12 @@ def with_images(mappings: Iterable[Mapping]) -> tuple[Mapping, ...]:
     )
 
 
-def name_of(raw: bytes) -> Name:
+def name_of(raw: bytes, *, escaped: bool = True) -> Name:
     """Take a name apart: the escape undone, `` (deleted)`` taken off, bytes that are no UTF-8 kept in hex."""
     deleted = raw.endswith(_DELETED)
-    exact = raw.removesuffix(_DELETED).replace(b"\\012", b"\n")
+    exact = raw.removesuffix(_DELETED)
+    if escaped:
+        exact = exact.replace(b"\\012", b"\n")
     if not exact:
         return Name(None, deleted, None)
     try:

@@ -37,7 +37,7 @@ class InvariantError(ValueError):
 class Frozen(BaseModel):
     """An immutable value with no keys beyond its own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Redaction(Frozen):
