@@ -1,0 +1,182 @@
+"""One process's folder under ``/proc``, held open: whatever the pid becomes, this stays the process.
+
+Facts: proc(5), Documentation/filesystems/proc.rst. A read of ``smaps`` gives at most a page of
+text whatever the buffer, so buffers are small: a large one costs its allocation at every read.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from vmdiff.errors import ProcessError
+
+PROC = Path("/proc")
+
+_READ = 16 << 10
+_PIECE = 256 << 10  # what is handed on at once
+_KERNEL_THREAD = 0x00200000  # PF_KTHREAD, include/linux/sched.h
+
+
+class Stat(NamedTuple):
+    """What ``stat`` says of the process itself."""
+
+    name: str
+    state: str
+    parent: int
+    flags: int
+    minor_faults: int
+    major_faults: int
+    start_ticks: int
+
+
+class ProcessFolder:
+    """``/proc/PID``, opened once; every file is opened relative to it.
+
+    Raises:
+        ProcessError: there is no such process, or it is not ours to look at.
+    """
+
+    def __init__(self, pid: int, proc: Path = PROC) -> None:
+        if not sys.platform.startswith("linux"):
+            raise ProcessError(
+                "live processes are read on Linux only; elsewhere vmdiff reads snapshots and listings"
+            )
+        self.pid = pid
+        self.path = proc / str(pid)
+        try:
+            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise self.explain(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    def open(self, name: str) -> int:
+        """Open one of its files for reading; the descriptor is the caller's to close."""
+        return os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._descriptor)
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """Yield a file's bytes as they come, in pieces of some hundred KiB."""
+        descriptor = self.open(name)
+        try:
+            pieces: list[bytes] = []
+            length = 0
+            while piece := os.read(descriptor, _READ):
+                pieces.append(piece)
+                length += len(piece)
+                if length >= _PIECE:
+                    yield b"".join(pieces)
+                    pieces.clear()
+                    length = 0
+            yield b"".join(pieces)
+        finally:
+            os.close(descriptor)
+
+    def contents(self, name: str) -> bytes:
+        """Give a file's bytes."""
+        return b"".join(self.chunks(name))
+
+    def text(self, name: str) -> str | None:
+        """Give a file's text, or None where this kernel has no such file or does not show it."""
+        try:
+            return self.contents(name).decode(errors="backslashreplace")
+        except OSError:
+            return None
+
+    def link(self, name: str) -> str | None:
+        """Give what a symbolic link says, or None."""
+        try:
+            return os.fsencode(os.readlink(name, dir_fd=self._descriptor)).decode(errors="backslashreplace")
+        except OSError:
+            return None
+
+    def raw_link(self, name: str) -> bytes | None:
+        """Give the bytes of a symbolic link, or None."""
+        try:
+            return os.readlink(os.fsencode(name), dir_fd=self._descriptor)
+        except OSError:
+            return None
+
+    def status_of(self, name: str) -> os.stat_result | None:
+        """Give the status of the file that *name* leads to, or None."""
+        try:
+            return os.stat(name, dir_fd=self._descriptor)
+        except (OSError, ValueError):
+            return None
+
+    def names(self, folder: str) -> list[str]:
+        """List a folder, or nothing where it cannot be listed."""
+        with suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._descriptor)
+            try:
+                return os.listdir(descriptor)  # noqa: PTH208  # of the folder that is open
+            finally:
+                os.close(descriptor)
+        return []
+
+    def stat(self) -> Stat:
+        """Read ``stat``; the name in it may hold anything, so fields count from the last bracket.
+
+        Raises:
+            ProcessError: the process is gone.
+        """
+        try:
+            text = self.contents("stat").decode(errors="backslashreplace")
+        except OSError as error:
+            raise self.explain(error) from error
+        name = text[text.index("(") + 1 : text.rindex(")")]
+        fields = text[text.rindex(")") + 2 :].split()
+        at = {"state": 0, "parent": 1, "flags": 6, "minor": 7, "major": 9, "start": 19}
+        numbers = {key: int(fields[index]) for key, index in at.items() if key != "state"}
+        return Stat(
+            name,
+            fields[0],
+            numbers["parent"],
+            numbers["flags"],
+            numbers["minor"],
+            numbers["major"],
+            numbers["start"],
+        )
+
+    def check_memory(self, stat: Stat) -> None:
+        """Make sure that the process has memory to look at.
+
+        Raises:
+            ProcessError: it is a kernel thread, or a zombie.
+        """
+        if stat.flags & _KERNEL_THREAD:
+            raise ProcessError(f"process {self.pid} is a kernel thread: it has no memory of its own")
+        if stat.state in {"Z", "X"}:
+            raise ProcessError(
+                f"process {self.pid} is a zombie: it has exited, its memory is gone (parent: {stat.parent})"
+            )
+
+    def explain(self, error: OSError) -> ProcessError:
+        """Say in one line why the process cannot be observed, and what to do."""
+        if error.errno in {errno.ENOENT, errno.ESRCH}:
+            return ProcessError(f"no process {self.pid} here (it may have ended, or be hidden by hidepid)")
+        if error.errno in {errno.EACCES, errno.EPERM}:
+            return ProcessError(self._whose())
+        return ProcessError(f"process {self.pid}: {error.strerror}")
+
+    def _whose(self) -> str:
+        owner = self._owner()
+        if owner is not None and owner == os.geteuid():
+            return (
+                f"process {self.pid} does not allow being looked at (it is not dumpable, or runs with more"
+                " privileges); try sudo, or grant CAP_SYS_PTRACE"
+            )
+        return f"process {self.pid} belongs to another user; try sudo, or grant CAP_SYS_PTRACE"
+
+    def _owner(self) -> int | None:
+        for line in (self.text("status") or "").splitlines():
+            if line.startswith("Uid:"):
+                return int(line.split()[1])
+        return None
