@@ -147,7 +147,7 @@ class Comparison:
     @cached_property
     def groups(self) -> abc.Mapping[str, tuple[Group, ...]]:
         """The totals cut up by kind, by owner and by object; every column adds up to the total."""
-        sides = (_tally(self.before), _tally(self.after))
+        sides = (tally(self.before), tally(self.after))
         return {by: _groups(self.totals, sides, at) for at, by in enumerate(GROUPINGS)}
 
     @cached_property
@@ -405,13 +405,17 @@ def _identities(mapping: Mapping) -> abc.Iterator[tuple[object, ...]]:
         yield (owner.name, owner.label, owner.tid, owner.evidence)
 
 
-_Key = tuple[str, str, str]
-_Sums = dict[str, int | None]
+Key = tuple[str, str, str]
+Sums = dict[str, int | None]
 
 
-def _tally(snapshot: Snapshot) -> dict[_Key, _Sums]:
-    """Add up the counters of a snapshot by (kind, owner, object)."""
-    sums: dict[_Key, _Sums] = {}
+def tally(snapshot: Snapshot) -> dict[Key, Sums]:
+    """Add up the counters of a snapshot by (kind, owner, object).
+
+    Every column adds up to the snapshot's totals; None where one mapping's value is unknown. What has
+    no owner or no path goes by its kind: ``(heap)``, ``[anonymous]``.
+    """
+    sums: dict[Key, Sums] = {}
     for mapping in snapshot.mappings:
         values = {name: snapshot.value(mapping, name) for name in snapshot.counters}
         for owner, share in _shares(mapping, values):
@@ -420,12 +424,12 @@ def _tally(snapshot: Snapshot) -> dict[_Key, _Sums]:
     return sums
 
 
-def _pour(into: _Sums, share: abc.Mapping[str, int | None]) -> None:
+def _pour(into: Sums, share: abc.Mapping[str, int | None]) -> None:
     for name, value in share.items():
         into[name] = _add(into.get(name, 0), value)
 
 
-def _shares(mapping: Mapping, values: _Sums) -> abc.Iterator[tuple[str, _Sums]]:
+def _shares(mapping: Mapping, values: Sums) -> abc.Iterator[tuple[str, Sums]]:
     """Split a mapping's counters among its owners; what cannot be split is ``mixed``."""
     owner = mapping.owner
     if owner is None:
@@ -434,7 +438,7 @@ def _shares(mapping: Mapping, values: _Sums) -> abc.Iterator[tuple[str, _Sums]]:
     rest = dict(values)
     for part in owner.parts:
         length = part.end - part.start
-        share: _Sums = {"size": length, "accessible": length if mapping.accessible else 0}
+        share: Sums = {"size": length, "accessible": length if mapping.accessible else 0}
         share |= {name: exact for name in ("rss", "swap") if (exact := getattr(part, name)) is not None}
         for name, value in share.items():
             rest[name] = _add(rest.get(name), None if value is None else -value)
@@ -443,10 +447,10 @@ def _shares(mapping: Mapping, values: _Sums) -> abc.Iterator[tuple[str, _Sums]]:
 
 
 def _groups(
-    totals: abc.Mapping[str, Total], sides: tuple[dict[_Key, _Sums], dict[_Key, _Sums]], at: int
+    totals: abc.Mapping[str, Total], sides: tuple[dict[Key, Sums], dict[Key, Sums]], at: int
 ) -> tuple[Group, ...]:
     """Fold the sums of both sides by one part of their keys, largest change of resident first."""
-    folded: dict[str, tuple[_Sums, _Sums]] = {}
+    folded: dict[str, tuple[Sums, Sums]] = {}
     for side, sums in enumerate(sides):
         for key, share in sums.items():
             _pour(folded.setdefault(key[at], ({}, {}))[side], share)
@@ -457,7 +461,7 @@ def _groups(
     return tuple(sorted(groups, key=_weight, reverse=True))
 
 
-def _total(whole: Total, counter: str, pair: tuple[_Sums, _Sums]) -> Total:
+def _total(whole: Total, counter: str, pair: tuple[Sums, Sums]) -> Total:
     before = None if whole.before is None else pair[0].get(counter, 0)
     after = None if whole.after is None else pair[1].get(counter, 0)
     return Total(before, after)
