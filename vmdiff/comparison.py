@@ -11,7 +11,7 @@ from collections import abc
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Literal, NamedTuple
 
 from vmdiff import facts
@@ -138,6 +138,11 @@ class Comparison:
     def unchanged(self) -> int:
         """The number of regions in which nothing changed."""
         return len(self.same)
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything changed; PSS that moves because a neighbour process started is no difference."""
+        return any(change.change is not ChangeName.RECOUNTED for change in self.changes)
 
     @cached_property
     def totals(self) -> abc.Mapping[str, Total]:
@@ -340,15 +345,32 @@ def _commitment(before: tuple[Mapping, ...], after: tuple[Mapping, ...]) -> int:
     """
     if before[0].start != after[0].start or before[-1].end != after[-1].end:
         return 0
-    if _sequence(before) != _sequence(after):
+    if not _same_sequence(before, after):
         return 0
     return _accessible(after) - _accessible(before)
 
 
+def _same_sequence(before: tuple[Mapping, ...], after: tuple[Mapping, ...]) -> bool:
+    was, is_ = _sequence(before), _sequence(after)
+    if was == is_:
+        return True
+    folded = _folded(was)
+    return folded is not None and folded == _folded(is_) and _gapless(before) and _gapless(after)
+
+
 def _sequence(mappings: tuple[Mapping, ...]) -> list[tuple[object, ...]]:
-    """Give what is behind each mapping and whether it is accessible, runs of the same told once."""
-    steps = [(*_backing(mapping), mapping.perms.startswith("---")) for mapping in mappings]
-    return [step for step, _ in groupby(steps)]
+    """Give what is behind each mapping and whether it is accessible."""
+    return [(*_backing(mapping), mapping.perms.startswith("---")) for mapping in mappings]
+
+
+def _folded(sequence: list[tuple[object, ...]]) -> list[tuple[object, ...]] | None:
+    """Fold runs of the same, which only a flag tells apart; one run alone is no reservation."""
+    steps = [step for step, _ in groupby(sequence)]
+    return steps if len(steps) > 1 else None
+
+
+def _gapless(mappings: tuple[Mapping, ...]) -> bool:
+    return all(below.end == above.start for below, above in pairwise(mappings))
 
 
 def _backing(mapping: Mapping) -> tuple[object, ...]:

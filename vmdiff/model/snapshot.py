@@ -166,11 +166,11 @@ class Snapshot(Frozen):
     def totals(self) -> abc.Mapping[str, int | None]:
         """Every counter added up over all mappings; None where one of them is unknown.
 
-        Without any mappings the totals are what `rollup` states.
+        Without any mappings the totals are what `rollup` states, where there is one.
         """
-        if not self.mappings:
-            stated = self.rollup or {}
-            return {name: stated.get(name) for name in dict.fromkeys((*self.counters, *stated))}
+        if not self.mappings and self.rollup is not None:
+            names = dict.fromkeys((*self.counters, *self.rollup))
+            return {name: self.rollup.get(name) for name in names}
         sums: dict[str, int | None] = dict.fromkeys(self.counters, 0)
         sums["size"] = add(mapping.size for mapping in self.mappings)
         sums["accessible"] = add(mapping.accessible for mapping in self.mappings)
