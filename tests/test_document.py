@@ -1,0 +1,165 @@
+"""A snapshot is written whole, read back exactly, and refused with every problem."""
+
+import gzip
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+import vmdiff
+from tests.draw import PAGE, mappings, snapshot
+from tests.spaces import snapshots
+from vmdiff import document
+from vmdiff.errors import DocumentError, InputError, OutputError
+from vmdiff.model import Kind, Mapping, Owner, Part, Snapshot
+
+
+def dumped(taken: Snapshot) -> bytes:
+    return b"".join(document.dump(taken))
+
+
+def loaded(**changes: Any) -> Snapshot:
+    return document.load(json.dumps(minimal(**changes)).encode(), source="x.json")
+
+
+def minimal(**changes: Any) -> dict[str, Any]:
+    return {"format": "vmdiff-snapshot", "version": 1, "origin": {"source": "test"}} | changes
+
+
+def mapping(**changes: Any) -> dict[str, Any]:
+    return {"start": "1000", "end": "2000", "perms": "rw-p", "kind": "anonymous"} | changes
+
+
+@given(snapshots(unknowns=True))
+def test_what_is_written_is_read_back_exactly(taken: Snapshot) -> None:
+    assert document.load(dumped(taken), source="x") == taken
+
+
+@given(snapshots(unknowns=True))
+def test_a_document_has_a_mapping_a_line(taken: Snapshot) -> None:
+    lines = [line for line in dumped(taken).splitlines() if line.startswith(b'    {"start"')]
+
+    assert len(lines) == len(taken.mappings)
+
+
+def test_owners_with_parts_survive() -> None:
+    part = Part(PAGE, 2 * PAGE, "thread stack", "certain", "register", "its stack pointer", "worker", 7, 4096)
+    owned = Mapping(PAGE, 4 * PAGE, "rw-p", owner=Owner("mixed", parts=(part,)))
+
+    assert document.load(dumped(snapshot(owned)), source="x").mappings[0] == owned
+
+
+def test_names_that_are_not_utf8_keep_their_bytes() -> None:
+    odd = Mapping(PAGE, 2 * PAGE, "r--s", Kind.FILE, 0, "08:01", "7", "/a\\xff", path_hex="2f61ff")
+
+    assert document.load(dumped(snapshot(odd)), source="x").mappings[0] == odd
+
+
+def test_keys_of_kernels_to_come_are_kept() -> None:
+    origin = {"source": "test", "counters": ["rss", "future_huge"], "attributes": ["future_state"]}
+    taken = loaded(origin=origin, mappings=[mapping(future_huge=4096, future_state="odd")])
+
+    assert taken.totals["future_huge"] == 4096
+    assert document.load(dumped(taken), source="x") == taken
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        pytest.param({"mappings": [mapping(nam="x")]}, "$.mappings[0].nam", id="key-nobody-announced"),
+        pytest.param({"mappings": [mapping(start=4096)]}, "$.mappings[0].start", id="address-as-number"),
+        pytest.param({"mappings": [mapping(start="0x1000")]}, "$.mappings[0].start", id="address-with-0x"),
+        pytest.param({"mappings": [mapping(start="3000")]}, "$.mappings[0].start", id="inverted"),
+        pytest.param({"mappings": [mapping(), mapping()]}, "$.mappings[1].start", id="overlapping"),
+        pytest.param({"mappings": [mapping(perms="rwzp")]}, "$.mappings[0].perms", id="permissions"),
+        pytest.param({"mappings": [mapping(kind="toast")]}, "$.mappings[0].kind", id="kind"),
+        pytest.param({"mappings": [mapping(rss=-1)]}, "$.mappings[0].rss", id="negative"),
+        pytest.param({"mappings": [mapping(rss=1.5)]}, "$.mappings[0].rss", id="fraction"),
+        pytest.param({"mappings": [mapping(rss=10**30)]}, "$.mappings[0].rss", id="beyond-64-bits"),
+        pytest.param({"extra": 1}, "$.extra", id="key-at-the-top"),
+        pytest.param({"version": 2}, "$.version", id="newer"),
+        pytest.param({"format": "other"}, "$.format", id="foreign"),
+        pytest.param({"taken_at": "yesterday"}, "$.taken_at", id="time"),
+        pytest.param({"process": {"pid": "12"}}, "$.process.pid", id="pid-as-text"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_path(changes: dict[str, Any], path: str) -> None:
+    with pytest.raises(DocumentError) as refused:
+        loaded(**changes)
+
+    assert path in [place for place, _ in refused.value.problems]
+
+
+def test_every_problem_is_named() -> None:
+    with pytest.raises(DocumentError) as refused:
+        loaded(label=5, mappings=[mapping(perms="?"), mapping(kind="x", rss="4")])
+
+    assert len(refused.value.problems) == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"{}",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"version": 1e400}',
+        b'{"version": ' + b"9" * 100_000 + b"}",
+        b"\xff\xfe{\x00}\x00",
+    ],
+)
+def test_what_is_no_document_is_refused_in_a_line_or_two(text: bytes) -> None:
+    with pytest.raises(DocumentError):
+        document.load(text, source="x.json")
+
+
+def test_every_cut_of_a_document_is_refused() -> None:
+    whole = dumped(snapshot(*mappings("ab1")))
+
+    for cut in range(0, len(whole) - 2, 7):
+        with pytest.raises(DocumentError):
+            document.load(whole[:cut], source="x.json")
+
+
+def test_files_are_private_compressed_by_name_and_never_overwritten(tmp_path: Path) -> None:
+    taken = snapshot(*mappings("ab1"))
+    for name in ("x.json", "x.json.gz"):
+        vmdiff.save(taken, tmp_path / name)
+        assert vmdiff.load(tmp_path / name) == taken
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+        with pytest.raises(OutputError, match="--force"):
+            vmdiff.save(taken, tmp_path / name)
+        vmdiff.save(taken, tmp_path / name, force=True)
+    assert gzip.decompress((tmp_path / "x.json.gz").read_bytes()) == (tmp_path / "x.json").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.json", "x.json.gz"]
+
+
+def test_a_gzip_bomb_is_refused_in_bounded_memory() -> None:
+    bomb = gzip.compress(b" " * (1 << 24))
+
+    with pytest.raises(InputError, match="unpacks to more"):
+        document.decompress(bomb, source="x.gz", largest=1 << 20)
+
+
+@pytest.mark.parametrize("cut", [5, 20, -4])
+def test_damaged_gzip_is_refused(cut: int, tmp_path: Path) -> None:
+    (tmp_path / "x.json.gz").write_bytes(gzip.compress(dumped(snapshot(*mappings("ab1"))))[:cut])
+
+    with pytest.raises(InputError, match="gzip"):
+        vmdiff.load(tmp_path / "x.json.gz")
+
+
+def test_the_documents_of_every_version_still_open() -> None:
+    kept = sorted((Path(__file__).parent.parent / "fixtures" / "documents").glob("*.json*"))
+
+    assert kept
+    for path in kept:
+        assert vmdiff.load(path).mappings
