@@ -1,0 +1,146 @@
+"""What is true of every renderer: it is there, it is a function of its input, and names cannot harm it."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+
+from tests.render.worlds import HOSTILE, comparisons, example, hostile, mapping, snapshot
+from vmdiff.comparison import compare
+from vmdiff.findings import find, find_in
+from vmdiff.render import RENDERERS, Format, ViewOptions, layout, markdown
+from vmdiff.render import json as json_renderer
+
+PLAIN = (Format.TERMINAL, Format.TEXT)
+
+
+def shown(target, comparison, **options):
+    return RENDERERS[target].comparison(comparison, find(comparison), ViewOptions(**options))
+
+
+def shown_alone(target, taken, **options):
+    return RENDERERS[target].snapshot(taken, find_in(taken), ViewOptions(**options))
+
+
+def test_every_format_has_a_renderer():
+    assert set(RENDERERS) == set(Format)
+
+
+@pytest.mark.parametrize("target", Format)
+def test_the_same_comparison_gives_the_same_text(target):
+    assert shown(target, example()) == shown(target, example())
+    assert shown_alone(target, example().after) == shown_alone(target, example().after)
+
+
+@pytest.mark.parametrize("target", Format)
+@pytest.mark.parametrize("options", [{}, {"show_all": True}, {"colour": True}, {"width": 140}])
+def test_no_name_reaches_a_reader_raw(target, options):
+    comparison = hostile()
+    for text in (shown(target, comparison, **options), shown_alone(target, comparison.after, **options)):
+        harmless = re.sub(r"\x1b\[[0-9;]*m", "", text) if options.get("colour") else text
+        assert [letter for letter in set(harmless) - {"\n", "\u200b"} if not letter.isprintable()] == []
+
+
+@pytest.mark.parametrize("target", PLAIN)
+def test_the_kernels_names_survive_markup(target):
+    comparison = hostile()
+    for colour in (True, False):
+        text = shown(target, comparison, colour=colour, show_all=True, width=200)
+        assert "[heap]" in text
+        assert "/tmp/[/foo] [bold red]x" in text
+
+
+@pytest.mark.parametrize("target", PLAIN)
+@settings(max_examples=30, deadline=None)
+@given(comparison=comparisons())
+def test_no_line_is_wider_than_asked_for_or_ends_in_blanks(target, comparison):
+    for width in (80, 100, 132):
+        text = shown(target, comparison, width=width) + shown_alone(target, comparison.after, width=width)
+        lines = text.split("\n")
+        assert [line for line in lines if layout.width(line) > width] == []
+        assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_wide_letters_keep_their_columns():
+    text = shown(Format.TERMINAL, hostile(), show_all=True)
+
+    assert [line for line in text.split("\n") if layout.width(line) > 80] == []
+
+
+def test_colour_changes_nothing_but_the_colour():
+    coloured = shown(Format.TERMINAL, example(), colour=True)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
+
+    assert "\x1b[" in coloured
+    assert [line.rstrip() for line in plain.split("\n")] == shown(Format.TERMINAL, example()).split("\n")
+    assert not re.search(r"\x1b\[[0-9;]*(38|48);", coloured), "16 colours are what every terminal has"
+
+
+# ---- JSON
+
+
+@settings(max_examples=30, deadline=None)
+@given(comparisons())
+def test_json_adds_up(comparison):
+    document = json.loads(shown(Format.JSON, comparison))
+
+    for counter, total in document["totals"].items():
+        assert sum(change["delta"][counter] for change in document["changes"]) == total["delta"]
+        for groups in document["groups"].values():
+            assert sum(group["after"][counter] for group in groups) == total["after"]
+
+
+def test_json_has_one_change_a_line_and_names_exactly():
+    text = shown(Format.JSON, hostile())
+    lines = [line for line in text.split("\n") if line.startswith('    {"change"')]
+
+    assert text.isascii()
+    assert len(lines) == len(hostile().changes)
+    assert {change["path"] for change in json.loads(text)["changes"]} >= {HOSTILE[1], HOSTILE[2], HOSTILE[4]}
+
+
+def test_a_counter_that_is_unknown_is_null_in_json():
+    before = snapshot(mapping(1, 4)._replace(values={"rss": None}))
+    document = json.loads(shown(Format.JSON, compare(before, snapshot(mapping(1, 8)))))
+
+    assert document["totals"]["rss"] == {"before": None, "after": 0, "delta": None}
+    assert document["changes"][0]["delta"]["rss"] is None
+
+
+def test_json_of_nothing_is_json():
+    nothing = compare(snapshot(), snapshot())
+
+    assert json.loads(shown(Format.JSON, nothing))["changes"] == []
+    assert json.loads(shown_alone(Format.JSON, snapshot()))["mappings"] == []
+    assert json_renderer.VERSION == 1
+
+
+# ---- Markdown
+
+
+def test_markdown_leaves_no_markup_of_a_name_outside_of_code():
+    text = shown(Format.MARKDOWN, hostile(), show_all=True)
+    outside = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", text)
+    tags = set(re.findall(r"</?([a-z]+)", outside))
+
+    assert tags <= {"details", "summary", "br"}
+    assert not re.search(r"[@#]\w", re.sub(r"&#\d+;", "", outside))
+    assert outside.count("<details>") == outside.count("</details>")
+
+
+def test_markdown_tables_have_the_same_number_of_cells_everywhere():
+    for line_group in shown(Format.MARKDOWN, hostile(), show_all=True).split("\n\n"):
+        rows = [line for line in line_group.split("\n") if line.startswith("|")]
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) <= 1
+
+
+def test_markdown_fits_a_comment_and_says_that_it_was_cut():
+    many = [mapping(16 * at, 2, path=f"/srv/data/shard-{at:05}", rss=4096) for at in range(1, 3000)]
+    comparison = compare(snapshot(), snapshot(*many))
+    text = shown(Format.MARKDOWN, comparison)
+
+    assert 50_000 < len(text) <= markdown.LIMIT
+    assert "Cut to the 65,536 characters" in text
+    assert text.count("<details>") == text.count("</details>")
+    assert "Cut to" not in shown(Format.MARKDOWN, example())

@@ -1,0 +1,171 @@
+"""The view says everything once, and its tables add up."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.render.worlds import HOSTILE, KIB, MIB, PAGE, comparisons, example, hostile, mapping, snapshot
+from vmdiff import selector
+from vmdiff.comparison import compare
+from vmdiff.errors import ConditionError
+from vmdiff.findings import find
+from vmdiff.model import Origin
+from vmdiff.render import By, ViewOptions, view, words
+from vmdiff.render.view import Role
+
+OPTIONS = st.builds(
+    ViewOptions,
+    by=st.sampled_from([None, *By]),
+    sort=st.sampled_from([None, "virtual", "pss", "swap", "address"]),
+    minimum=st.sampled_from([0, PAGE, 8 * PAGE]),
+    only=st.sampled_from([None, selector.parse("kind:heap"), selector.parse("path:/a")]),
+    show_all=st.booleans(),
+    width=st.sampled_from([80, 120]),
+)
+
+
+def seen(comparison, **options):
+    return view.of_comparison(comparison, find(comparison), ViewOptions(**options))
+
+
+def row(comparison, title, **options):
+    return next(row for row in seen(comparison, **options).table.rows if title in row.title)
+
+
+@settings(max_examples=60, deadline=None)
+@given(comparisons(), OPTIONS)
+def test_rows_and_folds_add_up_to_the_total_and_the_total_to_the_headline(comparison, options):
+    shown = view.of_comparison(comparison, (), options)
+
+    for table in filter(None, (shown.groups, shown.table)):
+        for at in range(len(table.columns)):
+            values = [row.cells[at].value for row in (*table.rows, *table.folds)]
+            assert sum(values) == table.total.cells[at].value
+        for figure in shown.figures:
+            columns = [column.name for column in table.columns]
+            if figure.name in columns:
+                assert table.total.cells[columns.index(figure.name)].value == figure.delta
+
+
+@settings(max_examples=60, deadline=None)
+@given(comparisons(), OPTIONS)
+def test_the_rows_of_one_snapshot_add_up_too(comparison, options):
+    shown = view.of_snapshot(comparison.after, (), options)
+
+    for table in filter(None, (shown.groups, shown.table)):
+        for at in range(len(table.columns)):
+            values = [row.cells[at].value for row in (*table.rows, *table.folds)]
+            assert sum(values) == table.total.cells[at].value
+
+
+@settings(max_examples=60, deadline=None)
+@given(comparisons(), OPTIONS)
+def test_every_change_is_in_exactly_one_row(comparison, options):
+    table = view.of_comparison(comparison, (), options).table
+    if options.by not in (None, By.MAPPING):
+        return
+
+    rows = [*table.rows, *table.folds]
+    shown = [change for row in rows for change in (row.members or (row.item,))]
+    assert sorted(map(id, shown)) == sorted(map(id, comparison.changes))
+
+
+@given(st.text())
+def test_a_name_made_printable_is_one_harmless_line(text):
+    shown = words.printable(text)
+
+    assert shown.isprintable()
+    assert words.printable(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("[heap]", "[heap]"),
+        ("/tmp/\x1b[31m", "/tmp/\\x1b[31m"),
+        ("a\nb", "a\\x0ab"),
+        ("\u202egpj", "\\u202egpj"),
+        ("\udcff", "\\udcff"),
+        ("\U000e0041", "\\U000e0041"),
+    ],
+)
+def test_what_steers_is_shown_as_an_escape(name, expected):
+    assert words.printable(name) == expected
+
+
+def test_no_text_of_a_view_can_break_its_line():
+    shown = seen(hostile(), show_all=True)
+    texts = [shown.title, shown.when, shown.counts, *(fact.after for fact in shown.facts)]
+    texts += [
+        text for row in shown.table.rows for text in (row.title, row.note, row.path, row.owner, row.why)
+    ]
+
+    assert [text for text in texts if not text.isprintable()] == []
+    assert len(shown.table.rows) == len(HOSTILE) + 1
+
+
+def test_the_headline_counts_recounted_mappings_as_unchanged():
+    assert seen(example()).counts == "2 new, 1 gone, 1 grown, 1 shrunk, 0 changed, 2 unchanged"
+
+
+def test_the_headline_says_how_far_apart_and_how_many_faults():
+    shown = seen(example())
+
+    assert shown.when == "2026-11-22 12:00:00 UTC, and 8.2 s later"
+    assert shown.faults == "1,000 minor and 2 major page faults"
+
+
+def test_memory_that_moved_comes_first_and_a_reservation_last():
+    heap = mapping(0x100, 8, "rw-p", "[heap]", rss=PAGE)
+    grown = mapping(0x100, 8, "rw-p", "[heap]", rss=3 * PAGE)
+    reserved = mapping(0x4000, 1 << 20, "---p")
+    usable = mapping(0x2000, 512, "rw-p")
+    comparison = compare(snapshot(heap), snapshot(grown, usable, reserved))
+
+    titles = [row.title for row in seen(comparison).table.rows]
+    assert titles == ["[heap]", "anonymous", "reserved"]
+
+
+def test_a_mapping_that_is_hardly_touched_says_so():
+    big = mapping(0x100, 954 * 256, "r--s", "/var/big", rss=4 * KIB)
+    comparison = compare(snapshot(mapping(1, 1)), snapshot(mapping(1, 1), big))
+
+    assert row(comparison, "/var/big").note == "4 KiB of 954 MiB resident"
+
+
+def test_what_one_side_did_not_measure_is_not_shown_as_zero():
+    before = snapshot(mapping(1, 4, rss=PAGE))
+    blind = before.model_copy(update={"origin": Origin(source="maps")})
+    shown = seen(compare(blind, snapshot(mapping(1, 8, rss=PAGE))))
+
+    assert [column.name for column in shown.table.columns] == ["virtual"]
+    assert [(f.name, f.before, f.delta) for f in shown.figures][1] == ("resident", None, None)
+
+
+def test_a_total_that_only_the_listing_states_stands_beside():
+    unknown = mapping(1, 4)._replace(start=None, end=None, values={"size": None})
+    taken = snapshot(unknown).model_copy(update={"rollup": {"size": 4 * MIB}})
+    figure = view.of_snapshot(taken, (), ViewOptions()).figures[0]
+
+    assert (figure.after, figure.note) == (None, "listing states 4,096 KiB")
+
+
+def test_a_recounted_mapping_gets_a_row_only_where_it_matters():
+    folds = [row.word for row in seen(example()).table.folds]
+    sorted_by_pss = [row.word for row in seen(example(), sort="pss").table.rows]
+
+    assert folds == ["recounted"]
+    assert "recounted" in sorted_by_pss
+
+
+def test_a_counter_that_there_is_not_is_an_error_that_names_those_there_are():
+    with pytest.raises(ConditionError, match=r"no counter 'rsss' to sort by; there are virtual, resident"):
+        seen(example(), sort="rsss")
+
+
+def test_what_is_not_selected_is_folded_and_counted():
+    table = seen(example(), only=selector.parse("kind:heap")).table
+
+    assert [row.title for row in table.rows] == ["[heap]"]
+    assert [fold.role for fold in table.folds] == [Role.FOLD]
+    assert table.folds[0].title.endswith("not selected")

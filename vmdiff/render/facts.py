@@ -1,0 +1,59 @@
+"""The process and host facts that differ, in words."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from vmdiff.facts import FactChange
+from vmdiff.render import words
+
+
+class Fact(NamedTuple):
+    """A fact that differs, as text; a blank *before* or *after* says that it was not there."""
+
+    name: str
+    before: str
+    after: str
+
+
+# Told in the headline or in a finding.
+_TOLD = frozenset({"minor_faults", "major_faults", "name", "pid", "peak_size", "peak_rss"})
+_SIZES = frozenset(
+    {"page_tables", "peak_size", "peak_rss", "host.page_size", "host.memory_total", "host.swap_total"}
+    | {f"limits.{limit}" for limit in ("stack", "data", "rss", "core", "memlock", "locked_memory")}
+    | {f"limits.{limit}" for limit in ("as", "address_space", "file_size", "fsize", "msgqueue")}
+)
+
+
+def facts(changes: Iterable[FactChange]) -> tuple[Fact, ...]:
+    """Write the facts that differ; threads that came or went are one fact."""
+    kept = [change for change in changes if change.path not in _TOLD]
+    threads = [change for change in kept if change.path.startswith("threads.")]
+    others = [change for change in kept if not change.path.startswith("threads.")]
+    written = [Fact(words.name(c.path), _text(c.path, c.before), _text(c.path, c.after)) for c in others]
+    return tuple(written + _threads(threads))
+
+
+def _threads(changes: Sequence[FactChange]) -> list[Fact]:
+    gone = [change.before for change in changes if change.after is None]
+    come = [change.after for change in changes if change.before is None]
+    found = []
+    if come:
+        found.append(Fact("threads started", "", _names(come)))
+    if gone:
+        found.append(Fact("threads ended", _names(gone), ""))
+    renamed = [change for change in changes if None not in (change.before, change.after)]
+    found += [Fact("thread renamed", words.name(str(c.before)), words.name(str(c.after))) for c in renamed]
+    return found
+
+
+def _names(threads: Sequence[Any], most: int = 3) -> str:
+    named = ", ".join(words.name(str(thread)) for thread in threads[:most])
+    return f"{len(threads)}: {named}{', …' if len(threads) > most else ''}"
+
+
+def _text(path: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return words.size(value) if path in _SIZES else f"{value:,}"
+    return words.name(str(value))

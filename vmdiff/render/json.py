@@ -1,0 +1,152 @@
+"""JSON for programs: the documents that ``vmdiff schema comparison`` describes.
+
+One change (or mapping) a line, ASCII only: a hostile name can neither steer a terminal that the
+document is printed on nor break a reader. Names are exact here, escaped as JSON escapes.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from vmdiff.comparison import GROUPINGS, Change, Comparison, Counts, Group, Total
+from vmdiff.findings import Finding
+from vmdiff.model import Mapping, Snapshot, owner_record
+from vmdiff.render.options import ViewOptions
+
+COMPARISON_FORMAT = "vmdiff-comparison"
+SUMMARY_FORMAT = "vmdiff-summary"
+VERSION = 1
+
+_dump = json.JSONEncoder(separators=(", ", ": "), default=str).encode
+
+
+def comparison(found: Comparison, findings: Sequence[Finding], options: ViewOptions) -> str:
+    """Write a comparison whole; of the options only *only* applies, to the list of changes."""
+    return "".join(_pieces(found, findings, options))
+
+
+def _pieces(found: Comparison, findings: Sequence[Finding], options: ViewOptions) -> Iterator[str]:
+    head = {
+        "format": COMPARISON_FORMAT,
+        "version": VERSION,
+        "match": found.match,
+        "reason": found.reason,
+        "before": _side(found.before),
+        "after": _side(found.after),
+        "totals": {name: _total(total) for name, total in found.totals.items()},
+    }
+    changes = found.changes
+    if options.only:
+        changes = tuple(change for change in changes if options.only.matches_any(change.mappings))
+    yield _members(head)[:-1] + ',\n  "changes": '
+    yield _lines(map(_change, changes))
+    tail = {
+        "unchanged": found.unchanged,
+        "groups": {by: [_group(group) for group in found.groups[by]] for by in GROUPINGS},
+        "process": [fact._asdict() for fact in found.process],
+        "findings": _findings(findings),
+    }
+    yield ",\n" + _members(tail)[2:] + "}\n"
+
+
+def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions) -> str:
+    """Write a summary of one snapshot: totals and groups, and the mappings that *only* selects.
+
+    The document itself, whole, is what `vmdiff convert` writes.
+    """
+    alone = Comparison(taken, taken, "address", "", (), ())
+    head = {
+        "format": SUMMARY_FORMAT,
+        "version": VERSION,
+        "snapshot": _side(taken),
+        "totals": dict(taken.totals),
+        "rollup": taken.rollup,
+        "groups": {by: [_sizes(group) for group in alone.groups[by]] for by in GROUPINGS},
+        "findings": _findings(findings),
+    }
+    chosen = (mapping for mapping in taken.mappings if not options.only or options.only.matches(mapping))
+    return _members(head)[:-1] + ',\n  "mappings": ' + _lines(_dump(_sized(m)) for m in chosen) + "}\n"
+
+
+def _members(record: dict[str, Any]) -> str:
+    """Write an object with one member a line; the brace that closes it stays on the last."""
+    members = [f"  {_dump(key)}: {_dump(value)}" for key, value in record.items()]
+    return "{\n" + ",\n".join(members) + "\n"
+
+
+def _lines(records: Iterator[str]) -> str:
+    listed = ",\n    ".join(records)
+    return f"[\n    {listed}\n  ]" if listed else "[]"
+
+
+def _side(taken: Snapshot) -> dict[str, Any]:
+    return {
+        "label": taken.label,
+        "taken_at": _moment(taken.taken_at),
+        "pid": taken.process.pid,
+        "name": taken.process.name,
+        "source": taken.origin.source,
+        "consistent": taken.origin.consistent,
+        "doubts": list(taken.origin.doubts),
+    }
+
+
+def _moment(when: datetime | None) -> str | None:
+    return None if when is None else when.isoformat().replace("+00:00", "Z")
+
+
+def _total(total: Total) -> dict[str, int | None]:
+    return {"before": total.before, "after": total.after, "delta": total.delta}
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {
+        "name": group.name,
+        "before": {name: total.before for name, total in group.totals.items()},
+        "after": {name: total.after for name, total in group.totals.items()},
+        "delta": {name: total.delta for name, total in group.totals.items()},
+    }
+
+
+def _sizes(group: Group) -> dict[str, Any]:
+    return {"name": group.name, "sizes": {name: total.after for name, total in group.totals.items()}}
+
+
+def _findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    return [
+        {"id": f.id, "severity": f.severity, "message": f.message, "evidence": list(f.evidence)}
+        for f in findings
+    ]
+
+
+def _change(change: Change) -> str:
+    """Write one change on a line. By hand, since a busy comparison has tens of thousands."""
+    owner, path, kind = change.owner, change.path, change.kind
+    return (
+        f'{{"change": "{change.change}", "kind": {_dump(kind)}, '
+        f'"owner": {_dump(owner_record(owner)) if owner else "null"}, "path": {_dump(path)}, '
+        f'"because": {_dump(change.because)}, "crowd": {_dump(change.crowd)}, '
+        f'"moved_end": {_dump(change.moved_end)}, '
+        f'"before": {_mappings(change.before)}, "after": {_mappings(change.after)}, '
+        f'"delta": {_delta(change.delta)}}}'
+    )
+
+
+def _mappings(mappings: Sequence[Mapping]) -> str:
+    return f"[{', '.join(_dump(_sized(mapping)) for mapping in mappings)}]"
+
+
+def _sized(mapping: Mapping) -> dict[str, Any]:
+    """Give a mapping's object with its size, so that a reader need not subtract hexadecimals."""
+    record = mapping.record()
+    record["size"] = mapping.size
+    return record
+
+
+def _delta(delta: Counts) -> str:
+    return "{" + ", ".join([f'"{name}": {_number(value)}' for name, value in delta.items()]) + "}"
+
+
+def _number(value: int | None) -> str:
+    return "null" if value is None else str(value)

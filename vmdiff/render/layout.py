@@ -1,0 +1,251 @@
+"""A view as lines of columns: what the terminal and the plain text have in common.
+
+A line is a list of (text, style) pairs; a style is a word such as ``plus`` that only the terminal
+gives a meaning. No line has trailing blanks, none is wider than asked for (but for a width that no
+table fits into).
+"""
+
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from vmdiff.render import words
+from vmdiff.render.facts import Fact
+from vmdiff.render.options import ViewOptions
+from vmdiff.render.view import Cell, ComparisonView, Figure, Remark, Role, Row, SnapshotView, Table
+
+Span = tuple[str, str]
+Line = list[Span]
+Lines = Iterable[Line]
+
+WITH_ADDRESSES = 120  # columns from which every row says where it is
+NARROWEST_TITLE = 16
+_MARKS = {"warning": "!", "notice": "*", "info": "-"}
+_GAP = 2
+
+
+def comparison_lines(view: ComparisonView, options: ViewOptions) -> Iterator[Line]:
+    """Lay out a comparison, top to bottom."""
+    yield [(fit(view.title, options.width), "title")]
+    for text in (view.when, view.match):
+        if text:
+            yield from _paragraph(text, options.width, "dim")
+    yield []
+    yield from _figures(view.figures, with_change=True)
+    counted = view.counts + (f"; {view.faults}" if view.faults else "")
+    yield from _paragraph(counted, options.width, "")
+    yield from _remarks(view.remarks, options.width)
+    yield from _tables(view.groups, view.table, options)
+    yield from _facts(view.facts, options.width)
+
+
+def snapshot_lines(view: SnapshotView, options: ViewOptions) -> Iterator[Line]:
+    """Lay out one snapshot, top to bottom."""
+    yield [(fit(view.title, options.width), "title")]
+    yield from _paragraph(view.when, options.width, "dim")
+    yield []
+    yield from _figures(view.figures, with_change=False)
+    yield from _paragraph(view.counts, options.width, "")
+    yield from _remarks(view.remarks, options.width)
+    yield from _tables(view.groups, view.table, options)
+
+
+def plain(line: Line) -> str:
+    """Give a line without its styles."""
+    return "".join(text for text, _ in line).rstrip()
+
+
+# ---- the head
+
+
+def _figures(figures: Iterable[Figure], *, with_change: bool) -> Iterator[Line]:
+    rows = [_figure_cells(figure, with_change=with_change) for figure in figures]
+    heads = ("before", "after", "change") if with_change else ("",)
+    widths = [
+        max(map(width, column)) for column in zip(heads, *(cells for _, cells, _, _ in rows), strict=True)
+    ]
+    if with_change:
+        blank = " " * 8
+        yield [(blank, ""), *(("  " + pad(head, w), "dim") for head, w in zip(heads, widths, strict=True))]
+    for name, cells, tone, note in rows:
+        line: Line = [(f"{name:8}", "bold")]
+        line += [("  " + pad(cell, w), "") for cell, w in zip(cells, widths, strict=True)]
+        line[-1] = (line[-1][0], tone)
+        yield [*line, (f"  ({note})", "dim")] if note else line
+
+
+def _figure_cells(figure: Figure, *, with_change: bool) -> tuple[str, tuple[str, ...], str, str]:
+    before, after = words.size(figure.before), words.size(figure.after)
+    if not with_change:
+        return figure.name, (after,), "", figure.note
+    change = words.signed(figure.delta)
+    return figure.name, (before, after, change), tone(figure.delta), figure.note
+
+
+def _remarks(remarks: Iterable[Remark], columns: int) -> Iterator[Line]:
+    for at, remark in enumerate(remarks):
+        if not at:
+            yield []
+        yield from _paragraph(remark.message, columns, remark.severity, mark=f"{_MARKS[remark.severity]} ")
+
+
+def _facts(facts: Iterable[Fact], columns: int) -> Iterator[Line]:
+    told = [_fact(fact) for fact in facts]
+    if told:
+        yield []
+        yield from _paragraph("also changed: " + "; ".join(told), columns, "dim")
+
+
+def _fact(fact: Fact) -> str:
+    if fact.before and fact.after:
+        return f"{fact.name} {fact.before} → {fact.after}"
+    return f"{fact.name} {fact.after}" if fact.after else f"{fact.name} {fact.before}"
+
+
+def _paragraph(text: str, columns: int, style: str, *, mark: str = "") -> Iterator[Line]:
+    wrapped = textwrap.wrap(
+        text, columns - len(mark), break_long_words=True, break_on_hyphens=False, drop_whitespace=True
+    )
+    for at, line in enumerate(wrapped):
+        yield [(mark if not at else " " * len(mark), style), (line, style)]
+
+
+# ---- tables
+
+
+def _tables(groups: Table | None, table: Table, options: ViewOptions) -> Iterator[Line]:
+    """Lay out the short table of groups and the other one, their figures in the same columns."""
+    tables = [(groups, [*groups.rows, *groups.folds])] if groups is not None else []
+    tables.append((table, [*table.rows, *table.folds, table.total]))
+    cells = [
+        max(9, len(column.name), *(width(row.cells[at].text) for _, rows in tables for row in rows))
+        for at, column in enumerate(table.columns)
+    ]
+    for one, rows in tables:
+        shape = _Shape(rows, cells, options)
+        yield []
+        yield shape.head(one)
+        for row in rows:
+            yield from shape.lines(row)
+
+
+class _Shape:
+    """The widths of one table's columns, and how a row is laid out in them."""
+
+    def __init__(self, rows: list[Row], cells: list[int], options: ViewOptions) -> None:
+        self.cells = cells
+        singles = [row for row in rows if row.role is not Role.FOLD]
+        self.word = max((width(row.word) for row in rows), default=0)
+        self.perms = 4 if any(row.perms for row in singles) else 0
+        wide = options.width >= WITH_ADDRESSES and any(row.where for row in singles)
+        self.where = max((width(row.where) for row in singles), default=0) if wide else 0
+        self.told_below = options.show_all
+        taken = sum(part + _GAP for part in (self.word, self.perms, self.where) if part)
+        figures = sum(cell + _GAP for cell in self.cells)
+        self.lead = sum(part + _GAP for part in (self.word, self.perms) if part)
+        self.title = max(NARROWEST_TITLE, options.width - taken - figures)
+        self.columns = options.width
+
+    def head(self, table: Table) -> Line:
+        room = self.lead + self.title + (self.where + _GAP if self.where else 0)
+        line: Line = [(f"{table.title:{room}}", "head")]
+        names = zip(table.columns, self.cells, strict=True)
+        return line + [(" " * _GAP + pad(column.name, cell), "dim") for column, cell in names]
+
+    def lines(self, row: Row) -> Iterator[Line]:
+        """Give the line of a row, and below it what is remarkable if that does not fit in."""
+        style = {Role.FOLD: "dim", Role.TOTAL: "bold"}.get(row.role, "")
+        below = [row.note] if row.note else []
+        title = fit(row.title, self._room(row))
+        if row.note and width(row.title) + _GAP + width(row.note) <= self._room(row):
+            below = []
+        line = self._lead(row, style)
+        line.append((title, style))
+        used = width(title)
+        if row.note and not below:
+            line.append((" " * _GAP + row.note, "dim"))
+            used += _GAP + width(row.note)
+        line.append((" " * (self._room(row) - used), ""))
+        if self.where:
+            line.append((" " * _GAP + row.where.ljust(self.where), "dim"))
+        yield [*line, *self._figures(row.cells, style)]
+        yield from self._below(row, below)
+
+    def _room(self, row: Row) -> int:
+        """Give the columns for the title; what has no permissions of its own may use their place."""
+        return self.title if self._has_perms(row) else self.title + (self.perms + _GAP if self.perms else 0)
+
+    def _has_perms(self, row: Row) -> bool:
+        return bool(self.perms) and row.role not in (Role.FOLD, Role.TOTAL)
+
+    def _lead(self, row: Row, style: str) -> Line:
+        lead: Line = []
+        if self.word:
+            lead.append((row.word.ljust(self.word + _GAP), style or "word"))
+        if self._has_perms(row):
+            lead.append((row.perms.ljust(self.perms + _GAP), "dim"))
+        return lead
+
+    def _figures(self, cells: Iterable[Cell], style: str) -> Line:
+        figures = zip(cells, self.cells, strict=True)
+        return [(" " * _GAP + pad(cell.text, room), style or tone_of(cell)) for cell, room in figures]
+
+    def _below(self, row: Row, below: list[str]) -> Iterator[Line]:
+        if self.told_below:
+            below += [text for text in (row.where if not self.where else "", row.why) if text]
+        if not below:
+            return
+        indent = " " * max(self.lead, _GAP)
+        for line in textwrap.wrap("; ".join(below), self.columns - len(indent), break_on_hyphens=False):
+            yield [(indent, ""), (line, "dim")]
+
+
+# ---- text in columns
+
+
+def tone(delta: int | None) -> str:
+    """Name the style of a change: growth, shrinkage or neither."""
+    return "plus" if (delta or 0) > 0 else "minus" if (delta or 0) < 0 else ""
+
+
+def tone_of(cell: Cell) -> str:
+    """Name the style of a cell; a figure without a sign is not a change."""
+    return tone(cell.value) if cell.text[:1] in "+-" else ""
+
+
+def width(text: str) -> int:
+    """Count the columns that a text takes in a terminal: wide letters two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_letter_width, text))
+
+
+def _letter_width(letter: str) -> int:
+    if unicodedata.combining(letter) or unicodedata.category(letter) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def pad(text: str, columns: int) -> str:
+    """Align a figure to the right."""
+    return " " * (columns - width(text)) + text
+
+
+def fit(text: str, columns: int) -> str:
+    """Cut a text to a width: a path loses its first folders, anything else its end."""
+    if width(text) <= columns:
+        return text
+    if not text.startswith("/"):
+        return _cut(text, columns - 1) + "…"
+    tail = _cut(text[::-1], columns - 1)[::-1]
+    slash = tail.find("/", 0, len(tail) // 2)
+    return "…" + (tail[slash:] if slash > 0 else tail)
+
+
+def _cut(text: str, columns: int) -> str:
+    taken = 0
+    for at, letter in enumerate(text):
+        taken += _letter_width(letter)
+        if taken > columns:
+            return text[:at]
+    return text

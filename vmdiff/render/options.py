@@ -1,0 +1,37 @@
+"""What a reader may choose about a view, whatever it is dressed in."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vmdiff.selector import Selector
+
+
+class By(StrEnum):
+    """What a row of the table stands for."""
+
+    MAPPING = "mapping"
+    KIND = "kind"
+    OWNER = "owner"
+    OBJECT = "object"
+
+
+@dataclass(frozen=True, slots=True)
+class ViewOptions:
+    """The reader's choices.
+
+    *by* None is the usual view: a short table of groups, then the rows of mappings. *sort* is a
+    counter's name (or ``virtual``, ``resident``, ``private``, ``address``), None the usual order.
+    *minimum* is in bytes: smaller rows are folded. *only* folds what it does not select. *width* is
+    in columns, for what has columns; *colour* asks for escape sequences, for what can have them.
+    """
+
+    by: By | None = None
+    sort: str | None = None
+    minimum: int = 0
+    only: Selector | None = None
+    show_all: bool = False
+    width: int = 80
+    colour: bool = False
+
+
+USUAL = ViewOptions()

@@ -1,0 +1,57 @@
+"""The terminal: the columns of the plain text at the terminal's width, in 16 colours if wanted."""
+
+from collections.abc import Sequence
+from io import StringIO
+
+from vmdiff.comparison import Comparison
+from vmdiff.findings import Finding
+from vmdiff.model import Snapshot
+from vmdiff.render import layout, view
+from vmdiff.render.options import ViewOptions
+
+# Readable on dark and on light ground: no white, no black, no blue; dim only for what can be missed.
+STYLES = {
+    "title": "bold",
+    "head": "bold",
+    "bold": "bold",
+    "word": "cyan",
+    "dim": "dim",
+    "plus": "red",
+    "minus": "green",
+    "warning": "bold red",
+    "notice": "bold",
+    "info": "",
+    "": "",
+}
+
+
+def comparison(found: Comparison, findings: Sequence[Finding], options: ViewOptions) -> str:
+    """Write a comparison for a terminal of ``options.width`` columns."""
+    return _dressed(layout.comparison_lines(view.of_comparison(found, findings, options), options), options)
+
+
+def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions) -> str:
+    """Write one snapshot for a terminal of ``options.width`` columns."""
+    return _dressed(layout.snapshot_lines(view.of_snapshot(taken, findings, options), options), options)
+
+
+def _dressed(lines: layout.Lines, options: ViewOptions) -> str:
+    if not options.colour:
+        return "".join(layout.plain(line) + "\n" for line in lines)
+    from rich.console import Console  # 40 ms that a pipe never pays
+    from rich.text import Text
+
+    out = StringIO()
+    console = Console(
+        file=out,
+        force_terminal=True,
+        color_system="standard",
+        width=100_000,  # the lines are cut already
+        no_color=False,
+        legacy_windows=False,
+        _environ={},
+    )
+    for line in lines:
+        # Text, never str: Rich would read `[heap]` as markup.
+        console.print(Text.assemble(*((text, STYLES[style]) for text, style in line)), soft_wrap=True)
+    return out.getvalue()

@@ -1,0 +1,123 @@
+"""The words and figures of every view: names made harmless, sizes, signs and times."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from vmdiff import units
+from vmdiff.model import Mapping, Owner
+
+UNKNOWN = "?"
+LONGEST_NAME = 300
+
+
+def printable(text: str) -> str:
+    r"""Make a text from outside harmless to show: one line, nothing that steers a terminal.
+
+    Control characters, escape sequences, line separators, direction marks, invisible characters and
+    lone surrogates become visible escapes such as ``\x1b`` and ``\u202e``. What is harmless stays
+    as it is, ``[heap]`` too; markup is for the renderer that has any to neutralise.
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
+
+
+def name(text: str) -> str:
+    """Make a file's or thread's name harmless, and cut it in the middle where it is absurdly long."""
+    return shorten(printable(text), LONGEST_NAME)
+
+
+def shorten(text: str, longest: int) -> str:
+    """Cut the middle out of a text that is too long, keeping its end, which says more."""
+    if len(text) <= longest:
+        return text
+    head = (longest - 1) // 3
+    return f"{text[:head]}…{text[len(text) - (longest - 1 - head) :]}"
+
+
+def plural(count: int, thing: str, things: str | None = None) -> str:
+    """Count things: ``1 change``, ``12,000 changes``."""
+    return f"{count:,} {thing if count == 1 else things or thing + 's'}"
+
+
+def size(count: int | None) -> str:
+    """Write bytes for people, ``?`` where they are unknown."""
+    return UNKNOWN if count is None else "0" if count == 0 else units.size(count)
+
+
+def signed(count: int | None) -> str:
+    """Write a change in bytes with its sign, ``?`` where it is unknown."""
+    return UNKNOWN if count is None else units.signed(count)
+
+
+def cell(count: int | None, *, sign: bool) -> str:
+    """Write a figure of a table: as `signed` or `size`, but zero is blank."""
+    if count == 0:
+        return ""
+    return signed(count) if sign else size(count)
+
+
+def span(seconds: float) -> str:
+    """Write a stretch of time: ``40 ms``, ``8.2 s``, ``3 min 20 s``, ``5 h 2 min``, ``12 days``."""
+    if seconds < 1:
+        return f"{round(seconds * 1000)} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 2 * 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86400:,} days"
+
+
+def moment(when: datetime) -> str:
+    """Write a time to the second, in UTC as the document has it."""
+    return f"{when:%Y-%m-%d %H:%M:%S} {'UTC' if not when.utcoffset() else when.strftime('%z')}"
+
+
+def owner_words(owner: Owner) -> str:
+    """Name an owner with its label: ``malloc arena 3``, ``thread stack worker-1 (likely)``."""
+    text = owner.name
+    if owner.label:
+        label = owner.label.removeprefix(owner.name).strip()
+        last = owner.name.rpartition(" ")[2]
+        text += f" {label.removeprefix(last).strip() or label}"
+    return name(text) + (" (likely)" if owner.certainty == "likely" else "")
+
+
+def title(mapping: Mapping) -> str:
+    """Name a mapping by what is behind it, else by who asked for it, else by its kind.
+
+    Examples: ``/usr/bin/cat``, ``[heap]``, ``malloc arena 3``, ``/memfd:x (deleted)``, ``anonymous``.
+    """
+    if mapping.path is None:
+        return owner_words(mapping.owner) if mapping.owner else str(mapping.kind)
+    text = name(mapping.path) + (" (deleted)" if mapping.deleted else "")
+    if mapping.owner is None or mapping.owner.name in _TOLD_BY_PATH:
+        return text
+    return f"{text}: {owner_words(mapping.owner)}"
+
+
+def titles(mappings: Iterable[Mapping]) -> str:
+    """Name several mappings at once, each title once, at most two of them."""
+    found = list(dict.fromkeys(map(title, mappings)))
+    if len(found) <= 2:
+        return " + ".join(found)
+    return f"{found[0]} + {plural(len(found) - 1, 'other')}"
+
+
+def place(mappings: Sequence[Mapping]) -> str:
+    """Give the addresses of neighbouring mappings, ``7f12a000-7f12c000``; blank where unknown."""
+    start = min((mapping.start for mapping in mappings if mapping.start is not None), default=None)
+    end = max((mapping.end for mapping in mappings if mapping.end is not None), default=None)
+    return "" if start is None or end is None else f"{start:x}-{end:x}"
+
+
+# Owners that the path names already.
+_TOLD_BY_PATH = frozenset({"malloc heap", "main stack", "named"})
+
+
+def _escaped(letter: str) -> str:
+    code = ord(letter)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,0 +1,99 @@
+"""Selectors: which mappings are meant, in a few words.
+
+``kind:heap``, ``owner:'malloc arena'``, ``path:*/libc.so*``; several terms separated by blanks must
+all hold. Values are shell patterns and compared with case.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from vmdiff.errors import ConditionError
+from vmdiff.model import Kind, Mapping
+
+FIELDS = ("kind", "owner", "path")
+
+_TERM = re.compile(r"""\s*(kind|owner|path):('[^']*'|"[^"]*"|\S+)(?:\s+|$)""")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One condition on a mapping: the *field* matches the shell *pattern*."""
+
+    field: str
+    pattern: str
+
+    def matches(self, mapping: Mapping) -> bool:
+        """Say whether any of what the mapping has in this field fits."""
+        return any(fnmatchcase(value, self.pattern) for value in self._values(mapping))
+
+    def _values(self, mapping: Mapping) -> Iterable[str]:
+        if self.field == "kind":
+            return (str(mapping.kind),)
+        if self.field == "path":
+            return () if mapping.path is None else (mapping.path,)
+        owner = mapping.owner
+        if owner is None:
+            return ()
+        names = [owner.name, *(part.name for part in owner.parts)]
+        return [*names, f"{owner.name} {owner.label}"] if owner.label else names
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Terms that must all hold; without terms it selects everything."""
+
+    terms: tuple[Term, ...] = ()
+
+    def matches(self, mapping: Mapping) -> bool:
+        """Say whether the mapping is selected."""
+        return all(term.matches(mapping) for term in self.terms)
+
+    def matches_any(self, mappings: Iterable[Mapping]) -> bool:
+        """Say whether one of the mappings is selected."""
+        return any(self.matches(mapping) for mapping in mappings)
+
+    def __str__(self) -> str:
+        return " ".join(f"{term.field}:{_quoted(term.pattern)}" for term in self.terms)
+
+
+def parse(text: str) -> Selector:
+    """Read a selector.
+
+    Raises:
+        ConditionError: the text is no selector, or names a kind that there is not.
+    """
+    selector, rest = split(text)
+    if rest or not selector.terms:
+        raise ConditionError(
+            f"{text!r} is no selector; write kind:heap, owner:'malloc arena' or path:*/libc.so*"
+        )
+    return selector
+
+
+def split(text: str) -> tuple[Selector, str]:
+    """Take the selector off the front of a text; give it (perhaps without terms) and the rest.
+
+    Raises:
+        ConditionError: it names a kind that there is not.
+    """
+    terms = []
+    position = 0
+    while found := _TERM.match(text, position):
+        terms.append(_term(found[1], found[2]))
+        position = found.end()
+    return Selector(tuple(terms)), text[position:].strip()
+
+
+def _term(field: str, value: str) -> Term:
+    pattern = value[1:-1] if value[0] in "'\"" and value[-1] == value[0] and len(value) > 1 else value
+    if field == "kind" and not any(fnmatchcase(kind, pattern) for kind in Kind):
+        raise ConditionError(f"no kind {pattern!r}; there are {', '.join(Kind)}")
+    return Term(field, pattern)
+
+
+def _quoted(pattern: str) -> str:
+    if re.fullmatch(r"[^\s'\"]+", pattern):
+        return pattern
+    return f'"{pattern}"' if "'" in pattern else f"'{pattern}'"
