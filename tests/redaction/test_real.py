@@ -1,0 +1,104 @@
+"""A real process, redacted: nothing of this machine is left, and what changed is still to be seen."""
+
+import mmap
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from vmdiff import document, linux
+from vmdiff.comparison import compare
+from vmdiff.errors import ProcessError
+from vmdiff.model import Snapshot
+from vmdiff.redaction import redact
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads live processes")
+
+GROW = """
+import ctypes, mmap, os, sys
+hidden = os.memfd_create("quixotic-frames"); os.ftruncate(hidden, 8192)
+shared = mmap.mmap(hidden, 8192)
+private = open(sys.argv[1], "rb"); data = mmap.mmap(private.fileno(), 0, prot=mmap.PROT_READ)
+ctypes.CDLL(None).prctl(15, b"quixotic-work", 0, 0, 0)
+print(flush=True); sys.stdin.readline()
+grown = mmap.mmap(-1, 64 << 20)
+print(flush=True); sys.stdin.readline()
+"""
+
+
+@contextmanager
+def growing(file: str) -> Iterator[tuple[Snapshot, Snapshot]]:
+    """Give a process's snapshots before and after it maps 64 MiB."""
+    command = [sys.executable, "-c", GROW, file, "--token=quixotic-token"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        try:
+            process.stdout.readline()
+            before = take(process.pid)
+            process.stdin.write("\n")
+            process.stdin.flush()
+            process.stdout.readline()
+            yield before, take(process.pid)
+        finally:
+            process.kill()
+
+
+def take(pid: int) -> Snapshot:
+    with linux.ProcessFolder(pid) as folder:
+        return linux.read(folder, arguments=True, label="quixotic-label")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory) -> Iterator[tuple[Snapshot, Snapshot]]:
+    private = tmp_path_factory.mktemp("quixotic-folder") / "quixotic-ledger.db"
+    private.write_bytes(b"x" * mmap.PAGESIZE)
+    with growing(str(private)) as snapshots:
+        yield snapshots
+
+
+@pytest.mark.parametrize("key", [None, b"k" * 32])
+def test_nothing_of_the_machine_is_left(pair, key):
+    before, after = pair
+    bytes_ = b"".join(b"".join(document.dump(snapshot)) for snapshot in redact(pair, key=key))
+
+    assert before.process.arguments
+    assert b"quixotic" not in bytes_
+    assert f'"{platform.node()}"'.encode() not in bytes_
+    assert str(before.host.boot_id).encode() not in bytes_
+    for mapping in (*before.mappings, *after.mappings):
+        if mapping.path != "[vsyscall]":
+            assert f'"{mapping.start:x}"'.encode() not in bytes_
+        if mapping.inode != "0":
+            assert f'"{mapping.inode}"'.encode() not in bytes_
+
+
+@pytest.mark.parametrize("key", [None, b"k" * 32])
+def test_the_growth_is_still_seen(pair, key):
+    plain, hidden = compare(*pair), compare(*redact(pair, key=key))
+
+    assert [(c.change, c.delta) for c in plain.changes] == [(c.change, c.delta) for c in hidden.changes]
+    assert plain.totals == hidden.totals
+    assert plain.totals["size"].delta == 64 << 20
+
+
+def test_snapshots_redacted_apart_with_one_key_still_match(pair):
+    before, after = (redact([snapshot], key=b"k" * 32)[0] for snapshot in pair)
+    plain, hidden = compare(*pair), compare(before, after)
+
+    assert before.origin.redaction == after.origin.redaction
+    assert [(c.change, c.delta) for c in plain.changes] == [(c.change, c.delta) for c in hidden.changes]
+
+
+def test_every_process_here_can_be_redacted():
+    for pid in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208  # names, not paths
+        try:
+            snapshot = take(int(pid))
+        except ProcessError:  # it ended, or is not ours to see
+            continue
+        again = document.load(b"".join(document.dump(redact([snapshot])[0])), source=pid)
+        assert again.totals == snapshot.totals

@@ -1,0 +1,107 @@
+"""Snapshots that may be shown to strangers: names become pseudonyms, addresses stand elsewhere.
+
+What is kept is on an allow-list (`vmdiff.redaction.words`); everything else of text becomes a
+pseudonym, the same for the same text in all snapshots that are redacted together. So comparing the
+redacted snapshots gives what comparing the originals gives, row by row, but for the names.
+
+``docs/redaction.md`` says what goes, what stays and what could still be learnt.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+from vmdiff.model import Origin, Redaction, Snapshot
+from vmdiff.redaction import addresses, mappings, words
+from vmdiff.redaction.addresses import AddressMap
+from vmdiff.redaction.mappings import Mappings
+from vmdiff.redaction.paths import Paths, base_name, is_plain
+from vmdiff.redaction.policies import facts_policies, fields
+from vmdiff.redaction.pseudonyms import Pseudonyms
+
+__all__ = ["redact"]
+
+NO_ROOM = "its addresses do not fit the map of the key: they were redacted with random ones"
+
+
+def redact(snapshots: Iterable[Snapshot], *, key: bytes | None = None) -> tuple[Snapshot, ...]:
+    """Give the snapshots as strangers may see them, all with the same pseudonyms and addresses.
+
+    With a *key*, what is redacted at different times gets the same pseudonyms and addresses; without,
+    a random one is used and forgotten. Whoever has the key can test guesses, so keep it secret.
+    """
+    originals = tuple(snapshots)
+    secret = hashlib.sha256(key).digest() if key is not None else secrets.token_bytes(32)
+    names = Pseudonyms(secret, _secrets(originals))
+    # A key must give a path the same name whatever else is redacted beside it.
+    paths = Paths(names, _public_files(originals, names), everywhere=key is None)
+    run, moved = _layout(originals, names, keyed=key is not None)
+    fits = key is None or run == names.run
+    treat = Mappings(names, paths, moved)
+    return tuple(_redacted(snapshot, names, paths, treat, run, fits=fits) for snapshot in originals)
+
+
+def _layout(originals: Sequence[Snapshot], names: Pseudonyms, *, keyed: bool) -> tuple[str, AddressMap]:
+    """Give the id of the run and the map of its addresses.
+
+    A key's map does not suit every address space. Then the layout is drawn for this run, which gets
+    an id of its own: its addresses say nothing beside those of another.
+    """
+    spans = [span for snapshot in originals for span in mappings.spans(snapshot.mappings)]
+    if not keyed or not spans:
+        return names.run, addresses.drawn(spans, names.draw)
+    if fitting := addresses.keyed(spans, names.draw):
+        return names.run, fitting
+    dice = Pseudonyms(secrets.token_bytes(32))
+    return dice.run, addresses.drawn(spans, dice.draw)
+
+
+def _redacted(
+    snapshot: Snapshot, names: Pseudonyms, paths: Paths, treat: Mappings, run: str, *, fits: bool
+) -> Snapshot:
+    policies = facts_policies(paths, _public_name(snapshot, paths))
+    facts = fields(snapshot, "", policies, names)
+    told: Origin = facts["origin"]
+    doubts = told.doubts if fits else (*told.doubts, NO_ROOM)
+    facts["origin"] = told.model_copy(update={"redaction": Redaction(run=run), "doubts": doubts})
+    attributes = frozenset(snapshot.origin.attributes)
+    moved = tuple(treat(mapping, attributes) for mapping in snapshot.mappings)
+    return Snapshot(**facts, mappings=moved)
+
+
+def _secrets(originals: Sequence[Snapshot]) -> Iterator[str]:
+    """Yield what names somebody, so that it is found in names that would stay otherwise."""
+    for snapshot in originals:
+        host = snapshot.host.name or ""
+        for text in (snapshot.process.user, host, host.partition(".")[0], *_home_owners(snapshot)):
+            if text and text.casefold() not in words.SYSTEM_ACCOUNTS:
+                yield text
+
+
+def _home_owners(snapshot: Snapshot) -> Iterator[str]:
+    paths = {mapping.path for mapping in snapshot.mappings} | {snapshot.process.executable}
+    for path in paths:
+        steps = [step for step in (path or "").replace("\\", "/").split("/") if step]
+        yield from (who for home, who in pairwise(steps) if home.casefold() in words.HOMES)
+
+
+def _public_files(originals: Sequence[Snapshot], names: Pseudonyms) -> Iterator[str]:
+    """Yield the names of files in system directories: a listing of base names alone keeps them too."""
+    probe = Paths(names)
+    for snapshot in originals:
+        for path in {mapping.path for mapping in snapshot.mappings} | {snapshot.process.executable}:
+            if path and probe.is_system(path) and is_plain(base_name(path)):
+                yield base_name(path)
+
+
+def _public_name(snapshot: Snapshot, paths: Paths) -> str | None:
+    """Give the process's name if a path that stays begins so (the kernel cuts it to 15 bytes)."""
+    name = snapshot.process.name
+    if not name:
+        return None
+    executables = {mapping.path for mapping in snapshot.mappings if mapping.perms[2] == "x"}
+    for path in {snapshot.process.executable, *executables} - {None}:
+        if path is not None and path.startswith(("/", "\\")) and base_name(paths(path)).startswith(name):
+            return name
+    return None

@@ -1,0 +1,97 @@
+"""What becomes of every text of a snapshot's facts; the mappings have `vmdiff.redaction.mappings`.
+
+The table below names every place of the document that holds text. A place that is not named cannot
+be redacted: it fails loudly instead of leaking.
+"""
+
+from collections import abc
+from typing import Any
+
+from pydantic import BaseModel
+
+from vmdiff.redaction import texts, words
+from vmdiff.redaction.paths import Paths
+from vmdiff.redaction.pseudonyms import Pseudonyms
+
+Policy = abc.Callable[[Pseudonyms, str], str]
+
+
+def kept(_: Pseudonyms, text: str) -> str:
+    """Keep a text that the model allows only a few values."""
+    return text
+
+
+# ``[]`` are the items of a list, ``{}`` the keys of an object, ``{}.`` its values. What needs more
+# than the text itself -- paths, and the process's name, which depends on them -- is done by `facts`.
+POLICIES: abc.Mapping[str, Policy] = {
+    "format": kept,
+    "label": texts.pseudonym("label"),
+    "origin.source": texts.one_of(words.SOURCES, "source"),
+    "origin.tool": texts.tool,
+    "origin.detail": kept,
+    "origin.doubts[]": texts.sentence,
+    "origin.counters[]": texts.key,
+    "origin.attributes[]": texts.key,
+    "origin.redaction.run": texts.pseudonym("run"),
+    "host.name": texts.pseudonym("host"),
+    "host.system": texts.one_of(words.SYSTEMS, "system"),
+    "host.kernel": texts.kernel,
+    "host.machine": texts.one_of(words.MACHINES, "machine"),
+    "host.boot_id": texts.uuid,
+    "host.transparent_hugepages": texts.one_of(words.HUGE_PAGE_MODES, "mode"),
+    "process.pid_namespace": texts.namespace,
+    "process.name": texts.pseudonym("program"),
+    "process.executable": texts.pseudonym("program"),
+    "process.arguments[]": texts.pseudonym("argument"),
+    "process.user": texts.pseudonym("user"),
+    "process.threads[].name": texts.pseudonym("thread"),
+    "process.limits{}": texts.one_of(words.LIMITS, "limit"),
+    "process.limits{}.": kept,
+    "process.cgroup": texts.cgroup,
+    "rollup{}": texts.key,
+}
+
+
+def redacted(value: Any, place: str, policies: abc.Mapping[str, Policy], names: Pseudonyms) -> Any:
+    """Give *value* with every text in it treated as *policies* say of its place.
+
+    Raises:
+        KeyError: a place that no policy is named for; nothing is given then.
+    """
+    match value:
+        case str():
+            return policies[place](names, value)
+        case BaseModel():
+            return _model(value, place, policies, names)
+        case tuple():
+            return tuple(redacted(item, f"{place}[]", policies, names) for item in value)
+        case dict():
+            return {
+                policies[f"{place}{{}}"](names, key): redacted(item, f"{place}{{}}.", policies, names)
+                for key, item in value.items()
+            }
+        case _:
+            return value  # numbers, times, booleans and what is unknown
+
+
+def _model(value: BaseModel, place: str, policies: abc.Mapping[str, Policy], names: Pseudonyms) -> BaseModel:
+    return type(value).model_validate(fields(value, place, policies, names))
+
+
+def fields(
+    value: BaseModel, place: str, policies: abc.Mapping[str, Policy], names: Pseudonyms
+) -> dict[str, Any]:
+    """Give the fields of a model, redacted; a snapshot's mappings are left to others."""
+    return {
+        field: redacted(getattr(value, field), f"{place}.{field}".removeprefix("."), policies, names)
+        for field in type(value).model_fields
+        if place or field != "mappings"
+    }
+
+
+def facts_policies(paths: Paths, name: str | None) -> abc.Mapping[str, Policy]:
+    """Give the policies where the executable is a path and the process's *name* may be told (or None)."""
+    special: dict[str, Policy] = {"process.executable": lambda _, text: paths(text)}
+    if name is not None:
+        special["process.name"] = kept
+    return {**POLICIES, **special}

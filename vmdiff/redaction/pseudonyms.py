@@ -1,0 +1,63 @@
+"""Names for what must not be told: the same for the same thing, and nothing else to be learnt.
+
+Every pseudonym is a keyed hash (HMAC-SHA-256) of the text it stands for. Whoever has the key can
+test a guess; without it a pseudonym says only that two texts were equal.
+"""
+
+import hmac
+import re
+from collections.abc import Iterable
+from functools import cached_property, lru_cache
+
+_TAG = 12  # hexadecimal digits: two of 60,000 names collide once in 150,000 runs
+_HAS_LETTER = re.compile(r"[^\W\d_]")
+_LONG = 5  # letters: a shorter secret is looked for as a word of its own only
+
+
+class Pseudonyms:
+    """Gives pseudonyms that follow from *key*; *secrets* are names that no kept text may hold."""
+
+    def __init__(self, key: bytes, secrets: Iterable[str] = ()) -> None:
+        self._key = key
+        wanted = sorted({secret.casefold() for secret in secrets if _HAS_LETTER.search(secret)})
+        self._secret = re.compile("|".join(map(_pattern, wanted))) if wanted else None
+        self._throws = 0
+        self.tag = lru_cache(maxsize=None)(self._tag)
+
+    def _tag(self, text: str) -> str:
+        return self._digest("name", text).hex()[:_TAG]
+
+    def name(self, prefix: str, text: str) -> str:
+        """Give ``prefix-`` and hexadecimal digits that stand for *text*."""
+        return f"{prefix}-{self.tag(text)}"
+
+    def hexadecimal(self, text: str, length: int) -> str:
+        """Give *length* hexadecimal digits (at most 128) that stand for *text*."""
+        return (self._digest("hex", text) * 4).hex()[:length]
+
+    def number(self, text: str, bits: int) -> int:
+        """Give a number of at most *bits* bits, not 0, that stands for *text*."""
+        return int.from_bytes(self._digest("number", text)) % ((1 << bits) - 1) + 1
+
+    def draw(self, below: int) -> int:
+        """Throw the dice that the key has loaded: a number from [0, *below*), each time the next."""
+        self._throws += 1
+        return int.from_bytes(self._digest("draw", str(self._throws))) % below
+
+    @cached_property
+    def run(self) -> str:
+        """What tells files redacted with this key from others."""
+        return self._digest("run", "").hex()[:16]
+
+    def betrays(self, text: str) -> bool:
+        """Say whether *text* holds one of the secrets, in capitals or not."""
+        return self._secret is not None and self._secret.search(text.casefold()) is not None
+
+    def _digest(self, purpose: str, text: str) -> bytes:
+        message = f"{purpose}\0{text}".encode("utf-8", "surrogatepass")
+        return hmac.digest(self._key, message, "sha256")
+
+
+def _pattern(secret: str) -> str:
+    quoted = re.escape(secret)
+    return quoted if len(secret) >= _LONG else rf"(?<![^\W_]){quoted}(?![^\W_])"

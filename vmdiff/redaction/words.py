@@ -1,0 +1,230 @@
+"""What may be told: names that are public because every machine has them.
+
+Everything in a redacted document is either a number that the tool is about, a pseudonym, or stands
+here. A word missing here costs a reader a name; a word too many here costs a reporter a secret:
+so add public names only, whole, and never patterns that a private name could match.
+"""
+
+import re
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Directories whose files come with the operating system: names below them stay.
+SYSTEM_DIRECTORIES = re.compile(
+    r"/(?:usr/(?:bin|sbin|lib|lib32|lib64|libx32|libexec|libdata|share)"
+    r"|bin|sbin|lib|lib32|lib64|libx32|libexec|libdata"
+    r"|system|system_ext|vendor|product|odm|apex"  # Android
+    r"|System/Library|System/iOSSupport|System/Cryptexes|Library/Apple"  # macOS
+    r")/|[A-Za-z]:[\\/]+Windows[\\/]+(?:System32|SysWOW64|WinSxS|assembly|Fonts|Globalization)[\\/]+",
+)
+# A name below them stays if it is made of these and holds no long number in hexadecimal.
+PLAIN_NAME = re.compile(r"[A-Za-z0-9._+:,=()~ \-]{1,120}")
+LONG_NUMBER = re.compile(r"(?=[0-9A-Fa-f-]*[0-9])[0-9A-Fa-f]{8}-?[0-9A-Fa-f-]{6,}|[0-9]{9,}")
+
+# Below these the next name is somebody's own.
+HOMES = _set("home users")
+
+# Directory names that tell nothing about anybody, wherever they are.
+DIRECTORIES = _set("""
+    .cache .cargo .local .npm .nvm .rustup .venv aarch64-linux-gnu app AppData Applications
+    arm-linux-gnueabi arm-linux-gnueabihf bin build cache client Contents current data Debug debug deps
+    dev dist-packages etc flatpak Frameworks gnu home i386-linux-gnu include jre jvm lib lib-dynload
+    lib32 lib64 libexec Library libx32 local log MacOS media mnt modules nix node_modules opt PlugIns
+    powerpc64le-linux-gnu private proc ProgramData Release release riscv64-linux-gnu Roaming run
+    s390x-linux-gnu sbin server share shm site-packages snap spool src srv store sys System System32
+    SysWOW64 target Temp tmp Users usr var vendor venv Versions Volumes Windows x86_64-linux-gnu
+""") | {"Program Files", "Program Files (x86)", "Application Support"}
+DIRECTORY_PATTERN = re.compile(
+    r"(?:python|pypy|perl|ruby)[23]?(?:\.[0-9]{1,2}){0,2}|[0-9]{1,3}(?:\.[0-9]{1,3}){0,3}"
+)
+
+# Files that every program has: loaders, C libraries, language runtimes. They are what tells
+# whether two snapshots are of one address space, so their names stay in every directory.
+FILE_PATTERN = re.compile(
+    r"(?:ld-linux[a-z0-9_-]{0,16}|ld-musl-[a-z0-9_-]{1,16}|ld(?:64)?|ld-[0-9.]{1,8}|linker(?:64)?"
+    r"|(?:libc|libm|libdl|librt|libpthread|libutil|libresolv|libnsl|libcrypt|libanl|libthread_db|libmvec"
+    r"|libBrokenLocale|libgcc_s|libstdc\+\+|libc\+\+|libc\+\+abi|libatomic|libgomp|libgfortran|libquadmath"
+    r"|libasan|libtsan|libubsan|liblsan|libmsan|libnss_files|libnss_dns|libnss_compat"
+    r"|libz|liblzma|libbz2|libzstd|liblz4|libexpat|libffi|libssl|libcrypto|libuuid|libselinux|libpcre|libpcre2-8"
+    r"|libreadline|libncurses|libncursesw|libtinfo|libsqlite3|libxml2|libicudata|libicuuc|libicui18n|libglib-2\.0"
+    r"|libjvm|libjava|libjli|libverify|libzip|libnio|libnet|libjimage|libjsvml|libextnet|libmanagement|libnode"
+    r"|libjemalloc|libtcmalloc|libtcmalloc_minimal|libmimalloc|libsnmallocshim|libsystemd|libcap|libaudit"
+    r"|libpython[23]?(?:\.[0-9]{1,2})?[a-z]?|libperl|libruby|liblua|libmono|libcoreclr|libclrjit|libSystem|libobjc)"
+    r"(?:[-.][0-9]{1,3}(?:\.[0-9]{1,3}){0,3})?)"
+    r"(?:\.so(?:\.[0-9]{1,4}){0,4}|\.[0-9A-Z]{1,4}\.dylib|\.dylib|\.dll)?"
+    r"|(?:python|pypy|perl|ruby|java|node|nodejs|php|mono|dotnet|bash|dash|sh|busybox|sleep|cat)[23]?(?:\.[0-9]{1,2})?"
+    r"|(?:jvm|java|jli|verify|zip|nio|net|jimage|management|ntdll|kernel32|kernelbase|ucrtbase|vcruntime140)\.dll"
+    r"|classes(?:_nocoops)?\.jsa|modules|locale-archive|gconv-modules\.cache|java\.exe|python\.exe",
+    re.IGNORECASE,
+)
+
+# What a file's name may end with.
+EXTENSIONS = _set("""
+    7z a apk arrow art avro bak bin bmp bundle bz2 cache car cfg class conf core crt css csv dat data db
+    db3 deb dex dll dump dylib egg elf exe feather framework gguf gif gmo gz h5 hdf5 heap hprof htm html
+    ico icu idx img index ini iso jar jit jl jmod jpeg jpg js jsa json jsonl kext key ko ldb lock log
+    lua lz4 map md mdb mem mjs mmap mo model mp3 mp4 ndjson new nib node npy npz o oat odex ogg old onnx
+    orc orig otf pak parquet pdf pem pfb php pickle pid pkl pl plist pm png po prof properties pt pth py
+    pyc pyd pyo qcow2 r raw rb rda rdata rds res rpm safetensors sh shm so sock socket sqlite sqlite3
+    sst strings svg swp sys tar temp tflite tgz tmp toml trace ts tsv ttc ttf txt vdex vmdk wal war wasm
+    wav webm webp whl woff woff2 xml xz yaml yml zip zst
+""")
+EXTENSION_PATTERN = re.compile(
+    r"(?:(?:\.cpython-[0-9]{2,3}t?(?:-[a-z0-9_]{2,8}-(?:linux-gnu|linux-musl|linux-gnueabihf|darwin))?|\.abi3)?"
+    r"\.so(?:\.[0-9]{1,4}){0,4}|\.cpython-[0-9]{2,3}(?:\.opt-[12])?\.pyc)\Z"
+)
+
+# Names in brackets that the kernel gives.
+KERNEL_NAMES = re.compile(
+    r"\[(?:heap|stack|stack:[0-9]{1,10}|vdso|vvar|vvar_vclock|vsyscall|vectors|sigpage|uprobes|anonymous|anon|shmem"
+    r"|anon_shmem|uffd-wp)\]"
+    r"|/anon_hugepage|/secretmem|/\[aio\]|/drm mm object|/i915|/SYSV00000000"
+    r"|anon_inode:(?:\[(?:io_uring|perf_event|userfaultfd|secretmem)\]|bpf-map|bpf_ringbuf|kvm-vcpu(?::[0-9]{1,4})?"
+    r"|kvm-vm|i915\.gem|dmabuf)"
+    r"|/dev/(?:zero|null|mem|kvm|fuse|hpet|ashmem|binder|hwbinder|vndbinder|kfd|fb[0-9]{1,2}|snd/[a-zA-Z0-9]{1,12}"
+    r"|dri/(?:card|renderD)[0-9]{1,3}|nvidia[0-9]{1,2}|nvidiactl|nvidia-uvm|nvidia-uvm-tools|nvidia-modeset"
+    r"|mali[0-9]{1,2}|kgsl-3d0|infiniband/uverbs[0-9]{1,3})"
+)
+
+# Words that may stand in names of memory (prctl), owners' labels, counters and doubts.
+WORDS = _set("""
+    1f 4 a abort about above access accessible account accounts across add added additional address
+    addresses adds after again agree agrees all allocated allocation allocations allocator allocators
+    allspans almost alone already also although always an and anon anonhugepages anonymous another any
+    anyone apart arc4random architecture are area areas arena arenas arithmetic around array arrays art
+    as asan at atexit attempts attribute attributes away b back backing bad base be became because
+    become been before being below between big bionic bitmap bits block blocks boot both boundary bounds
+    brk broken bss bucket buckets buffer buffers but by byte bytes cache cached cage call came can
+    cannot capability card cfi changed changes characters chunk chunks class classes classlinker clean
+    clear close code cold collected column columns come committed compiled complete compressed
+    concurrent consistent content contents context copying core cores could counted counter counters
+    counting counts cpython crash cut dalvik data default deleted derived describe described describes
+    detail device devices dex did differ differs dirtied dirty do document documents does double
+    doublemapper duplicate during each either elf eligible else empty end ended ends enough entries
+    entry equal equals error even every exact exactly executable execute exist exists expected extent
+    extents false far few field fields file filepmdmapped files first fit fits flag flags follow
+    following follows footer footers footprint for format formats found frames free freed from frozen
+    full function g gap gaps garbage gave gb gc generation get getrandom gib given gives glibc go goes
+    going gone goroutine goroutines got grew guard guards gwp had half handlers happen happened has hash
+    have header headers heading headings heap heap_info heapbits heaps here hidden higher host how
+    however huge hugepage hugepages hugetlb hugetlbfs identity if immortal in inaccessible inclusive
+    incomplete index indirect inode inside instant instead intern interpreter interrupted into io_uring
+    is it its java jemalloc jemalloc_pg jemalloc_pg_overcommit jit jni just jvm k kb keep kept kernel
+    kernels key keyed kib known knows ksm label labels large larger largest last layout lazy lazyfree
+    leave leaves left length less level libc libraries library lies like likely limit limits line linear
+    linearalloc lines linker linux list listed listing listings live load loaded loader local localized
+    locked long look looked looks lost low lower m machine made main make makes making malloc manager
+    many mapped mapping mappings maps mark marker marks match matched matches maximum may mb means
+    meanwhile measured memfd memory memory's merely merged metadata metaspace mib middle mimalloc
+    minimum minus missing mixed mmap mmu mod mode module modules monitor more most moved moving mprotect
+    mprotect_size much must mutex name named names native near neighbour neighbours never newer next no
+    nobody node non none nonvolatile normal not nothing now numa numa_maps number numbers oat object
+    objects of off offset offsets old older on once one ones only oops open opened or order original
+    other others ours out output over overlap overlaps own owned page page_size pagemap pages pair part
+    partition_alloc partly parts path paths pending per percent permission permissions perms persistent
+    physical pid place places pmap pmd point pointer pool pools possible possibly preceding primary
+    private proc process processes procps profile profiler program programs properties property
+    protected protection protectionkey proved pss pthread put pymalloc python query quite random range
+    ranges rather ratio reach reached read read-only readable reader reading reads real really
+    reconciled record records redacted redaction ref reference referenced refused region regions
+    register rejected release releases relro rem remembered removed repeated report reported reports res
+    reservation reserve reserved reserving residency resident rest restart restored right rollup root
+    roots rosetta rounded rounding rounds row rows rss runtime rw s said same sample sampled sandbox
+    saver say says scan scavenge scudo second secondary seconds section security see seen sees segment
+    segments separate set several shadow shall shape shared shm shmem shmempmdmapped short should show
+    shown shows side signal since single size size's sizeless sizes small smaller smaps smaps_rollup
+    snapshot snmalloc so some sorted source space spaces spans split stack stacks stand stands start
+    started starts startup state stated states static stats status step still stopped storage string
+    structure such suffix sum summaries summary sums support supported sure suspended swap swapped sweep
+    symbol symbols system t table tables tagged tail take taken target tcmalloc tcmalloc_region tell
+    tells tenured text than that the their them then there therefore these they thing third this those
+    though thp thpeligible thread threads three threshold through thus time times tiny tls tmpfs to
+    together told tombstone too took tool total totals trace tracer tracking transparent true truncated
+    try turned twice two type types under understood union unix unknown unless unmapped unnamed unsorted
+    until unused up upper us use used user uses using v8 value values vanilla vary version very via
+    virtual vma vmas vmflags vmmap volatile vsize vsyscall walk want was wasm way were what when where
+    whether which while whole whose why wide will wish with within without word words work worker would
+    writable write writer wrong yet you young zero zeros zygote
+""")
+
+UNITS = _set("kB KB KiB MiB GiB TiB B K bytes percent")
+
+OWNERS = frozenset(
+    {
+        "malloc heap",
+        "malloc arena",
+        "malloc large block",
+        "thread stack",
+        "main stack",
+        "guard page",
+        "bss",
+        "library gap",
+        "relro",
+        "python arena",
+        "jvm heap",
+        "jvm metaspace",
+        "jvm class space",
+        "jvm code cache",
+        "jvm gc",
+        "go heap",
+        "go runtime",
+        "v8 heap",
+        "v8 code",
+        "jemalloc",
+        "tcmalloc",
+        "mimalloc",
+        "jit code",
+        "io_uring",
+        "named",
+        "mixed",
+    }
+)
+
+# Accounts that systems come with: an account of this name tells nothing.
+SYSTEM_ACCOUNTS = _set("""
+    admin apache backup bin centos daemon debian docker ec2-user fedora games gnats haproxy irc java
+    list localdomain localhost lp mail man memcache messagebus mongodb mysql news nginx nobody node
+    nogroup postgres proxy python redis root runner sshd sync sys syslog systemd ubuntu user users uucp
+    vagrant www-data
+""")
+
+SOURCES = _set("""
+    asan backtrace core elf-core gdb gdb-mappings gef glibc-abort hs-err hs_err import jcmd
+    jvm-system-map linux-proc maps pmap pmap-d pmap-X pmap-x pmap-XX procstat procstat-v procstat-vm
+    pwndbg sanitizer showmap smaps smaps-rollup smaps_rollup system-map test tombstone vmmap
+    vmmap-summary
+""")
+SYSTEMS = frozenset(
+    {"Linux", "Android", "Darwin", "macOS", "FreeBSD", "OpenBSD", "NetBSD", "SunOS", "Windows", "iOS"}
+)
+MACHINES = _set("""
+    aarch64 aarch64_be alpha amd64 arm arm64 arm64e armv5tel armv6l armv7a armv7l armv8l hppa i386 i486
+    i586 i686 ia64 loongarch64 m68k mips mips64 mips64el mipsel ppc ppc64 ppc64le riscv32 riscv64 s390
+    s390x sparc sparc64 x86 x86_64
+""")
+# Parts of a kernel's release beyond its numbers.
+KERNEL_RELEASE = re.compile(
+    r"(?:[0-9]{1,6}|rc[0-9]{1,2}|generic|lowlatency|default|amd64|arm64|x86_64|x86|64|i686|686|pae|aarch64|armv7l|cloud|rt"
+    r"|aws|azure|gcp|gke|oracle|kvm|virt|lts|hardened|zen|arch|arch[0-9]|el[0-9]{1,2}|el[0-9]{1,2}_[0-9]{1,2}|fc[0-9]{2}"
+    r"|amzn[0-9]{1,4}|deb[0-9]{1,2}|deb[0-9]{1,2}u[0-9]{1,2}|bpo|bpo[0-9]{1,2}|microsoft|standard|wsl2|linuxkit|raspi|v8|RELEASE"
+    r"|RELEASE|STABLE|android[0-9]{1,2}|gki|smp|p[0-9]{1,2})",
+    re.IGNORECASE,
+)
+HUGE_PAGE_MODES = _set("always madvise never inherit")
+LIMITS = _set("""
+    address_space as core core_file core_file_size cpu cpu_time data data_size file file_locks file_size
+    fsize locked_memory locks max_address_space max_core_file_size max_cpu_time max_data_size
+    max_file_locks max_file_size max_locked_memory max_msgqueue_size max_nice_priority max_open_files
+    max_pending_signals max_processes max_realtime_priority max_realtime_timeout max_resident_set
+    max_stack_size memlock msgqueue msgqueue_size nice nice_priority nofile nproc open_files
+    pending_signals processes realtime_priority realtime_timeout resident_set rss rtprio rttime
+    sigpending stack stack_size
+""")
+CGROUPS = _set("""
+    app.slice background.slice besteffort burstable docker docker.slice guaranteed init.scope kubepods
+    kubepods-besteffort.slice kubepods-burstable.slice kubepods.slice libpod_parent lxc lxc.payload
+    machine.slice session.slice system.slice user.slice
+""")
