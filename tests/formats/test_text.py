@@ -68,7 +68,7 @@ def _mark(text: str) -> Mark | None:
         return Mark(Role.BEGIN)
     if text == "T":
         return Mark(Role.END)
-    return Mark(Role.ROW, int(text), last=text == "9") if text.isdigit() else None
+    return Mark(Role.ROW, int(text), "last" if text == "9" else "") if text.isdigit() else None
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,7 @@ def _mark(text: str) -> Mark | None:
         pytest.param("1 2 ... 4", ["1 2 ... 4"], id="cut"),
         pytest.param("1 2 3 1 2 3", ["1 2 3", "1 2 3"], id="the-addresses-start-over"),
         pytest.param("3 4 9 5 6 9", ["3 4 9", "5 6 9"], id="the-address-space-was-complete"),
+        pytest.param("3 4 9 5 6", ["3 4 9 5 6"], id="a-displaced-row"),
         pytest.param("4 2 3", ["4 2 3"], id="unsorted"),
         pytest.param("4 3 T H", ["4 3 T H"], id="sorted-with-its-header"),
         pytest.param("1 1 2 2", ["1 1 2 2"], id="each-row-twice"),

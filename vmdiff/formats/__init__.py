@@ -12,13 +12,14 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from vmdiff.errors import InputError, ListingError
+from vmdiff.formats import proc_text
 from vmdiff.formats.text import Line, Section, decode, unwrap
 from vmdiff.formats.types import BinaryFormat, TextFormat
 from vmdiff.model import Snapshot
 
 __all__ = ["FORMATS", "BinaryFormat", "TextFormat", "read"]
 
-FORMATS: tuple[TextFormat | BinaryFormat, ...] = ()
+FORMATS: tuple[TextFormat | BinaryFormat, ...] = (proc_text.SMAPS_ROLLUP, proc_text.SMAPS, proc_text.MAPS)
 
 
 class _Found(NamedTuple):
@@ -41,11 +42,20 @@ def read(data: bytes, *, source: str, choice: int | None = None) -> Snapshot:
     for known in FORMATS:
         if isinstance(known, BinaryFormat) and data.startswith(known.magic):
             return known.parse(data, source)
+    if choice in {None, 1} and (quickly := _quickly(data, source)):
+        return quickly
     text = decode(data, source)
     lines = unwrap(text, source)
     found = list(_find(text, lines))
     chosen = _choose(found, lines, source, choice)
     return chosen.format.parse(Section(source, lines[chosen.first : chosen.stop]))
+
+
+def _quickly(data: bytes, source: str) -> Snapshot | None:
+    for known in FORMATS:
+        if isinstance(known, TextFormat) and known.quick and (snapshot := known.quick(data, source)):
+            return snapshot
+    return None
 
 
 def _find(text: str, lines: Sequence[Line]) -> Iterator[_Found]:
@@ -96,5 +106,10 @@ def _nothing_found(lines: Sequence[Line], source: str) -> InputError:
     first = next((line for line in lines if line.text.strip()), None)
     if first is None:
         return InputError(f"{source}: empty, so no listing")
+    for known in FORMATS:
+        if isinstance(known, TextFormat) and known.nearly:
+            near = next((line for line in lines if known.nearly.match(line.text)), None)
+            if near is not None:
+                return ListingError(source, near.number, known.expected, near.text)
     names = ", ".join(known.name for known in FORMATS)
     return ListingError(source, first.number, f"a listing that vmdiff knows ({names})", first.text)

@@ -1,14 +1,27 @@
 """A snapshot in the making: the rows of a listing are collected, then put in order, checked and named."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+from pydantic import ValidationError
 
 from vmdiff.errors import InputError, ListingError
 from vmdiff.formats.text import Line, Section
-from vmdiff.model import DERIVED, Host, InvariantError, Mapping, Origin, Process, Snapshot, images, kind_of
+from vmdiff.model import (
+    PAGE_SIZES,
+    Host,
+    Mapping,
+    Origin,
+    Process,
+    Scalar,
+    Snapshot,
+    images,
+    kind_of,
+)
 
 MOST_ROWS = 2_000_000  # vm.max_map_count is 65,530, and people who raise it choose 262,144 or a million
+LONGEST_NAME = 65_536  # what a document may hold; the kernel's paths end at 4,096 bytes
 _LINES_NAMED = 5
 
 
@@ -28,6 +41,7 @@ class Draft:
 
     section: Section
     format: str
+    detail: Literal["maps", "smaps"] | None = None
     rows: list[Row] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     counters: dict[str, None] = field(default_factory=dict)
@@ -41,10 +55,12 @@ class Draft:
         """Take a mapping that *line* tells of.
 
         Raises:
-            ListingError: there are more than any process has.
+            ListingError: there are more than any process has, or its name is longer than any path.
         """
         if len(self.rows) >= MOST_ROWS:
             raise self.section.refusal(line, f"at most {MOST_ROWS:,} mappings")
+        if len(mapping.path or "") > LONGEST_NAME:
+            raise self.section.refusal(line, f"a name of at most {LONGEST_NAME:,} characters")
         self.rows.append(Row(line.number, mapping))
 
     def doubt(self, sentence: str, lines: Sequence[int] = ()) -> None:
@@ -105,21 +121,23 @@ class Draft:
                 )
             below = row
 
-    def _completed(self, mappings: Iterable[Mapping]) -> Iterable[Mapping]:
-        """Write null where a mapping does not report what others do, and nothing for zeros."""
-        counters = [name for name in self.counters if name not in DERIVED]
+    def _completed(self, mappings: Iterable[Mapping]) -> Iterator[Mapping]:
+        """Write null where a mapping does not report what others do, and leave out what absence says."""
+        absent: dict[str, Scalar] = dict.fromkeys((*self.counters, *self.attributes), 0)
+        absent |= dict.fromkeys(PAGE_SIZES & absent.keys(), self.host.page_size)
         for mapping in mappings:
-            values = dict(mapping.values)
-            for name in counters:
-                if values.setdefault(name, None) == 0:
-                    del values[name]
-            yield mapping._replace(values=values)
+            values = {name: mapping.values.get(name) for name in absent}
+            told = {name: value for name, value in values.items() if value is None or value != absent[name]}
+            if "size" in mapping.values:
+                told["size"] = mapping.values["size"]
+            yield mapping._replace(values=told)
 
     def _build(self, mappings: tuple[Mapping, ...]) -> Snapshot:
         try:
             return Snapshot(
                 origin=Origin(
                     source=self.format,
+                    detail=self.detail,
                     doubts=tuple(self.doubts),
                     counters=tuple(self.counters),
                     attributes=tuple(self.attributes),
@@ -129,8 +147,9 @@ class Draft:
                 rollup=self.rollup or None,
                 mappings=mappings,
             )
-        except InvariantError as error:
-            raise InputError(f"{self.section.source}: {error}") from error
+        except ValidationError as error:
+            problem = error.errors()[0]
+            raise InputError(f"{self.section.source}: {problem['msg']}") from error
 
 
 def with_kinds(mappings: Iterable[Mapping]) -> list[Mapping]:

@@ -1,8 +1,8 @@
 """Text as people paste it: decoded, stripped of what mail and issue trackers add, cut into listings."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
@@ -51,11 +51,11 @@ class Role(Enum):
 
 
 class Mark(NamedTuple):
-    """The role of a line; a row has a *start* (None: untold) and may be the *last* in any address space."""
+    """The role of a line; a row has a *start* (None: untold), and *last* names what no process has twice."""
 
     role: Role
     start: int | None = None
-    last: bool = False
+    last: str = ""
 
 
 def decode(data: bytes, source: str) -> str:
@@ -112,17 +112,19 @@ def find_sections(lines: Sequence[Line], mark: Callable[[str], Mark | None]) -> 
             foreign = foreign or not _is_filler(line.text)
             continue
         if not tracks or tracks[-1].ends_before(found, foreign=foreign):
-            tracks.append(_Track(index))
+            unsure = bool(tracks) and tracks[-1].is_unsure_of(found, foreign=foreign)
+            tracks.append(_Track(index, unsure=unsure))
         tracks[-1].take(index, found)
         foreign = False
-    return [(track.first, track.stop) for track in _whole(tracks)]
+    return [(track.first, track.stop) for track in _whole(_rejoined(tracks))]
 
 
 @dataclass(slots=True)
 class _Track:
-    """A listing while it is being found."""
+    """A listing while it is being found; *unsure* whether it does not belong to the one before."""
 
     first: int
+    unsure: bool = False
     stop: int = 0
     rows: int = 0
     begun: bool = False
@@ -132,6 +134,7 @@ class _Track:
     highest: int = -1
     ascending: bool = True
     complete: bool = False
+    once: set[int | str] = field(default_factory=set)  # what no process has twice
 
     def take(self, index: int, mark: Mark) -> None:
         self.stop = index + 1
@@ -141,13 +144,15 @@ class _Track:
             self.rows += 1
             if mark.start is not None:
                 self._goes_to(mark.start)
-            self.complete = mark.last
+            self.complete = bool(mark.last)
+            self.once.add(mark.last)
 
     def _goes_to(self, start: int) -> None:
         self.lowest = start if self.lowest is None else self.lowest
         self.ascending = self.ascending and start >= self.highest
         self.latest = start
         self.highest = max(self.highest, start)
+        self.once.add(start)
 
     def ends_before(self, mark: Mark, *, foreign: bool) -> bool:
         if mark.role is Role.BEGIN:
@@ -155,17 +160,41 @@ class _Track:
         if mark.role is Role.END:
             return self.ended and not self.begun
         if mark.role is Role.ROW:
-            return (self.ended and self.rows > 0) or self._starts_over(mark.start, foreign=foreign)
+            return (self.ended and self.rows > 0) or self._starts_over(mark, foreign=foreign)
         return False
 
-    def _starts_over(self, start: int | None, *, foreign: bool) -> bool:
-        if start is None or self.lowest is None or start >= self.latest:
+    def _starts_over(self, mark: Mark, *, foreign: bool) -> bool:
+        if mark.start is None or self.lowest is None or mark.start >= self.latest:
             return False
-        sorted_so_far = self.ascending and self.rows > 1
-        return foreign or start == self.lowest or (sorted_so_far and (self.complete or start < self.lowest))
+        return foreign or mark.start == self.lowest or self.is_unsure_of(mark, foreign=foreign)
+
+    def is_unsure_of(self, mark: Mark, *, foreign: bool) -> bool:
+        """Tell whether only its address speaks for a row to start another listing."""
+        if mark.start is None or self.lowest is None or foreign or mark.start == self.lowest:
+            return False
+        sorted_so_far = self.ascending and self.rows > 1 and mark.start < self.latest
+        return sorted_so_far and not self.ended and (self.complete or mark.start < self.lowest)
+
+    def join(self, other: "_Track") -> None:
+        self.stop, self.rows, self.ended = other.stop, self.rows + other.rows, other.ended
+        self.once |= other.once
 
 
-def _whole(tracks: Sequence[_Track]) -> Iterator[_Track]:
+def _rejoined(tracks: Sequence[_Track]) -> Iterator[_Track]:
+    """Join again what was cut on a suspicion and has nothing twice: then the listing was not in order."""
+    held: _Track | None = None
+    for track in tracks:
+        if held is not None and track.unsure and not (held.once & track.once) - {""}:
+            held.join(track)
+            continue
+        if held is not None:
+            yield held
+        held = track
+    if held is not None:
+        yield held
+
+
+def _whole(tracks: Iterable[_Track]) -> Iterator[_Track]:
     """Leave out headers without a listing, but give one that sorting put last back to its listing."""
     held: _Track | None = None
     for track in tracks:

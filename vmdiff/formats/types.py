@@ -14,12 +14,19 @@ class TextFormat(NamedTuple):
     *hint* matches somewhere in every text that holds such a listing (searched once, so that a long text of
     another kind costs nothing; lines may still be quoted and indented there). *find* gives the half-open
     ranges of indices of *lines* that are one listing each, *parse* reads one.
+
+    *quick* may read bytes that are one listing and nothing else, None if they are not. *nearly* matches
+    lines that look like rows and are none; where no format finds a listing the first of them is
+    refused as not being what was *expected*.
     """
 
     name: str
     hint: re.Pattern[str]
     find: Callable[[Sequence[Line]], list[tuple[int, int]]]
     parse: Callable[[Section], Snapshot]
+    quick: Callable[[bytes, str], Snapshot | None] | None = None
+    nearly: re.Pattern[str] | None = None
+    expected: str = ""
 
 
 class BinaryFormat(NamedTuple):

@@ -1,0 +1,381 @@
+"""``/proc/PID/maps``, ``smaps`` and ``smaps_rollup`` as text that has been through other hands.
+
+`vmdiff.formats.smaps` reads what a kernel hands out, fast and strictly. This reader takes a line at a time:
+any kernel since 2.6, any order and any keys, quoted, indented, wrapped, cut, pasted among prose.
+
+Facts: fs/proc/task_mmu.c; proc(5). Android's kernels add ``Name:`` lines; the kernels before 2.6.29 print the
+address of a private anonymous mapping as its offset; those of 4.14 to 4.18 print Pss as Locked.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal, NamedTuple
+
+from pydantic import ValidationError
+
+from vmdiff.errors import ListingError
+from vmdiff.formats import smaps
+from vmdiff.formats.draft import Draft
+from vmdiff.formats.smaps import name_of, snake_case
+from vmdiff.formats.text import Line, Mark, Role, Section, find_sections, is_elision
+from vmdiff.formats.types import TextFormat
+from vmdiff.model import DERIVED, PAGE_SIZES, Host, Mapping, Origin, Scalar, Snapshot
+from vmdiff.model.mapping import ADDRESS_LIMIT
+
+EXPECTED = "START-END PERMS OFFSET MAJOR:MINOR INODE [PATH]"
+
+_BLANKS = r"[ \t\xa0]"
+_ADDRESS = "(?:0x)?([0-9a-fA-F]{1,17})"
+_RANGE = f"{_ADDRESS}-{_ADDRESS}"
+_HEADER_AT_ALL = re.compile(r"(?:0x)?[0-9a-fA-F]{1,17}[-\s]")
+_ROW = re.compile(
+    rf"{_RANGE}\s+([rR-][wW-][xX-][pPsS])\s+([0-9a-fA-F]{{1,16}})\s+"
+    rf"([0-9a-fA-F]{{1,8}}):([0-9a-fA-F]{{1,8}})\s+([0-9]{{1,20}})(?:{_BLANKS}+(.*))?",
+    re.DOTALL,
+)
+# The first smaps (2005) and crash reports of other systems tell no offset, device and inode.
+_BRIEF = re.compile(rf"{_RANGE}\s+([r-][w-][x-][ps]?)\s+([/\[].*)", re.DOTALL)
+# gperftools writes START-END: PATH (@OFFSET) into its profiles.
+_LIBRARY = re.compile(rf"{_RANGE}:\s+([/\[].*?)(?:\s+\(@([0-9a-fA-F]{{1,16}})\))?\s*", re.DOTALL)
+_ONE_ADDRESS = re.compile(
+    r"([0-9a-fA-F]{4,16})\s+([r-][w-][x-][ps])\s+[0-9a-fA-F]{1,16}\s+[0-9a-f]+:[0-9a-f]+\s+[0-9]{1,20}(?:\s+(.*))?"
+)
+_KEY = re.compile(
+    rf"([A-Za-z_]\w{{0,63}}):{_BLANKS}*(?:([0-9]{{1,20}})(?:{_BLANKS}+([A-Za-z]{{1,8}}))?|(\S{{0,64}})){_BLANKS}*"
+)
+_FLAGS = re.compile(rf"VmFlags:((?:{_BLANKS}+\S{{1,16}})*){_BLANKS}*")
+_NAME = re.compile(rf"Name:{_BLANKS}*(\S.*)", re.DOTALL)
+_NAME_ALONE = re.compile(r"/\S.*|\[[a-z]\S*\]", re.DOTALL)
+_NEARLY = re.compile(
+    r"[0-9a-fA-F]{6,17}[-+][0-9a-fA-F]\S*(?:\s|$)"
+    r"|\S{0,40}[-+]\S{1,40}\s+[r-][w-][x-][ps]\s"
+    r"|-?[0-9a-f]{4,16}(?:\s+[r-][w-][x-][ps]\s.*)?$"
+)
+_REMARKS_AFTER_DELETED = re.compile(r"(/SYSV[0-9a-f]{8}) \(deleted\)(?: \([a-z]+=\w+\))+")
+_LAST = re.compile(r"\[(?:stack|vdso|vsyscall)\]$")
+_ROLLUP = "[rollup]"
+_DETAIL: dict[str, Literal["maps", "smaps"]] = {"maps": "maps", "smaps": "smaps"}
+_SIZE = re.compile(rb"^Size:[ \t]+([0-9]{1,16}) kB$", re.MULTILINE)
+_PAGE_SIZE = re.compile(rb"^KernelPageSize:[ \t]+([0-9]{1,9}) kB$", re.MULTILINE)
+
+
+class _Header(NamedTuple):
+    """A line that starts a mapping, taken apart; None is what it does not tell."""
+
+    start: int
+    end: int | None
+    perms: str
+    offset: int | None
+    device: str | None
+    inode: str | None
+    name: str
+
+
+@dataclass(slots=True)
+class _Record:
+    """A header and what the lines after it say."""
+
+    line: Line
+    header: _Header
+    values: dict[str, Scalar] = field(default_factory=dict)
+    flags: tuple[str, ...] | None = None
+    name: str = ""
+
+
+def _mark(text: str) -> Mark | None:
+    """Give the role of a line; one that is nearly a header is kept with its neighbours, to be reported."""
+    if header := _header(text):
+        return Mark(Role.ROW, header.start, _last(header.name))
+    if any(known.fullmatch(text) for known in (_KEY, _FLAGS, _NAME, _NAME_ALONE)) or _NEARLY.match(text):
+        return Mark(Role.MORE)
+    return None
+
+
+def _last(name: str) -> str:
+    found = _LAST.search(name)
+    return found[0] if found else ""
+
+
+def _header(text: str) -> _Header | None:
+    """Read a line that starts a mapping, in any dialect; None if it is none, or an impossible one."""
+    if not _HEADER_AT_ALL.match(text):
+        return None
+    header = _dialect(text)
+    if header is None or "\0" in header.name:
+        return None
+    end = header.start + 1 if header.end is None else header.end
+    return header if header.start < end <= ADDRESS_LIMIT else None
+
+
+def _dialect(text: str) -> _Header | None:
+    if found := _ROW.fullmatch(text):
+        start, end, perms, offset, major, minor, inode, name = found.groups()
+        device = f"{int(major, 16):02x}:{int(minor, 16):02x}"
+        inode = str(int(inode))
+        return _Header(
+            int(start, 16), int(end, 16), perms.lower(), int(offset, 16), device, inode, name or ""
+        )
+    if found := _BRIEF.fullmatch(text):
+        start, end, perms, name = found.groups()
+        return _Header(int(start, 16), int(end, 16), perms.ljust(4, "?"), None, None, None, name)
+    if found := _LIBRARY.fullmatch(text):
+        start, end, name, offset = found.groups()
+        at = None if offset is None else int(offset, 16)
+        return _Header(int(start, 16), int(end, 16), "????", at, None, None, name)
+    if found := _ONE_ADDRESS.fullmatch(text):
+        return _Header(int(found[1], 16), None, found[2], None, None, None, found[3] or "")
+    return None
+
+
+class _Reader:
+    """Reads one listing line by line into a draft."""
+
+    def __init__(self, section: Section, name: str) -> None:
+        self.draft = Draft(section, name, _DETAIL.get(name))
+        self.records: list[_Record] = []
+        self._record: _Record | None = None  # to which a key belongs
+        self._cut: list[int] = []
+        self._foreign: list[int] = []
+        self._joined: list[int] = []
+
+    def read(self) -> None:
+        """Read all lines, then say what was strange about them."""
+        for line in self.draft.section.lines:
+            self._line(line)
+        self._refuse_half_ranges()
+        self._say(self._cut, "lines were left out here by whoever passed the listing on")
+        self._say(self._foreign, "not part of a listing, ignored")
+        self._say(self._joined, "a name on a line of its own was joined to the line before it")
+
+    def _refuse_half_ranges(self) -> None:
+        """Drop headers with one address that no key follows: those are no smaps, but broken maps."""
+        broken = [record for record in self.records if record.header.end is None and not record.values]
+        for record in broken:
+            self.records.remove(record)
+            self.draft.could_not_read(record.line)
+        self.draft.unread.sort()
+
+    def _say(self, lines: Sequence[int], sentence: str) -> None:
+        if lines:
+            self.draft.doubt(sentence, lines)
+
+    def _line(self, line: Line) -> None:
+        text = line.text
+        if header := _header(text):
+            self._record = _Record(line, header)
+            self.records.append(self._record)
+        elif found := _FLAGS.fullmatch(text):
+            self._take(line, flags=tuple(found[1].split()))
+        elif found := _NAME.fullmatch(text):
+            self._take(line, name=found[1])
+        elif found := _KEY.fullmatch(text):
+            self._take(line, values=self._value(*found.groups()))
+        elif _NAME_ALONE.fullmatch(text) and self._lacks_a_name(line):
+            self._joined.append(line.number)
+            self._take(line, name=text)
+        elif _NEARLY.match(text):
+            self._record = None
+            self.draft.could_not_read(line)
+        elif is_elision(text):
+            self._cut.append(line.number)
+        elif text.strip(" \t`~=-"):
+            self._foreign.append(line.number)
+
+    def _take(
+        self,
+        line: Line,
+        *,
+        values: dict[str, Scalar] | None = None,
+        flags: tuple[str, ...] | None = None,
+        name: str = "",
+    ) -> None:
+        record = self._record
+        if record is None:
+            self._foreign.append(line.number)
+            return
+        record.values.update(values or {})
+        record.flags = flags if record.flags is None else record.flags
+        record.name = record.name or name
+
+    def _lacks_a_name(self, line: Line) -> bool:
+        record = self._record
+        return record is not None and not record.header.name and record.line.number == line.number - 1
+
+    def _value(self, key: str, number: str | None, unit: str | None, text: str | None) -> dict[str, Scalar]:
+        """Read a value: kB as bytes, other units as unknown, bare numbers and words as they are."""
+        name = snake_case(key)
+        counts = unit is not None and name not in PAGE_SIZES
+        known = self.draft.counters if counts else self.draft.attributes
+        if name not in DERIVED and name not in self.draft.counters and name not in self.draft.attributes:
+            known[name] = None
+        if number is None:
+            return {name: text or ""}
+        size = int(number) << 10 if unit == "kB" else None
+        return {name: int(number) if unit is None else size if (size or 0) <= ADDRESS_LIMIT else None}
+
+
+def _mapping(record: _Record) -> Mapping:
+    header = record.header
+    name = name_of((header.name.rstrip(" \t\xa0") or record.name).encode("utf-8", "surrogateescape"))
+    values = dict(record.values)
+    if header.end is not None:
+        values.pop("size", None)
+    return _tidied(
+        Mapping(
+            start=header.start,
+            end=header.end,
+            perms=header.perms,
+            offset=header.offset,
+            device=header.device,
+            inode=header.inode,
+            path=name.path,
+            deleted=name.deleted,
+            path_hex=name.path_hex,
+            flags=record.flags,
+            values=values,
+        )
+    )
+
+
+def _tidied(mapping: Mapping) -> Mapping:
+    """Undo the dialects of single kernels: OpenVZ's and IA-64's ``(deleted)``, the offsets of old ones."""
+    path = mapping.path
+    if path is None or path.startswith("["):
+        named_for_users = path is None or path.startswith(("[heap", "[stack", "[anon:"))
+        if mapping.offset and mapping.inode == "0" and mapping.device == "00:00" and named_for_users:
+            return mapping._replace(offset=0)
+    elif path.startswith("(deleted)/"):
+        return mapping._replace(path=path.removeprefix("(deleted)"), deleted=True)
+    elif found := _REMARKS_AFTER_DELETED.fullmatch(path):
+        return mapping._replace(path=found[1], deleted=True)
+    return mapping
+
+
+def _parse(name: str, section: Section) -> Snapshot:
+    reader = _Reader(section, name)
+    reader.read()
+    draft = reader.draft
+    if name == "smaps_rollup":
+        return _rollup(draft, reader.records)
+    for record in reader.records:
+        draft.add(record.line, _mapping(record))
+    _say_what_is_missing(draft, reader.records)
+    mappings = [row.mapping for row in draft.rows]
+    draft.doubts += _lies(mappings)
+    draft.host = Host(page_size=_page_size(mapping.values.get("kernel_page_size") for mapping in mappings))
+    return draft.snapshot(EXPECTED)
+
+
+def _rollup(draft: Draft, records: Sequence[_Record]) -> Snapshot:
+    """The kernel's totals of a process without its mappings."""
+    first = records[0]
+    for name in draft.counters:
+        value = first.values.get(name)
+        draft.rollup[name] = value if isinstance(value, int) else None
+    draft.attributes.clear()
+    return draft.snapshot(EXPECTED)
+
+
+def _say_what_is_missing(draft: Draft, records: Sequence[_Record]) -> None:
+    """Say which headers tell less than the kernel does, and which records contradict their own header."""
+    brief = [record.line.number for record in records if record.header.inode is None]
+    if brief:
+        draft.doubt("tells less than Linux's maps do: what is missing is unknown", brief)
+    cut = [record.line.number for record in records if record.header.name.endswith(("...", "…"))]
+    if cut:
+        draft.doubt("the name was cut short", cut)
+    wrong = [record.line.number for record in records if not _size_fits(record)]
+    if wrong:
+        draft.doubt("the Size that is stated is not the length of the range; the range was taken", wrong)
+    short = [record.line.number for record in records if draft.counters.keys() - record.values.keys()]
+    if short:
+        draft.doubt("does not report all that other mappings do: that is unknown", short)
+
+
+def _size_fits(record: _Record) -> bool:
+    end, size = record.header.end, record.values.get("size")
+    return end is None or not isinstance(size, int) or size == end - record.header.start
+
+
+def _lies(mappings: Iterable[Mapping]) -> list[str]:
+    """Say what a kernel is known to print wrongly: Pss as Locked, in mappings that are not locked too."""
+    seen = False
+    for mapping in mappings:
+        locked = mapping.values.get("locked", 0)
+        if locked != mapping.values.get("pss", 0):
+            return []
+        seen = seen or bool(locked and mapping.flags is not None and "lo" not in mapping.flags)
+    return ["Locked equals Pss throughout: kernels 4.14 to 4.18 print Pss there"] if seen else []
+
+
+def _page_size(sizes: Iterable[Scalar]) -> int | None:
+    """Infer the host's page size: the smallest that backs a mapping."""
+    return min((size for size in sizes if isinstance(size, int) and size), default=None)
+
+
+def _quick(name: str, data: bytes, source: str) -> Snapshot | None:
+    """Read what a kernel wrote and nobody touched; None where that is not what it is."""
+    if not data.endswith(b"\n") or b"\r" in data or b"\0" in data:
+        return None
+    page_size = _page_size({int(size) << 10 for size in set(_PAGE_SIZE.findall(data))})
+    try:
+        listing = smaps.parse([data], source=source, page_size=page_size or 0)
+    except ListingError:
+        return None
+    if not _is_plain(name, data, listing):
+        return None
+    mappings = tuple(map(_tidied, listing.mappings))
+    origin = Origin(
+        source=name,
+        detail=_DETAIL[name],
+        doubts=tuple(_lies(mappings)),
+        counters=listing.counters,
+        attributes=listing.attributes,
+    )
+    try:
+        return Snapshot(origin=origin, host=Host(page_size=page_size), mappings=mappings)
+    except ValidationError:
+        return None
+
+
+def _is_plain(name: str, data: bytes, listing: smaps.Listing) -> bool:
+    """Tell whether every record reports the same keys, so that a counter left out is 0, and sizes fit."""
+    sizes = _SIZE.findall(data)
+    keys = len(listing.counters) + len(listing.attributes) + bool(sizes) + (b"\nVmFlags:" in data)
+    if not listing.mappings or data.count(b"\n") != len(listing.mappings) * (1 + keys):
+        return False
+    if (name == "smaps") != bool(keys) or "name" in listing.attributes or listing.mappings[0].path == _ROLLUP:
+        return False
+    return not sizes or sum(map(int, sizes)) << 10 == sum(mapping.size or 0 for mapping in listing.mappings)
+
+
+def _find(name: str, lines: Sequence[Line]) -> list[tuple[int, int]]:
+    sections = find_sections(lines, _mark)
+    return [(first, stop) for first, stop in sections if _is_called(lines[first:stop]) == name]
+
+
+def _is_called(lines: Sequence[Line]) -> str:
+    """Name the format of a listing by its first header and whether any key follows a header."""
+    headers = (header for line in lines if (header := _header(line.text)))
+    if next(headers).name == _ROLLUP:
+        return "smaps_rollup"
+    return "smaps" if any(_KEY.fullmatch(line.text) for line in lines) else "maps"
+
+
+def _format(name: str, hint: str, *, quick: bool = True) -> TextFormat:
+    return TextFormat(
+        name,
+        re.compile(hint, re.MULTILINE),
+        find=partial(_find, name),
+        parse=partial(_parse, name),
+        quick=partial(_quick, name) if quick else None,
+        nearly=_NEARLY,
+        expected=EXPECTED,
+    )
+
+
+SMAPS_ROLLUP = _format("smaps_rollup", r"\[rollup\]", quick=False)
+SMAPS = _format("smaps", r"^\W*(?:Size|Rss|Pss):")
+MAPS = _format("maps", r"(?<![^\s>;])(?:0x)?[0-9a-fA-F]{1,17}-(?:0x)?[0-9a-fA-F]{1,17}[:\s]")
