@@ -12,14 +12,19 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from vmdiff.errors import InputError, ListingError
-from vmdiff.formats import proc_text
+from vmdiff.formats import pmap, proc_text
 from vmdiff.formats.text import Line, Section, decode, unwrap
 from vmdiff.formats.types import BinaryFormat, TextFormat
 from vmdiff.model import Snapshot
 
 __all__ = ["FORMATS", "BinaryFormat", "TextFormat", "read"]
 
-FORMATS: tuple[TextFormat | BinaryFormat, ...] = (proc_text.SMAPS_ROLLUP, proc_text.SMAPS, proc_text.MAPS)
+FORMATS: tuple[TextFormat | BinaryFormat, ...] = (
+    pmap.FORMAT,
+    proc_text.SMAPS_ROLLUP,
+    proc_text.SMAPS,
+    proc_text.MAPS,
+)
 
 
 class _Found(NamedTuple):
