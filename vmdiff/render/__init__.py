@@ -4,38 +4,40 @@
 """
 
 from collections import abc
-from collections.abc import Callable, Sequence
-from enum import StrEnum
-from typing import NamedTuple
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
 
-from vmdiff.comparison import Comparison
-from vmdiff.findings import Finding
-from vmdiff.model import Snapshot
-from vmdiff.render import json, markdown, terminal, text
-from vmdiff.render.options import By, ViewOptions
+from vmdiff.render.options import By, Format, ViewOptions
+
+if TYPE_CHECKING:
+    from vmdiff.comparison import Comparison
+    from vmdiff.findings import Finding
+    from vmdiff.model import Snapshot
 
 __all__ = ["RENDERERS", "By", "Format", "Renderer", "ViewOptions"]
 
 
-class Format(StrEnum):
-    """How a view is written."""
-
-    TERMINAL = "terminal"
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    JSON = "json"
-
-
 class Renderer(NamedTuple):
-    """Writes comparisons and single snapshots; *snapshot* gets the findings of `find_in`."""
+    """Writes comparisons and single snapshots, which get the findings of `find` and `find_in`.
 
-    comparison: Callable[[Comparison, Sequence[Finding], ViewOptions], str]
-    snapshot: Callable[[Snapshot, Sequence[Finding], ViewOptions], str]
+    Its *module* has a function for each, and is imported when one is called: JSON needs no rich.
+    """
+
+    module: str
+
+    def comparison(self, found: "Comparison", findings: "Sequence[Finding]", options: ViewOptions) -> str:
+        """Write a comparison."""
+        return str(import_module(self.module).comparison(found, findings, options))
+
+    def snapshot(self, taken: "Snapshot", findings: "Sequence[Finding]", options: ViewOptions) -> str:
+        """Write a single snapshot."""
+        return str(import_module(self.module).snapshot(taken, findings, options))
 
 
 RENDERERS: abc.Mapping[Format, Renderer] = {
-    Format.TERMINAL: Renderer(terminal.comparison, terminal.snapshot),
-    Format.TEXT: Renderer(text.comparison, text.snapshot),
-    Format.MARKDOWN: Renderer(markdown.comparison, markdown.snapshot),
-    Format.JSON: Renderer(json.comparison, json.snapshot),
+    Format.TERMINAL: Renderer("vmdiff.render.terminal"),
+    Format.TEXT: Renderer("vmdiff.render.text"),
+    Format.MARKDOWN: Renderer("vmdiff.render.markdown"),
+    Format.JSON: Renderer("vmdiff.render.json"),
 }

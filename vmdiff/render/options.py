@@ -15,6 +15,15 @@ class By(StrEnum):
     OBJECT = "object"
 
 
+class Format(StrEnum):
+    """How a view is written."""
+
+    TERMINAL = "terminal"
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
 @dataclass(frozen=True, slots=True)
 class ViewOptions:
     """The reader's choices.

@@ -1,0 +1,5 @@
+"""``python -m vmdiff``."""
+
+from vmdiff.cli import main
+
+main()

@@ -1,0 +1,234 @@
+"""The commands, each a few lines: take words, call the library, write, leave."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vmdiff.cli import output
+from vmdiff.render import RENDERERS, By, Format, ViewOptions
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "See what a process's memory is made of, and what changed between two moments.\n\n"
+        "FILE, BEFORE and AFTER are snapshots or listings of any format that vmdiff reads; - is standard"
+        " input, pid:1234 is that process now.\n\n"
+        "Exit status: 0 done; 1 a difference that was asked for; 2 wrong usage, unreadable input,"
+        " unwritable output; 3 the process cannot be observed; 70 a bug in vmdiff; 130 interrupted."
+    ),
+)
+
+
+class Detail(StrEnum):
+    """How much is read of each mapping."""
+
+    MAPS = "maps"
+    SMAPS = "smaps"
+
+
+class Match(StrEnum):
+    """How mappings are paired."""
+
+    AUTO = "auto"
+    ADDRESS = "address"
+    STRUCTURE = "structure"
+
+
+class Document(StrEnum):
+    """What has a schema."""
+
+    SNAPSHOT = "snapshot"
+    COMPARISON = "comparison"
+
+
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to FILE; - is standard output.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite FILE if it exists.")]
+Rows = Annotated[By | None, typer.Option("--by", help="What the rows are.")]
+Sort = Annotated[
+    str | None, typer.Option(metavar="COUNTER", help="Sort by this counter (rss, pss, size, ...).")
+]
+Minimum = Annotated[
+    str | None, typer.Option("--min", metavar="SIZE", help="Fold rows smaller than SIZE, such as 64KiB.")
+]
+Only = Annotated[
+    str | None,
+    typer.Option(metavar="SELECTOR", help="Only these: kind:heap, owner:'malloc arena', path:*/libc.so*."),
+]
+To = Annotated[Format, typer.Option("--format", help="How to write the result.")]
+
+
+@app.callback(invoke_without_command=True)
+def _vmdiff(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        import vmdiff
+
+        typer.echo(f"vmdiff {vmdiff.__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def snap(
+    pid: Annotated[int, typer.Argument(metavar="PID", min=1, max=2**31 - 1, help="The process.")],
+    to: Output = None,
+    force: Force = False,
+    label: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="A word for this moment, shown with it.")
+    ] = None,
+    detail: Annotated[Detail, typer.Option(help="maps is cheaper and has no counters.")] = Detail.SMAPS,
+    arguments: Annotated[
+        bool, typer.Option("--arguments", help="Keep the command line; it may hold secrets.")
+    ] = False,
+    no_owners: Annotated[
+        bool, typer.Option("--no-owners", help="Do not look for who asked for the memory.")
+    ] = False,
+) -> None:
+    """Save a snapshot of a process's memory mappings.
+
+    Without -o the document goes to standard output, or from a terminal to NAME-PID-TIME.json here.
+    """
+    from vmdiff import document, sources
+
+    output.check_free(to, force=force)
+    snapshot = sources.snap(
+        pid, detail=detail.value, owners=not no_owners, arguments=arguments, label=label, notify=output.say
+    )
+    if to is None and output.is_terminal():
+        to = output.free_name(snapshot)
+        typer.echo(to)
+    if to is None or output.is_stdout(to):
+        output.write_chunks(document.dump(snapshot))
+    else:
+        sources.save(snapshot, to, force=force)
+
+
+@app.command()
+def show(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A snapshot, a listing, or pid:1234.")],
+    by: Rows = None,
+    sort: Sort = None,
+    minimum: Minimum = None,
+    only: Only = None,
+    show_all: Annotated[bool, typer.Option("--all", help="Show every row.")] = False,
+    form: To = Format.TERMINAL,
+    to: Output = None,
+    force: Force = False,
+) -> None:
+    """Show what one snapshot holds."""
+    output.check_free(to, force=force)
+    options = _options(by, sort, minimum, only, show_all, to)
+    from vmdiff import findings, sources
+
+    snapshot = sources.resolve(file)
+    text = RENDERERS[form].snapshot(snapshot, findings.find_in(snapshot), options)
+    output.write(text, to, force=force)
+
+
+@app.command()
+def compare(
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help="A snapshot, a listing, or pid:1234.")],
+    after: Annotated[str, typer.Argument(metavar="AFTER", help="Another.")],
+    match: Annotated[Match, typer.Option(help="How mappings are paired.")] = Match.AUTO,
+    by: Rows = None,
+    sort: Sort = None,
+    minimum: Minimum = None,
+    only: Only = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Show every row, and why each pair is one.")
+    ] = False,
+    form: To = Format.TERMINAL,
+    to: Output = None,
+    force: Force = False,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="Exit 1 if it holds: 'rss > +10MiB', 'kind:heap rss > 5%', 'new kind:file > 0'.",
+        ),
+    ] = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 if any mapping changed.")] = False,
+) -> None:
+    """Show what changed between two snapshots."""
+    output.check_free(to, force=force)
+    options = _options(by, sort, minimum, only, show_all, to)
+    from vmdiff import conditions, findings, sources
+    from vmdiff.comparison import compare as compare_snapshots
+
+    asked = [conditions.parse(text) for text in fail_on or ()]
+    comparison = compare_snapshots(sources.resolve(before), sources.resolve(after), match=match.value)
+    held = [condition for condition in asked if condition.holds(comparison)]
+    text = RENDERERS[form].comparison(comparison, findings.find(comparison), options)
+    output.write(text, to, force=force)
+    for condition in held:
+        output.say(f"condition holds: {condition.text}")
+    if held or (exit_code and comparison.differs):
+        raise typer.Exit(1)
+
+
+@app.command()
+def convert(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A snapshot or listing of any format.")],
+    to: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="FILE", help="The snapshot to write; - is standard output."),
+    ],
+    force: Force = False,
+) -> None:
+    """Turn a listing of any format into a snapshot."""
+    from vmdiff import document, sources
+
+    output.check_free(to, force=force)
+    snapshot = sources.resolve(file)
+    if output.is_stdout(to):
+        output.write_chunks(document.dump(snapshot))
+    else:
+        sources.save(snapshot, to, force=force)
+
+
+@app.command()
+def schema(
+    of: Annotated[Document, typer.Argument(metavar="snapshot|comparison", help="Which document.")],
+) -> None:
+    """Print the JSON Schema of a document."""
+    import json
+
+    if of is Document.SNAPSHOT:
+        from vmdiff.model import Snapshot
+
+        described = Snapshot.model_json_schema()
+    else:
+        from vmdiff.render.schema import adapter
+
+        described = adapter().json_schema()
+    output.write(json.dumps(described, indent=2) + "\n")
+
+
+def _options(
+    by: By | None, sort: str | None, minimum: str | None, only: str | None, show_all: bool, to: Path | None
+) -> ViewOptions:
+    from vmdiff import selector, units
+    from vmdiff.errors import ConditionError
+
+    try:
+        least = units.parse_size(minimum) if minimum else 0
+    except ValueError as error:
+        raise ConditionError(f"--min: {error}") from error
+    width, colour = output.look(to)
+    return ViewOptions(
+        by=by,
+        sort=sort,
+        minimum=least,
+        only=selector.parse(only) if only else None,
+        show_all=show_all,
+        width=width,
+        colour=colour,
+    )

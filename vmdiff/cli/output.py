@@ -1,0 +1,84 @@
+"""Where results go: standard output or a file, whole; everything else goes to standard error."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vmdiff import files
+from vmdiff.errors import OutputError
+from vmdiff.model import Snapshot
+
+PLAIN_WIDTH = 80
+_STDOUT = Path("-")
+
+
+def say(message: str) -> None:
+    """Tell the person, not the pipe."""
+    print(f"vmdiff: {message}", file=sys.stderr)  # noqa: T201
+
+
+def is_stdout(to: Path | None) -> bool:
+    """Say whether a result goes to standard output."""
+    return to is None or to == _STDOUT
+
+
+def is_terminal() -> bool:
+    """Say whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
+def look(to: Path | None) -> tuple[int, bool]:
+    """Give the width and whether to use colour: a terminal has its own, everything else is plain."""
+    if not is_stdout(to) or not is_terminal():
+        return PLAIN_WIDTH, False
+    return shutil.get_terminal_size().columns, not os.environ.get("NO_COLOR")
+
+
+def check_free(to: Path | None, *, force: bool) -> None:
+    """Find out before the work that its result could not be written.
+
+    Raises:
+        OutputError: the file exists, and nobody said to overwrite it.
+    """
+    if not is_stdout(to) and to is not None and not force and os.path.lexists(to):
+        raise OutputError(f"{to}: exists already; --force overwrites it")
+
+
+def free_name(snapshot: Snapshot) -> Path:
+    """Give ``NAME-PID-UTCTIME.json``, whatever the process calls itself."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", snapshot.process.name or "process").strip("._-") or "process"
+    taken_at = snapshot.taken_at or datetime.now(UTC)
+    return Path(f"{name}-{snapshot.process.pid}-{taken_at:%Y%m%dT%H%M%SZ}.json")
+
+
+def write(text: str, to: Path | None = None, *, force: bool = False) -> None:
+    """Write a result.
+
+    Raises:
+        OutputError: the file exists (without *force*), or cannot be written.
+    """
+    data = text.encode(errors="backslashreplace")
+    if to is None or is_stdout(to):
+        write_chunks([data])
+    else:
+        files.write(to, [data], force=force)
+
+
+def write_chunks(chunks: Iterable[bytes]) -> None:
+    """Write bytes to standard output.
+
+    Raises:
+        OutputError: they cannot be written (a full disk); a broken pipe is not our business.
+    """
+    try:
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"standard output: {error.strerror}") from error
