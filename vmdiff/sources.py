@@ -1,10 +1,11 @@
 """What the user named -> Snapshot: a live process or a file of any format that vmdiff reads."""
 
+import os
 import sys
 from pathlib import Path
 
 from vmdiff import document, files
-from vmdiff.errors import InputError, ProcessError
+from vmdiff.errors import ProcessError
 from vmdiff.linux import Detail, Notify, ProcessFolder, read
 from vmdiff.model import Snapshot
 
@@ -43,18 +44,32 @@ def _with_owners(folder: ProcessFolder, snapshot: Snapshot) -> Snapshot:
 
 
 def load(path: Path | str) -> Snapshot:
-    """Read a snapshot from a file, or from standard input for ``-``.
+    """Read a snapshot, or a listing of any known format, from a file or, for ``-``, standard input.
+
+    ``FILE#2`` is the second listing of a text that holds several.
 
     Raises:
-        InputError: it cannot be read, or is nothing that vmdiff reads.
+        InputError: it cannot be read, is nothing that vmdiff reads, or holds several listings.
     """
-    source = "<stdin>" if str(path) == STDIN else str(path)
-    data = sys.stdin.buffer.read(files.LARGEST_INPUT) if str(path) == STDIN else files.read(path)
+    name, choice = _choice(str(path))
+    source = "<stdin>" if name == STDIN else name
+    data = sys.stdin.buffer.read(files.LARGEST_INPUT) if name == STDIN else files.read(name)
     if data.startswith(document.GZIP):
         data = document.decompress(data, source=source)
     if document.is_document(data):
         return document.load(data, source=source)
-    raise InputError(f"{source}: neither a vmdiff snapshot nor a listing that vmdiff knows")
+    from vmdiff import formats, owners
+
+    snapshot = formats.read(data, source=source, choice=choice)
+    return owners.assign(owners.Scene(snapshot), owners.RULES)
+
+
+def _choice(name: str) -> tuple[str, int | None]:
+    """Split ``FILE#2``, unless a file is called so."""
+    file, mark, number = name.rpartition("#")
+    if not (mark and file and number.isascii() and number.isdigit() and len(number) < 10):
+        return name, None
+    return (name, None) if os.path.lexists(name) else (file, int(number))
 
 
 def save(snapshot: Snapshot, path: Path | str, *, force: bool = False) -> None:

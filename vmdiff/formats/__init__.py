@@ -101,10 +101,14 @@ def _choose(found: Sequence[_Found], lines: Sequence[Line], source: str, choice:
 def _contents(found: Sequence[_Found], lines: Sequence[Line], shown: int = 9) -> str:
     """Say where each listing is: ``#1 lines 1-22 (pmap-x), #2 lines 24-40 (maps)``."""
     places = [
-        f"#{number} lines {lines[each.first].number}-{lines[each.stop - 1].number} ({each.format.name})"
+        f"#{number} {_lines(lines[each.first].number, lines[each.stop - 1].number)} ({each.format.name})"
         for number, each in enumerate(found[:shown], 1)
     ]
     return ", ".join(places) + (f" and {len(found) - shown} more" if len(found) > shown else "")
+
+
+def _lines(first: int, last: int) -> str:
+    return f"line {first}" if first == last else f"lines {first}-{last}"
 
 
 def _nothing_found(lines: Sequence[Line], source: str) -> InputError:
