@@ -1,6 +1,5 @@
 """The command line: words -> calls -> streams and exit codes."""
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -20,13 +19,12 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     from vmdiff.errors import VmdiffError
 
     try:
-        _run(words)
+        from vmdiff.cli.app import app
+
+        app(args=words, prog_name="vmdiff")
     except VmdiffError as error:
         print(f"vmdiff: {_harmless(str(error))}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        _discard_output()
-        sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     except MemoryError:
@@ -40,21 +38,6 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     sys.exit(0)
 
 
-def _run(words: list[str]) -> None:
-    from vmdiff.cli.app import app
-
-    try:
-        app(args=words, prog_name="vmdiff")
-    except SystemExit:
-        sys.stdout.flush()  # here, where a broken pipe is still ours to see
-        raise
-
-
 def _harmless(text: str) -> str:
     """Escape what a file name in a message could do to a terminal."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-
-
-def _discard_output() -> None:
-    """Keep Python from complaining about the broken pipe once more while it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

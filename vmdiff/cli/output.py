@@ -72,13 +72,16 @@ def write_chunks(chunks: Iterable[bytes]) -> None:
     """Write bytes to standard output.
 
     Raises:
-        OutputError: they cannot be written (a full disk); a broken pipe is not our business.
+        OutputError: they cannot be written (a full disk).
+        SystemExit: nobody reads them any more, which is no failure of ours.
     """
     try:
         for chunk in chunks:
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        raise
+        # Typer would call it a failure, and Python would complain once more while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except OSError as error:
         raise OutputError(f"standard output: {error.strerror}") from error
