@@ -66,7 +66,7 @@ def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions)
         "findings": _findings(findings),
     }
     chosen = (mapping for mapping in taken.mappings if not options.only or options.only.matches(mapping))
-    return _members(head)[:-1] + ',\n  "mappings": ' + _lines(_dump(_sized(m)) for m in chosen) + "}\n"
+    return _members(head)[:-1] + ',\n  "mappings": ' + _lines(_dump(m.record()) for m in chosen) + "}\n"
 
 
 def _members(record: dict[str, Any]) -> str:
@@ -134,14 +134,7 @@ def _change(change: Change) -> str:
 
 
 def _mappings(mappings: Sequence[Mapping]) -> str:
-    return f"[{', '.join(_dump(_sized(mapping)) for mapping in mappings)}]"
-
-
-def _sized(mapping: Mapping) -> dict[str, Any]:
-    """Give a mapping's object with its size, so that a reader need not subtract hexadecimals."""
-    record = mapping.record()
-    record["size"] = mapping.size
-    return record
+    return f"[{', '.join(_dump(mapping.record()) for mapping in mappings)}]"
 
 
 def _delta(delta: Counts) -> str:
