@@ -20,6 +20,8 @@ from vmdiff.errors import MatchError
 from vmdiff.model import MIXED, Kind, Mapping, Owner, Snapshot
 
 Counts = abc.Mapping[str, int | None]
+Key = tuple[str, str, str]
+Sums = dict[str, int | None]
 Match = Literal["auto", "address", "structure"]
 
 
@@ -96,8 +98,7 @@ class Change:
         return owners[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
+class Total(NamedTuple):
     """A counter over a whole snapshot or group, in bytes; None where a side does not know it."""
 
     before: int | None
@@ -152,8 +153,21 @@ class Comparison:
     @cached_property
     def groups(self) -> abc.Mapping[str, tuple[Group, ...]]:
         """The totals cut up by kind, by owner and by object; every column adds up to the total."""
-        sides = (tally(self.before), tally(self.after))
-        return {by: _groups(self.totals, sides, at) for at, by in enumerate(GROUPINGS)}
+        return {by: self.grouped(by) for by in GROUPINGS}
+
+    def grouped(self, by: str) -> tuple[Group, ...]:
+        """Give the groups of one of `GROUPINGS`; each is made when it is first asked for."""
+        if by not in self._grouped:
+            self._grouped[by] = _groups(self.totals, self._tallies, GROUPINGS.index(by))
+        return self._grouped[by]
+
+    @cached_property
+    def _grouped(self) -> dict[str, tuple[Group, ...]]:
+        return {}
+
+    @cached_property
+    def _tallies(self) -> tuple[dict[Key, Sums], dict[Key, Sums]]:
+        return tally(self.before), tally(self.after)
 
     @cached_property
     def process(self) -> tuple[facts.FactChange, ...]:
@@ -427,10 +441,6 @@ def _identities(mapping: Mapping) -> abc.Iterator[tuple[object, ...]]:
         yield (owner.name, owner.label, owner.tid, owner.evidence)
 
 
-Key = tuple[str, str, str]
-Sums = dict[str, int | None]
-
-
 def tally(snapshot: Snapshot) -> dict[Key, Sums]:
     """Add up the counters of a snapshot by (kind, owner, object).
 
@@ -438,11 +448,15 @@ def tally(snapshot: Snapshot) -> dict[Key, Sums]:
     no owner or no path goes by its kind: ``(heap)``, ``[anonymous]``.
     """
     sums: dict[Key, Sums] = {}
+    zeros: Sums = dict.fromkeys(snapshot.counters, 0)
     for mapping in snapshot.mappings:
-        values = {name: snapshot.value(mapping, name) for name in snapshot.counters}
+        values: Sums = {name: value for name, value in mapping.values.items() if name in zeros}  # type: ignore[misc]
+        values |= {"size": mapping.size, "accessible": mapping.accessible}
+        if mapping.owner is not None and mapping.owner.parts:
+            values = zeros | values
         for owner, share in _shares(mapping, values):
             key = (str(mapping.kind), owner, mapping.path or f"[{mapping.kind}]")
-            _pour(sums.setdefault(key, {}), share)
+            _pour(sums.setdefault(key, dict(zeros)), share)
     return sums
 
 

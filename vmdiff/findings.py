@@ -134,7 +134,7 @@ _MALLOC = ("malloc heap", "malloc arena", "malloc large block")
 
 def _heap_growth(comparison: Comparison) -> Iterator[Finding]:
     """Growth of the memory that malloc hands out."""
-    groups = [group for group in comparison.groups["owner"] if group.name in (*_MALLOC, "(heap)")]
+    groups = [group for group in comparison.grouped("owner") if group.name in (*_MALLOC, "(heap)")]
     grown = _added(groups, "rss")
     usable = _added(groups, "accessible")
     resident = _delta(comparison, "rss")
@@ -151,7 +151,7 @@ def _in_words(group: Group, counter: str) -> str:
 
 
 def _kinds(comparison: Comparison, kinds: tuple[Kind, ...], counter: str) -> int | None:
-    return _added([group for group in comparison.groups["kind"] if group.name in kinds], counter)
+    return _added([group for group in comparison.grouped("kind") if group.name in kinds], counter)
 
 
 def _added(groups: list[Group], counter: str) -> int | None:

@@ -27,7 +27,7 @@ HOSTILE = (
     "/tmp/<script>alert(1)</script><!-- </details> &amp; -->",
     "/tmp/" + "x" * 3000,
     "/tmp/漢字" * 20,
-    "/tmp/e\u0301\udcff\x85\u2028end",
+    "/tmp/\x7f e\u0301\udcff\x85\u2028end",
     "anon_inode:[eventpoll]",
     "/tmp/ | --- | **b** _i_ ~~s~~ $x$ \\| \\",
     "",

@@ -6,6 +6,7 @@ Names from outside stand in code spans, where neither HTML nor Markdown nor ``@n
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from vmdiff.comparison import Comparison
 from vmdiff.findings import Finding
@@ -16,6 +17,7 @@ from vmdiff.render.view import ComparisonView, Figure, Remark, Role, Row, Snapsh
 
 LIMIT = 65_536  # characters that GitHub takes in one comment
 SHORT = 10  # rows of the table that everybody sees
+_MOST_ROWS = LIMIT // 20  # more would be cut anyway: no row is as short as that
 _RESERVE = 400  # characters for saying that something was cut, and for closing what is open
 
 _MARKS = {"warning": "⚠️ ", "notice": "", "info": ""}
@@ -101,7 +103,7 @@ def _unseen(table: Table, hidden: Sequence[Row]) -> Iterator[Row]:
 
 
 def _rows(table: Table, rows: Iterable[Row]) -> Block:
-    listed = list(rows)
+    listed = list(islice(rows, _MOST_ROWS))
     told = [column for column in ("word", "perms") if any(getattr(row, column) for row in listed)]
     heads = [*(_HEADS[column] for column in told), table.title, *(column.name for column in table.columns)]
     return _table(heads, [_row(row, told) for row in listed], figures=len(table.columns))

@@ -611,7 +611,7 @@ def _total(columns: tuple[Column, ...], totals: Totals, title: str) -> Row:
 
 def _delta_groups(comparison: Comparison, columns: tuple[Column, ...], by: By, options: ViewOptions) -> Table:
     """Give the groups that changed; the others are one row, for they add nothing to any total."""
-    groups = list(comparison.groups[str(by)])
+    groups = list(comparison.grouped(by))
     deltas = {group.name: {name: total.delta for name, total in group.totals.items()} for group in groups}
     sort = _sort_column(comparison.totals, options)
     groups.sort(key=lambda group: change_weight(deltas[group.name], sort.counter if sort else None))
@@ -759,11 +759,10 @@ def _sizes(alone: Comparison, columns: tuple[Column, ...], by: By, options: View
     """Give the groups of one snapshot, largest first."""
     sort = _sort_column(alone.totals, options)
     sizes = {
-        group.name: {name: total.after for name, total in group.totals.items()}
-        for group in alone.groups[str(by)]
+        group.name: {name: total.after for name, total in group.totals.items()} for group in alone.grouped(by)
     }
     groups = sorted(
-        alone.groups[str(by)],
+        alone.grouped(by),
         key=lambda group: change_weight(sizes[group.name], sort.counter if sort else None),
     )
     dress = partial(_size_group_row, columns)
