@@ -55,13 +55,13 @@ def free_name(snapshot: Snapshot) -> Path:
     return Path(f"{name}-{snapshot.process.pid}-{taken_at:%Y%m%dT%H%M%SZ}.json")
 
 
-def write(text: str, to: Path | None = None, *, force: bool = False) -> None:
+def write(result: str | bytes, to: Path | None = None, *, force: bool = False) -> None:
     """Write a result.
 
     Raises:
         OutputError: the file exists (without *force*), or cannot be written.
     """
-    data = text.encode(errors="backslashreplace")
+    data = result.encode(errors="backslashreplace") if isinstance(result, str) else result
     if to is None or is_stdout(to):
         write_chunks([data])
     else:

@@ -26,13 +26,17 @@ class Renderer(NamedTuple):
 
     module: str
 
-    def comparison(self, found: "Comparison", findings: "Sequence[Finding]", options: ViewOptions) -> str:
-        """Write a comparison."""
-        return str(import_module(self.module).comparison(found, findings, options))
+    def comparison(
+        self, found: "Comparison", findings: "Sequence[Finding]", options: ViewOptions
+    ) -> str | bytes:
+        """Write a comparison; only pprof is not text."""
+        written: str | bytes = import_module(self.module).comparison(found, findings, options)
+        return written
 
-    def snapshot(self, taken: "Snapshot", findings: "Sequence[Finding]", options: ViewOptions) -> str:
+    def snapshot(self, taken: "Snapshot", findings: "Sequence[Finding]", options: ViewOptions) -> str | bytes:
         """Write a single snapshot."""
-        return str(import_module(self.module).snapshot(taken, findings, options))
+        written: str | bytes = import_module(self.module).snapshot(taken, findings, options)
+        return written
 
 
 RENDERERS: abc.Mapping[Format, Renderer] = {
@@ -40,4 +44,7 @@ RENDERERS: abc.Mapping[Format, Renderer] = {
     Format.TEXT: Renderer("vmdiff.render.text"),
     Format.MARKDOWN: Renderer("vmdiff.render.markdown"),
     Format.JSON: Renderer("vmdiff.render.json"),
+    Format.FOLDED: Renderer("vmdiff.render.folded"),
+    Format.PPROF: Renderer("vmdiff.render.pprof"),
+    Format.OPENMETRICS: Renderer("vmdiff.render.openmetrics"),
 }

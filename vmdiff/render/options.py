@@ -22,6 +22,9 @@ class Format(StrEnum):
     TEXT = "text"
     MARKDOWN = "markdown"
     JSON = "json"
+    FOLDED = "folded"
+    PPROF = "pprof"
+    OPENMETRICS = "openmetrics"
 
 
 @dataclass(frozen=True, slots=True)
