@@ -5,10 +5,16 @@ is the only place that knows them all. `assign` settles what several rules claim
 owners on the mappings.
 """
 
+from vmdiff.owners.blocks import blocks
 from vmdiff.owners.claims import Claim, Rule, Scene, assign
+from vmdiff.owners.glibc import arenas, brk_heap
+from vmdiff.owners.images import images, loader
 from vmdiff.owners.memory import Memory
+from vmdiff.owners.names import names
+from vmdiff.owners.shapes import shapes
+from vmdiff.owners.stacks import stacks
 
 __all__ = ["RULES", "Claim", "Memory", "Rule", "Scene", "assign"]
 
 # In the order of trust: among claims of equal certainty the earlier rule's stands.
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (names, stacks, images, loader, arenas, blocks, brk_heap, shapes)

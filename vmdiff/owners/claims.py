@@ -75,6 +75,11 @@ class Scene:
             first += 1
         return first, max(first, bisect_left(self._starts, end))
 
+    def is_touched(self, mapping: Mapping) -> bool:
+        """Tell whether pages of a mapping are, or may be, in memory or swap: others hold no records."""
+        value = self.snapshot.value
+        return value(mapping, "rss") != 0 or value(mapping, "swap") not in {0, None}
+
     def read(self, address: int, length: int) -> bytes | None:
         """Give *length* bytes of the process's memory, or None where they cannot be read."""
         return None if self.memory is None else self.memory.read(address, length)

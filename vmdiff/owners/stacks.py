@@ -1,0 +1,294 @@
+"""Thread stacks, by the C library's own record of a thread or by a stack pointer within bounds.
+
+A stack pointer alone proves nothing: blocked goroutines and fibers have theirs in heap memory. It
+does where the memory has the bounds of a stack: inaccessible pages below, or the mark of MAP_STACK
+(``nh`` since Linux 6.7). glibc keeps a ``struct pthread`` at the top of each stack that points to
+itself and holds the thread's id and the exact bounds (nptl/descr.h); stacks of threads that have
+ended stay in its cache, with the id cleared.
+"""
+
+import struct
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from vmdiff.model import Basis, Kind, Mapping
+from vmdiff.owners.claims import Claim, Scene
+
+_LARGEST_GUARD = 1 << 20
+_LARGEST_TLS = 64 << 10  # how far below the end of a stack its record may lie, with static TLS
+_SMALLEST_STACK = 16 << 10  # PTHREAD_STACK_MIN
+_DEFAULT_STACK = 8 << 20
+_DESCRIPTOR = 0x900  # longer than struct pthread of any glibc
+_MOST_ZONES = 16  # HotSpot cuts a stack into a few zones of its own
+_TOP = 8 << 10
+_DEEP = 128 << 10
+
+# By the bytes of a word: where the record points to itself, and where it holds the thread id.
+_SELF_AT = {8: 16, 4: 8}
+_TID_AT = {8: 0x2D0, 4: 0x68}
+
+_JAVA_ZONES = (16 << 10, 12 << 10, 20 << 10)
+
+
+_ENDED, _UNKNOWN = 0, -1
+_GONE = frozenset({0, 0xFFFFFFFF})  # what the kernel and pthread_join leave as the id
+_HOW = {
+    True: "the C library's record of the thread is in it, with these bounds",
+    False: "a thread record of the C library is in it, with these bounds, and no thread that is seen here",
+}
+
+
+class Stack(NamedTuple):
+    """The bounds of a thread's stack, its guard included.
+
+    *tid* is 0 where the thread has ended, -1 where the record has the id of another pid namespace.
+    """
+
+    start: int
+    end: int
+    tid: int
+
+
+def stacks(scene: Scene) -> Iterator[Claim]:
+    """Claim the stacks of all threads, and the guard pages at their low ends."""
+    pointers = _pointers(scene)
+    for stack in _recorded(scene, pointers):
+        explained(scene).append((stack.start, stack.end))
+        pointer = pointers.pop(stack.tid, 0)
+        if stack.start <= pointer < stack.end:
+            how = "holds the thread's stack pointer, within the bounds of the C library's record"
+            yield from _claims(scene, stack, how, "register")
+        else:
+            yield from _claims(scene, stack, _HOW[stack.tid > 0], "record")
+    yield from _by_pointer(scene, pointers)
+    yield from _by_shape(scene)
+
+
+def explained(scene: Scene) -> list[tuple[int, int]]:
+    """Give the ranges that a record explains wholly, for later rules to pass over; they may add to it."""
+    found: list[tuple[int, int]] = scene.notes.setdefault("explained", [])
+    return found
+
+
+def _pointers(scene: Scene) -> dict[int, int]:
+    """Give the stack pointers of all threads but the main one."""
+    process = scene.snapshot.process
+    tids = [thread.tid for thread in process.threads or () if thread.tid != process.pid]
+    return scene.memory.stack_pointers(tids) if scene.memory and tids else {}
+
+
+def _names(scene: Scene) -> dict[int, str | None]:
+    return {thread.tid: thread.name for thread in scene.snapshot.process.threads or ()}
+
+
+def _claims(scene: Scene, stack: Stack, how: str, basis: Basis) -> Iterator[Claim]:
+    """Claim a recorded stack: what is accessible as stack, what is not at its low end as guard."""
+    label, tid = (_names(scene).get(stack.tid), stack.tid) if stack.tid > 0 else (None, None)
+    if stack.tid == _ENDED:
+        label = "unused"
+    bottom = _lightweight_guard(scene, stack)
+    for mapping in scene.within(stack.start, stack.end):
+        if mapping.perms.startswith("---"):
+            bottom = max(bottom, min(mapping.end or 0, stack.end))
+    if stack.start < bottom:
+        why = "the inaccessible low end of a recorded stack"
+        yield Claim(stack.start, bottom, "guard page", "record", why, label, tid)
+    if bottom < stack.end:
+        yield Claim(bottom, stack.end, "thread stack", basis, how, label, tid)
+
+
+def _lightweight_guard(scene: Scene, stack: Stack) -> int:
+    """Give the end of the MADV_GUARD_INSTALL range that a stack begins with, or its start."""
+    first = scene.at(stack.start)
+    if scene.memory is None or first is None or not _may_have_guards(first):
+        return stack.start
+    guards = scene.memory.guards(stack.start, stack.end) or []
+    return next((end for start, end in guards if start == stack.start), stack.start)
+
+
+def _may_have_guards(mapping: Mapping) -> bool:
+    return mapping.flags is None or "gu" in mapping.flags
+
+
+def _recorded(scene: Scene, pointers: dict[int, int]) -> Iterator[Stack]:
+    """Find the C library's records at the tops of what could be stacks, each thread once."""
+    if scene.memory is None:
+        return
+    tops = dict.fromkeys(end for mapping in _candidates(scene, pointers) for end in _tops(scene, mapping))
+    heads = scene.memory.read_many([end - _TOP for end in tops], _TOP)
+    known = set(_names(scene)) - {scene.snapshot.process.pid or 0}
+    by_pointer = sorted((pointer, tid) for tid, pointer in pointers.items())
+    found: set[int] = set()
+    for end, head in zip(tops, heads, strict=True):
+        for stack in _records(scene, end - _TOP, head or b""):
+            tid = _whose(stack, by_pointer, known)
+            if tid <= 0 or tid not in found:
+                found.add(tid)
+                yield stack._replace(tid=tid)
+    for tid, pointer in pointers.items():
+        if tid not in found and (merged := _above(scene, pointer)):
+            yield merged._replace(tid=tid)
+
+
+def _whose(stack: Stack, by_pointer: Sequence[tuple[int, int]], known: set[int]) -> int:
+    """Say whose stack it is: of the one whose pointer is in it, else of the one that the record names.
+
+    The record has the id that the thread has in its own pid namespace, which need not be this one.
+    """
+    low = bisect_left(by_pointer, (stack.start, 0))
+    inside = by_pointer[low : bisect_left(by_pointer, (stack.end, 0))]
+    if len(inside) == 1:
+        return inside[0][1]
+    if stack.tid in _GONE:
+        return _ENDED
+    return stack.tid if stack.tid in known else _UNKNOWN
+
+
+def _candidates(scene: Scene, pointers: dict[int, int]) -> Iterator[Mapping]:
+    """Give the anonymous mappings that hold a stack pointer or are bounded like a stack."""
+    held = {m.start for pointer in pointers.values() if (m := scene.at(pointer))}
+    below: Mapping | None = None
+    for mapping in scene.mappings:
+        if is_plain(mapping) and (
+            mapping.start in held or _is_marked(mapping) or (below is not None and _guards(below, mapping))
+        ):
+            yield mapping
+        below = mapping
+
+
+def is_plain(mapping: Mapping) -> bool:
+    """Tell private anonymous memory without a name that is readable and writable."""
+    return mapping.kind is Kind.ANONYMOUS and mapping.path is None and mapping.perms.startswith("rw")
+
+
+def _is_marked(mapping: Mapping) -> bool:
+    return mapping.flags is not None and ("nh" in mapping.flags or "gu" in mapping.flags)
+
+
+def _guards(below: Mapping, mapping: Mapping) -> bool:
+    return (
+        below.end == mapping.start and below.kind is Kind.RESERVED and 0 < (below.size or 0) <= _LARGEST_GUARD
+    )
+
+
+def _tops(scene: Scene, mapping: Mapping) -> Iterator[int]:
+    """Give the ends of the stacks that a mapping may hold: its own end, and where guards begin."""
+    start, end = mapping.start or 0, mapping.end or 0
+    if end - start >= _TOP:
+        yield end
+    if scene.memory and mapping.flags is not None and "gu" in mapping.flags:
+        for low, _ in scene.memory.guards(start, end) or ():
+            if low - _TOP >= start:
+                yield low
+
+
+def _records(scene: Scene, base: int, head: bytes) -> Iterator[Stack]:
+    """Read the records in a piece of memory that begins at *base* and say what stacks they bound."""
+    for at, tid, word in _descriptors(scene, base, head):
+        if bounds := _bounds(scene, head[at : at + _DESCRIPTOR], base + at, word):
+            yield Stack(*bounds, tid)
+
+
+def _descriptors(scene: Scene, base: int, head: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield where in *head* a struct pthread points to itself, the thread id there and the size of a word."""
+    word = word_size(scene)
+    form, self_at, tid_at = ("<Q" if word == 8 else "<I"), _SELF_AT[word], _TID_AT[word]
+    for at in range((len(head) - tid_at - 4) // 64 * 64, -1, -64):
+        address = base + at
+        if struct.unpack_from(form, head, at)[0] != address:
+            continue
+        if struct.unpack_from(form, head, at + self_at)[0] == address:
+            yield at, struct.unpack_from("<I", head, at + tid_at)[0], word
+
+
+def main_record(scene: Scene, start: int, end: int) -> int | None:
+    """Give where in a range the main thread's record lies, which is on no stack, or None."""
+    head = scene.read(start, end - start) or b""
+    pid = scene.snapshot.process.pid
+    return next((start + at for at, tid, _ in _descriptors(scene, start, head) if tid == pid), None)
+
+
+def _bounds(scene: Scene, record: bytes, address: int, word: int) -> tuple[int, int] | None:
+    """Find the stack's block, size and guard size in a record, wherever this glibc has them."""
+    words = memoryview(record[: len(record) // word * word]).cast("Q" if word == 8 else "I")
+    for at in range(_TID_AT[word] // word, len(words) - 2):
+        block, size, guard = words[at : at + 3]
+        if not 0 < block < address or size < _SMALLEST_STACK or guard >= size or guard % 4096:
+            continue
+        if address < block + size <= address + _LARGEST_TLS and _is_one_piece(scene, block, block + size):
+            return block, block + size
+    return None
+
+
+def _is_one_piece(scene: Scene, start: int, end: int) -> bool:
+    """Tell whether anonymous memory, some of it inaccessible perhaps, fills a range without holes."""
+    pieces = scene.within(start, end)
+    if not 0 < len(pieces) <= _MOST_ZONES or (pieces[0].start or 0) > start or (pieces[-1].end or 0) < end:
+        return False
+    touching = all(below.end == above.start for below, above in pairwise(pieces))
+    return touching and all(is_plain(piece) or piece.kind is Kind.RESERVED for piece in pieces)
+
+
+def _above(scene: Scene, pointer: int) -> Stack | None:
+    """Look for a record from a stack pointer up, where the kernel merged the stack with what follows."""
+    mapping = scene.at(pointer)
+    if mapping is None or not is_plain(mapping):
+        return None
+    base = pointer // 64 * 64
+    head = scene.read(base, min(_DEEP, (mapping.end or 0) - base))
+    found = _records(scene, base, head or b"")
+    return next((stack for stack in found if stack.start <= pointer < stack.end), None)
+
+
+def _by_pointer(scene: Scene, pointers: dict[int, int]) -> Iterator[Claim]:
+    """Claim the mappings that hold one stack pointer and have the bounds of a stack."""
+    inside: dict[int, list[int]] = {}
+    for tid, pointer in pointers.items():
+        index = scene.span(pointer, pointer + 1)[0]
+        if scene.at(pointer) is not None:
+            inside.setdefault(index, []).append(tid)
+    names = _names(scene)
+    for index, tids in inside.items():
+        mapping = scene.mappings[index]
+        below = scene.mappings[index - 1] if index else None
+        if len(tids) > 1 or not is_plain(mapping):
+            continue
+        guarded = below is not None and _guards(below, mapping)
+        if not guarded and "nh" not in (mapping.flags or ()):
+            continue
+        (tid,) = tids
+        bound = "inaccessible pages below it" if guarded else "the mark of a stack (VmFlags nh)"
+        how = f"holds the thread's stack pointer and no other's, with {bound}"
+        yield Claim(
+            mapping.start or 0, mapping.end or 0, "thread stack", "register", how, names.get(tid), tid
+        )
+        if guarded and below is not None:
+            why = "inaccessible pages below a thread's stack"
+            yield Claim(below.start or 0, below.end or 0, "guard page", "register", why, names.get(tid), tid)
+
+
+def _by_shape(scene: Scene) -> Iterator[Claim]:
+    """Claim what looks like a stack: a guard and above it as much memory as a stack has by default."""
+    limit = (scene.snapshot.process.limits or {}).get("stack")
+    usual = {_DEFAULT_STACK, limit} if isinstance(limit, int) else {_DEFAULT_STACK}
+    java = any("libjvm.so" in (mapping.path or "") for mapping in scene.mappings)
+    below: Mapping | None = None
+    for mapping in scene.mappings:
+        if below is not None and is_plain(mapping) and _guards(below, mapping):
+            guard, size = below.size or 0, mapping.size or 0
+            like_java = java and guard in _JAVA_ZONES and guard + size == 1 << 20
+            if (guard <= 64 << 10 and size in usual) or like_java:
+                how = "as large as a stack is by default, above inaccessible pages"
+                yield Claim(mapping.start or 0, mapping.end or 0, "thread stack", "shape", how)
+                yield Claim(
+                    below.start or 0, below.end or 0, "guard page", "shape", "below what looks like a stack"
+                )
+        below = mapping
+
+
+def word_size(scene: Scene) -> int:
+    """Give the bytes of a word of the process: 4 if all of it lies in the first 4 GiB, else 8."""
+    last: Sequence[Mapping] = scene.mappings[-1:]
+    return 8 if any((mapping.end or 0) > 1 << 32 for mapping in last) else 4
