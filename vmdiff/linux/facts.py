@@ -67,11 +67,6 @@ def resident(folder: ProcessFolder) -> int | None:
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else None
 
 
-def thread_group(folder: ProcessFolder) -> int | None:
-    """Give the id of the process that a thread id belongs to."""
-    return _number(_fields(folder.text("status")).get("Tgid"))
-
-
 def _read(path: Path) -> str | None:
     try:
         return path.read_text(errors="backslashreplace").strip()

@@ -45,6 +45,14 @@ class ProcessFolder:
             raise ProcessError(
                 "live processes are read on Linux only; elsewhere vmdiff reads snapshots and listings"
             )
+        self._descriptor = -1
+        self._open(pid, proc)
+        group = self._number("Tgid")
+        if group is not None and group != pid:  # the id of a thread: all threads share the memory
+            os.close(self._descriptor)
+            self._open(group, proc)
+
+    def _open(self, pid: int, proc: Path) -> None:
         self.pid = pid
         self.path = proc / str(pid)
         try:
@@ -167,16 +175,16 @@ class ProcessFolder:
         return ProcessError(f"process {self.pid}: {error.strerror}")
 
     def _whose(self) -> str:
-        owner = self._owner()
-        if owner is not None and owner == os.geteuid():
+        if self._number("Uid") == os.geteuid():
             return (
                 f"process {self.pid} does not allow being looked at (it is not dumpable, or runs with more"
                 " privileges); try sudo, or grant CAP_SYS_PTRACE"
             )
         return f"process {self.pid} belongs to another user; try sudo, or grant CAP_SYS_PTRACE"
 
-    def _owner(self) -> int | None:
-        for line in (self.text("status") or "").splitlines():
-            if line.startswith("Uid:"):
+    def _number(self, key: str) -> int | None:
+        """Give the first number of a line of ``status``."""
+        for line in (self.text("status") or "").split("\n"):
+            if line.startswith(f"{key}:"):
                 return int(line.split()[1])
         return None

@@ -1,0 +1,149 @@
+"""The real machine as oracle: the kernel's own totals, and pmap."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import vmdiff
+from tests.acts import actor
+from vmdiff.comparison import Comparison
+from vmdiff.errors import ProcessError
+from vmdiff.model import Snapshot
+
+
+def every_pid() -> list[int]:
+    return [int(name.name) for name in Path("/proc").iterdir() if name.name.isdigit()]
+
+
+def test_every_process_there_is_is_read_or_refused_politely() -> None:
+    problems = []
+    for pid in every_pid():
+        try:
+            taken = vmdiff.snap(pid, owners=False)
+        except ProcessError as error:
+            if "\n" in str(error) or str(pid) not in str(error):
+                problems.append((pid, error))
+        else:
+            if not taken.mappings or taken.process.pid != pid:
+                problems.append((pid, taken.origin))
+
+    assert problems == []
+
+
+def test_kernel_threads_say_that_they_have_no_memory() -> None:
+    with pytest.raises(ProcessError, match="kernel thread"):
+        vmdiff.snap(_kernel_thread())
+
+
+def _kernel_thread() -> int:
+    for pid in every_pid():
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] == "2":
+                return pid
+        except OSError:
+            continue
+    pytest.skip("no kernel thread is visible here")
+
+
+def test_sums_of_a_quiet_process_are_the_kernels_own() -> None:
+    with actor() as process:
+        for act in ("heap", "block", "touch", "thread", "shared"):
+            process.act(act)
+        taken = vmdiff.snap(process.pid, owners=False)
+
+    assert taken.origin.consistent
+    assert taken.origin.doubts == ()
+    assert taken.rollup
+    for counter, stated in taken.rollup.items():
+        if counter not in taken.origin.counters:
+            continue  # pss_anon and the like are in the rollup only
+        total = taken.totals[counter]
+        assert total is not None
+        assert stated is not None
+        if "pss" in counter:  # rounded down to a kB once a mapping
+            assert 0 <= stated - total <= 1024 * len(taken.mappings)
+        else:
+            assert total == stated, counter
+
+
+def test_pmap_and_vmdiff_see_the_same() -> None:
+    if not shutil.which("pmap"):
+        pytest.skip("pmap is not installed")
+    with actor() as process:
+        for act in ("heap", "block", "touch", "split", "shared"):
+            process.act(act)
+        taken = vmdiff.snap(process.pid, owners=False)
+        listing = subprocess.run(
+            ["pmap", "-X", str(process.pid)], capture_output=True, text=True, check=True
+        ).stdout
+
+    assert rows(listing) == [
+        (f"{m.start:x}", m.perms, m.size, taken.value(m, "rss"), taken.value(m, "swap"))
+        for m in taken.mappings
+    ]
+
+
+def rows(listing: str) -> list[tuple[str, str, int, int, int]]:
+    lines = listing.splitlines()
+    columns = lines[1].split()
+    found = []
+    for line in lines[2:]:
+        fields = line.split()
+        if not re.fullmatch(r"[0-9a-f]{6,}", fields[0]) or len(fields) < 6:
+            continue
+        row = dict(zip(columns, fields, strict=False))
+        sizes = (int(row[name]) * 1024 for name in ("Size", "Rss", "Swap"))
+        found.append((row["Address"], row["Perm"], *sizes))
+    return found
+
+
+def test_changes_of_busy_processes_add_up() -> None:
+    with actor() as process:
+        snapshots = [vmdiff.snap(process.pid, owners=False)]
+        for act in ("block", "touch", "split", "thread", "join", "shared", "move", "heap", "thread", "free"):
+            process.act(act)
+            snapshots.append(vmdiff.snap(process.pid, owners=False))
+
+    pairs = [(before, after) for before in snapshots for after in snapshots]
+    assert len(pairs) == 121
+    for before, after in pairs:
+        assert_adds_up(vmdiff.compare(before, after), before, after)
+
+
+def assert_adds_up(comparison: Comparison, before: Snapshot, after: Snapshot) -> None:
+    for counter in after.counters:
+        deltas = [change.delta[counter] or 0 for change in comparison.changes]
+        assert sum(deltas) == (after.totals[counter] or 0) - (before.totals[counter] or 0)
+    listed = [m.start for r in (*comparison.changes, *comparison.same) for m in r.after]
+    assert sorted(listed, key=int) == [m.start for m in after.mappings]
+
+
+def test_the_cheap_listing_is_the_layout_of_the_dear_one() -> None:
+    with actor() as process:
+        process.act("thread")
+        cheap = vmdiff.snap(process.pid, detail="maps", owners=False)
+        dear = vmdiff.snap(process.pid, owners=False)
+
+    assert [m[:11] for m in cheap.mappings] == [m[:11] for m in dear.mappings]
+    assert cheap.totals["size"] == dear.totals["size"]
+    assert "rss" not in cheap.counters
+    assert vmdiff.compare(cheap, dear).changes == ()
+
+
+def test_a_snapshot_says_what_it_knows_of_process_and_host() -> None:
+    with actor() as process:
+        process.act("thread")
+        taken = vmdiff.snap(process.pid, label="now", owners=False)
+
+    facts, host = taken.process, taken.host
+    assert (facts.pid, facts.name, facts.parent) == (process.pid, "acts", os.getpid())
+    assert len(facts.threads or ()) == 2
+    assert (facts.limits or {}).keys() >= {"stack", "data", "address_space", "locked_memory", "open_files"}
+    assert facts.arguments is None
+    assert host.page_size == os.sysconf("SC_PAGE_SIZE")
+    assert host.boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert (taken.label, taken.origin.attempts, taken.origin.source) == ("now", 1, "linux-proc")
