@@ -11,6 +11,7 @@ from vmdiff.comparison import compare
 from vmdiff.findings import find, find_in
 from vmdiff.render import RENDERERS, Format, ViewOptions, layout, markdown
 from vmdiff.render import json as json_renderer
+from vmdiff.render.schema import adapter
 
 PLAIN = (Format.TERMINAL, Format.TEXT)
 TEXTS = [target for target in Format if target is not Format.PPROF]
@@ -107,6 +108,17 @@ def test_a_counter_that_is_unknown_is_null_in_json():
 
     assert document["totals"]["rss"] == {"before": None, "after": 0, "delta": None}
     assert document["changes"][0]["delta"]["rss"] is None
+
+
+@settings(max_examples=20, deadline=None)
+@given(comparisons())
+def test_json_is_what_its_schema_says(comparison):
+    adapter().validate_json(shown(Format.JSON, comparison), strict=True)
+
+
+def test_json_of_what_is_hostile_is_what_its_schema_says():
+    adapter().validate_json(shown(Format.JSON, hostile()), strict=True)
+    adapter().validate_json(shown(Format.JSON, example()), strict=True)
 
 
 def test_json_of_nothing_is_json():

@@ -1,105 +1,124 @@
-"""What ``vmdiff compare --format json`` writes, as types: `vmdiff schema comparison` prints their schema."""
+"""The comparison document, described: what ``vmdiff compare --format json`` writes and its schema.
+
+Described apart from the writer, and held to it by a test: a writer that goes by its own description
+would agree with itself whatever it wrote.
+"""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter
-from typing_extensions import TypedDict
+from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter
+from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
 from vmdiff.comparison import ChangeName
 from vmdiff.model import Kind, Owner
 from vmdiff.model.mapping import MappingRecord
 
-Amounts = dict[str, int | None]
+Known = Annotated[int | None, Field(description="Bytes; null where a side does not know them.")]
+Counts = dict[str, Known]
 
 
 class Side(TypedDict):
-    """One of the two snapshots."""
+    """Which snapshot stands on a side."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="Side")  # type: ignore[misc]
 
     label: str | None
-    taken_at: str | None
+    taken_at: AwareDatetime | None
     pid: int | None
     name: str | None
     source: str
-    consistent: bool | None
+    consistent: Annotated[bool | None, Field(description="Whether its layout existed at one instant.")]
     doubts: list[str]
 
 
-class Total(TypedDict):
-    """A counter in bytes; null where a side does not know it throughout."""
+class TotalRecord(TypedDict):
+    """A counter over the whole address space."""
 
-    before: int | None
-    after: int | None
-    delta: int | None
+    __pydantic_config__ = ConfigDict(extra="forbid", title="Total")  # type: ignore[misc]
+
+    before: Known
+    after: Known
+    delta: Known
 
 
-class Change(TypedDict):
-    """One region that differs."""
+class ChangeRecord(TypedDict):
+    """One region that differs; `kind`, `owner` and `path` are what all its mappings share, else null."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="Change")  # type: ignore[misc]
 
     change: ChangeName
     kind: Kind | None
     owner: Owner | None
     path: str | None
-    because: str | None
-    crowd: int | None
+    because: Annotated[str | None, Field(description="What the pairing rests on, if not the addresses.")]
+    crowd: Annotated[int | None, Field(description="Changes with the same number are alike.")]
     moved_end: Literal["start", "end", "both"] | None
     before: list[MappingRecord]
     after: list[MappingRecord]
-    delta: Amounts
+    delta: Counts
 
 
-class Group(TypedDict):
-    """The counters of what is alike."""
+class GroupRecord(TypedDict):
+    """The counters of all mappings of one kind, owner or object; each column adds up to the totals."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="Group")  # type: ignore[misc]
 
     name: str
-    before: Amounts
-    after: Amounts
-    delta: Amounts
+    before: Counts
+    after: Counts
+    delta: Counts
 
 
 class Groups(TypedDict):
-    """Every column of each adds up to the totals."""
+    """The totals cut up in three ways."""
 
-    kind: list[Group]
-    owner: list[Group]
-    object: list[Group]
+    __pydantic_config__ = ConfigDict(extra="forbid", title="Groups")  # type: ignore[misc]
+
+    kind: list[GroupRecord]
+    owner: list[GroupRecord]
+    object: list[GroupRecord]
 
 
-class Fact(TypedDict):
-    """Something that differs besides the mappings."""
+class FactRecord(TypedDict):
+    """A process or host fact that differs; null where it was not there."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="Fact")  # type: ignore[misc]
 
     path: str
     before: Any
     after: Any
 
 
-class Finding(TypedDict):
-    """What the changes mean."""
+class FindingRecord(TypedDict):
+    """One sentence about what the changes mean, and what it rests on."""
 
-    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+    __pydantic_config__ = ConfigDict(extra="forbid", title="Finding")  # type: ignore[misc]
 
     id: str
     severity: Literal["info", "notice", "warning"]
     message: str
-    evidence: list[Any]
+    evidence: list[str]
 
 
-class Comparison(TypedDict):
-    """The document."""
+class ComparisonRecord(TypedDict):
+    """Two snapshots and what changed between them. The changes' deltas add up to those of the totals."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="vmdiff comparison, version 1")  # type: ignore[misc]
 
     format: Literal["vmdiff-comparison"]
     version: Literal[1]
     match: Literal["address", "structure"]
-    reason: str
+    reason: Annotated[str, Field(description="Why the two were matched in this way.")]
     before: Side
     after: Side
-    totals: dict[str, Total]
-    changes: list[Change]
-    unchanged: Annotated[int, Field(ge=0)]
+    totals: dict[str, TotalRecord]
+    changes: list[ChangeRecord]
+    unchanged: Annotated[int, Field(ge=0, description="The number of regions in which nothing changed.")]
     groups: Groups
-    process: list[Fact]
-    findings: list[Finding]
+    process: list[FactRecord]
+    findings: list[FindingRecord]
 
 
-def adapter() -> "TypeAdapter[Comparison]":
-    """Give what validates a comparison document and tells its schema."""
-    return TypeAdapter(Comparison)
+def adapter() -> TypeAdapter[ComparisonRecord]:
+    """Give what validates a comparison document and knows its JSON Schema."""
+    return TypeAdapter(ComparisonRecord)
