@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from vmdiff.errors import InputError, ListingError
-from vmdiff.formats import pmap, proc_text, procstat, vmmap
+from vmdiff.formats import debugger, pmap, proc_text, procstat, vmmap
 from vmdiff.formats.text import Line, Section, decode, unwrap
 from vmdiff.formats.types import BinaryFormat, TextFormat
 from vmdiff.model import Snapshot
@@ -22,6 +22,7 @@ __all__ = ["FORMATS", "BinaryFormat", "TextFormat", "read"]
 FORMATS: tuple[TextFormat | BinaryFormat, ...] = (
     vmmap.FORMAT,
     procstat.FORMAT,
+    debugger.FORMAT,
     pmap.FORMAT,
     proc_text.SMAPS_ROLLUP,
     proc_text.SMAPS,
