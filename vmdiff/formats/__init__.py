@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from vmdiff.errors import InputError, ListingError
-from vmdiff.formats import debugger, pmap, proc_text, procstat, vmmap
+from vmdiff.formats import debugger, hs_err, pmap, proc_text, procstat, system_map, vmmap
 from vmdiff.formats.text import Line, Section, decode, unwrap
 from vmdiff.formats.types import BinaryFormat, TextFormat
 from vmdiff.model import Snapshot
@@ -20,6 +20,8 @@ from vmdiff.model import Snapshot
 __all__ = ["FORMATS", "BinaryFormat", "TextFormat", "read"]
 
 FORMATS: tuple[TextFormat | BinaryFormat, ...] = (
+    hs_err.FORMAT,
+    system_map.FORMAT,
     vmmap.FORMAT,
     procstat.FORMAT,
     debugger.FORMAT,
