@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -214,8 +215,7 @@ def test_the_gdb_of_this_machine_tells_what_the_kernel_tells():
         child.stdout.readline()
         command = ["gdb", "-nx", "-batch", "-p", str(child.pid), "-ex", "info proc mappings"]
         told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        with open(f"/proc/{child.pid}/maps") as maps:
-            kernel = [line.split(None, 5) for line in maps]
+        kernel = [row.split(None, 5) for row in Path(f"/proc/{child.pid}/maps").read_text().splitlines()]
         child.communicate(b"\n")
     if "Mapped address spaces" not in told.stdout:
         pytest.skip(f"gdb may not attach here: {told.stderr.strip()[:200]}")

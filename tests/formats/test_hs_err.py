@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -286,7 +287,7 @@ def test_a_virtual_machine_that_is_killed_here_tells_its_heap_and_stacks(tmp_pat
         try:
             if child.stdout.readline() != b"1\n":
                 pytest.skip("this java cannot run a source file")
-            maps = (tmp_path.__class__("/proc") / str(child.pid) / "maps").read_text()
+            maps = Path(f"/proc/{child.pid}/maps").read_text()
             _signal_thread(child.pid, _java_thread(child.pid))
             child.stdout.read()
         finally:
@@ -302,7 +303,7 @@ def test_a_virtual_machine_that_is_killed_here_tells_its_heap_and_stacks(tmp_pat
 
 def _java_thread(pid):
     """Give the thread that runs main: the launcher's second."""
-    return sorted(int(tid) for tid in os.listdir(f"/proc/{pid}/task"))[1]
+    return sorted(int(task.name) for task in Path(f"/proc/{pid}/task").iterdir())[1]
 
 
 def _signal_thread(pid, tid):

@@ -181,7 +181,7 @@ TOTAL                              1.1G    84.3M    10.3M       0K       0K     
 
 
 def test_a_range_that_ends_below_its_start_is_refused_with_its_line():
-    with pytest.raises(ListingError, match="vmmap.txt:1: expected a range"):
+    with pytest.raises(ListingError, match=r"vmmap.txt:1: expected a range"):
         read("__TEXT  200000-100000 [    4K] r-x/rwx SM=COW  /bin/cat\n")
 
 

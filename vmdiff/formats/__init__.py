@@ -12,7 +12,18 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from vmdiff.errors import InputError, ListingError
-from vmdiff.formats import debugger, hs_err, pmap, proc_text, procstat, system_map, vmmap
+from vmdiff.formats import (
+    debugger,
+    glibc_abort,
+    hs_err,
+    pmap,
+    proc_text,
+    procstat,
+    sanitizer,
+    system_map,
+    tombstone,
+    vmmap,
+)
 from vmdiff.formats.text import Line, Section, decode, unwrap
 from vmdiff.formats.types import BinaryFormat, TextFormat
 from vmdiff.model import Snapshot
@@ -21,6 +32,9 @@ __all__ = ["FORMATS", "BinaryFormat", "TextFormat", "read"]
 
 FORMATS: tuple[TextFormat | BinaryFormat, ...] = (
     hs_err.FORMAT,
+    glibc_abort.FORMAT,
+    tombstone.FORMAT,
+    sanitizer.FORMAT,
     system_map.FORMAT,
     vmmap.FORMAT,
     procstat.FORMAT,

@@ -55,20 +55,6 @@ class _Row(NamedTuple):
     path: str | None
 
 
-def _mark(text: str) -> Mark | None:
-    """Give the role of a line in a listing of this format."""
-    text = _plain(text)
-    if text.startswith(_TITLE) or _header(text) or _PROCESS.fullmatch(text.strip()):
-        return Mark(Role.BEGIN)
-    if _FACT.fullmatch(text.strip()):
-        return Mark(Role.MORE)
-    words = text.split(None, 3)
-    if len(words) > 2 and words[0].startswith("0x") and words[1].startswith("0x"):
-        start, end = _number(words[0]), _number(words[1])
-        return None if start is None or end is None else Mark(Role.ROW, start)
-    return None
-
-
 def find(lines: Sequence[Line]) -> list[tuple[int, int]]:
     """Find the listings; without title and header only rows that gdb's columns fit make one."""
     return [(first, stop) for first, stop in find_sections(lines, _mark) if _is_ours(lines[first:stop])]

@@ -9,6 +9,7 @@ thread are: HotSpot's own word, so these owners are certain.
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from vmdiff.formats.draft import Draft, with_kinds
 from vmdiff.formats.jvm import Claim, with_claims
@@ -334,7 +335,7 @@ def _kilobytes(text: str | None) -> int | None:
     return int(text) << 10 if text else None
 
 
-def _limit(text: str) -> int | str:
+def _limit(text: str) -> int | Literal["unlimited"]:
     found = amount(text)
     return "unlimited" if found is None else found[0]
 
