@@ -163,3 +163,10 @@ def test_the_documents_of_every_version_still_open() -> None:
     assert kept
     for path in kept:
         assert vmdiff.load(path).mappings
+
+
+def test_half_a_character_is_written_as_a_question_mark() -> None:
+    broken = snapshot(Mapping(PAGE, 2 * PAGE, "r--p", Kind.FILE, path="/tmp/\udc80", path_hex="2f746d702f80"))
+
+    read = document.load(dumped(broken), source="x").mappings[0]
+    assert (read.path, read.path_hex) == ("/tmp/?", "2f746d702f80")

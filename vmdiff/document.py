@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from vmdiff.errors import DocumentError, InputError
-from vmdiff.model import InvariantError, Snapshot
+from vmdiff.model import InvariantError, Mapping, Snapshot
 from vmdiff.model.snapshot import FORMAT, VERSION
 
 GZIP = b"\x1f\x8b"
@@ -24,12 +24,19 @@ def dump(snapshot: Snapshot) -> Iterator[bytes]:
     """Write a snapshot as UTF-8 JSON, in pieces: a key a line, a mapping a line."""
     head = snapshot.model_dump(mode="json", exclude={"mappings"})
     lines = [f"  {json.dumps(key)}: {json.dumps(head[key], ensure_ascii=False)}" for key in head]
-    yield ("{\n" + ",\n".join(lines) + ',\n  "mappings": [').encode()
+    yield ("{\n" + ",\n".join(lines) + ',\n  "mappings": [').encode(errors="replace")
     separator = b"\n    "
     for mapping in snapshot.mappings:
-        yield separator + to_json(mapping.record())
+        yield separator + _line(mapping)
         separator = b",\n    "
     yield b"\n  ]\n}\n" if snapshot.mappings else b"]\n}\n"
+
+
+def _line(mapping: Mapping) -> bytes:
+    try:
+        return to_json(mapping.record())
+    except ValueError:  # half a character: `path` is to be printable, `path_hex` is what is exact
+        return json.dumps(mapping.record(), ensure_ascii=False).encode(errors="replace")
 
 
 def compressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
