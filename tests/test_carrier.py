@@ -1,0 +1,73 @@
+"""Snapshots ride inside a report and come back as they were; nothing else can pose as one."""
+
+import gzip
+from base64 import b64encode
+
+import pytest
+from hypothesis import given, settings
+
+from tests.render import pictures
+from tests.render.worlds import comparisons
+from vmdiff.carrier import carried, carry, is_report
+from vmdiff.errors import DocumentError, InputError
+
+HEAD = "<!doctype html><html><title>vmdiff</title>"
+
+
+def page(*snapshots) -> bytes:
+    return (HEAD + carry(snapshots)).encode()
+
+
+@settings(max_examples=25, deadline=None)
+@given(comparisons())
+def test_both_come_back_as_they_were(comparison) -> None:
+    assert carried(page(comparison.before, comparison.after), source="r") == (
+        comparison.before,
+        comparison.after,
+    )
+
+
+def test_names_cannot_pose_as_a_snapshot_or_end_one() -> None:
+    taken = pictures.hostile()
+
+    (read,) = carried(page(taken), source="r")
+    assert [mapping.path for mapping in read.mappings[:4]] == [mapping.path for mapping in taken.mappings[:4]]
+    assert carry([taken]).count("<") == 2
+
+
+def test_it_survives_crlf_and_a_browsers_own_spelling() -> None:
+    taken = pictures.server()
+    data = page(taken).replace(b"data-vmdiff-snapshot>", b'data-vmdiff-snapshot="">').replace(b"\n", b"\r\n")
+
+    assert carried(data, source="r") == (taken,)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (HEAD.encode(), "no snapshots ride in it"),
+        (page(*[pictures.server()] * 3), "3 snapshots ride in it"),
+        (page(pictures.server())[:-400], "no snapshots ride in it"),
+        (page(pictures.server()).replace(b"H4sI", b"AAAA", 1), "damaged"),
+        (page(pictures.server()).replace(b"H4sI", b"=H4s", 1), "damaged"),
+    ],
+    ids=["none", "three", "cut", "no-gzip", "no-base64"],
+)
+def test_what_cannot_be_read_back_is_said_in_one_line(data: bytes, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        carried(data, source="r")
+
+
+def test_a_bomb_is_refused() -> None:
+    bomb = gzip.compress(b"[" + bytes(1 << 20) + b"]")
+    data = HEAD.encode() + b"<script data-vmdiff-snapshot>" + b64encode(bomb) + b"</script>"
+
+    with pytest.raises(DocumentError):
+        carried(data, source="r")
+    with pytest.raises(InputError, match="more than 0 MiB"):
+        carried(data, source="r", largest=4096)
+
+
+def test_a_report_is_told_from_other_pages() -> None:
+    assert is_report(page(pictures.server()))
+    assert not is_report(b"<!doctype html><html><title>other</title>")
