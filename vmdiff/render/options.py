@@ -33,8 +33,9 @@ class ViewOptions:
 
     *by* None is the usual view: a short table of groups, then the rows of mappings. *sort* is a
     counter's name (or ``virtual``, ``resident``, ``private``, ``address``), None the usual order.
-    *minimum* is in bytes: smaller rows are folded. *only* folds what it does not select. *width* is
-    in columns, for what has columns; *colour* asks for escape sequences, for what can have them.
+    *minimum* is in bytes: smaller rows are folded. *only* folds what it does not select. *rows* is how
+    many a table shows before it folds the rest (None: all of them); *show_all* unfolds crowds too.
+    *width* is in columns, for what has columns; *colour* asks for escape sequences, for what can have them.
     """
 
     by: By | None = None
@@ -42,6 +43,7 @@ class ViewOptions:
     minimum: int = 0
     only: Selector | None = None
     show_all: bool = False
+    rows: int | None = 20  # with the headline and the groups, about one screen
     width: int = 80
     colour: bool = False
 

@@ -7,6 +7,7 @@ One invariant: in every table the cells of the rows and of the folds add up to t
 (where they are known), and the total equals the headline.
 """
 
+import sys
 from collections import abc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,6 @@ from vmdiff.render import words
 from vmdiff.render.facts import Fact, facts
 from vmdiff.render.options import By, ViewOptions
 
-LIMIT = 20  # rows before the rest is folded: with the headline and the groups, about one screen
 NARROW = 100  # columns of text below which three figures a row are enough
 UNTOUCHED = 1 << 20  # a mapping smaller than this is not worth a word about how little is resident
 
@@ -388,7 +388,7 @@ def _changes(comparison: Comparison, columns: tuple[Column, ...], options: ViewO
     picked.sort(key=partial(_weight, options=options, sort=_sort_column(comparison.totals, options)))
     dress = partial(_change_row, columns)
     rows = list(_crowds(picked, options))
-    limit = len(rows) if options.show_all else LIMIT
+    limit = _limit(options)
     shown, hidden = rows[:limit], [change for row in rows[limit:] for change in row]
     if hidden:
         rest = f"{words.plural(len(hidden), 'more change')} (--all shows them)"
@@ -609,6 +609,10 @@ def _total(columns: tuple[Column, ...], totals: Totals, title: str) -> Row:
     return Row(role=Role.TOTAL, title=title, cells=cells)
 
 
+def _limit(options: ViewOptions) -> int:
+    return sys.maxsize if options.show_all or options.rows is None else options.rows
+
+
 def _delta_groups(comparison: Comparison, columns: tuple[Column, ...], by: By, options: ViewOptions) -> Table:
     """Give the groups that changed; the others are one row, for they add nothing to any total."""
     groups = list(comparison.grouped(by))
@@ -618,7 +622,7 @@ def _delta_groups(comparison: Comparison, columns: tuple[Column, ...], by: By, o
     moved = [group for group in groups if any(value_of(deltas[group.name], c.counter) for c in columns)]
     still = [group for group in groups if group not in moved]
     dress = partial(_delta_group_row, columns)
-    limit = len(moved) if options.show_all else LIMIT
+    limit = _limit(options)
     folds = []
     if moved[limit:]:
         folds.append(_group_fold(columns, moved[limit:], "more", sign=True))
@@ -695,7 +699,7 @@ def _mappings(alone: Comparison, columns: tuple[Column, ...], options: ViewOptio
             picked.append(mapping)
     if options.sort != "address":
         picked.sort(key=partial(_mapping_weight, snapshot, sort))
-    limit = len(picked) if options.show_all else LIMIT
+    limit = _limit(options)
     dress = partial(_mapping_row, snapshot, columns)
     folded = (
         (f"{words.plural(len(picked[limit:]), 'more mapping')} (--all shows them)", picked[limit:]),
@@ -766,7 +770,7 @@ def _sizes(alone: Comparison, columns: tuple[Column, ...], by: By, options: View
         key=lambda group: change_weight(sizes[group.name], sort.counter if sort else None),
     )
     dress = partial(_size_group_row, columns)
-    limit = len(groups) if options.show_all else LIMIT
+    limit = _limit(options)
     folds = (_group_fold(columns, groups[limit:], "more", sign=False),) if groups[limit:] else ()
     rows = tuple(map(dress, groups[:limit]))
     return Table(f"by {by}", columns, rows, folds, _whole(columns, alone.before), dress, signed=False)
