@@ -33,7 +33,7 @@ def redact(snapshots: Iterable[Snapshot], *, key: bytes | None = None) -> tuple[
     """
     originals = tuple(snapshots)
     secret = hashlib.sha256(key).digest() if key is not None else secrets.token_bytes(32)
-    names = Pseudonyms(secret, _secrets(originals))
+    names = Pseudonyms(secret, _secrets(originals), _ids(originals))
     # A key must give a path the same name whatever else is redacted beside it.
     paths = Paths(names, _public_files(originals, names), everywhere=key is None)
     run, moved = _layout(originals, names, keyed=key is not None)
@@ -77,6 +77,13 @@ def _secrets(originals: Sequence[Snapshot]) -> Iterator[str]:
         for text in (snapshot.process.user, host, host.partition(".")[0], *_home_owners(snapshot)):
             if text and text.casefold() not in words.SYSTEM_ACCOUNTS:
                 yield text
+
+
+def _ids(originals: Sequence[Snapshot]) -> Iterator[int]:
+    for process in (snapshot.process for snapshot in originals):
+        if process.pid is not None:
+            yield process.pid
+        yield from (thread.tid for thread in process.threads or ())
 
 
 def _home_owners(snapshot: Snapshot) -> Iterator[str]:

@@ -14,20 +14,24 @@ from vmdiff.redaction.texts import is_public, label
 _MEMORY = re.compile(r"\[(anon|anon_shmem): ?(.*)\]", re.DOTALL)
 _SEPARATOR = re.compile(r"([\\/]+)")
 _SPECIAL = re.compile(r"(/memfd:|/SYSV|/dmabuf:|anon_inode:)(.*)", re.DOTALL)
+# A version or the hash of a build inside a file's name, as `vmdiff.align.objects` understands them.
+_VERSION = re.compile(r"([-_.]?)([0-9][0-9.]*|[0-9a-f]{8,})(?=$|[-_.])")
+_NUMBER = re.compile(r"[0-9]+")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 class Paths:
     """Gives the redacted form of paths.
 
-    *public* are base names of system files. They stay in listings that tell no directories, and so
-    that these can be matched with listings that do, *everywhere*.
+    *public* are base names of system files. They stay in listings that tell no directories; and
+    *everywhere*, where the version may be another, so that whatever could be matched still can be.
     """
 
     def __init__(self, names: Pseudonyms, public: Iterable[str] = (), *, everywhere: bool = False) -> None:
         self._names = names
         self._public = frozenset(public)
         self._everywhere = everywhere
+        self._cores = frozenset(_core(name) for name in self._public) if everywhere else frozenset()
         self._known: dict[str, str] = {}
 
     def __call__(self, path: str) -> str:
@@ -69,13 +73,10 @@ class Paths:
     def _file(self, path: str) -> str:
         steps = _SEPARATOR.split(path)  # names at even places, separators between
         system = self.is_system(path)
-        public = self._public if self._everywhere or len(steps) == 1 else frozenset()
         for at in range(0, len(steps), 2):
             home = at >= 2 and steps[at - 2].casefold() in words.HOMES
             last = at == len(steps) - 1
-            stays = not home and (
-                (last and steps[at] in public) or self._stays(steps[at], system=system, last=last)
-            )
+            stays = not home and self._stays(steps[at], system=system, last=last, alone=len(steps) == 1)
             steps[at] = self._step(steps[at], stays=stays, last=last)
         return "".join(steps)
 
@@ -83,18 +84,47 @@ class Paths:
         if name in {"", "."} or (stays and not self._names.betrays(name)):
             return name
         if not last:
-            return self._names.name("dir", name)
+            return self._names.numbered("dir", name)
         stem, extension = _extension(name)
-        if not extension or self._names.betrays(extension):
-            return self._names.name("file", name)
-        return self._names.name("file", stem) + extension
+        if self._names.betrays(extension):
+            stem, extension = name, ""
+        if self._is_known(name) and not self._names.betrays(name):
+            return _VERSION.sub(lambda found: found[1] + self._version(found[2]), stem) + extension
+        return self._versioned(stem) + extension
 
-    def _stays(self, name: str, *, system: bool, last: bool) -> bool:
+    def _versioned(self, stem: str) -> str:
+        """Give a pseudonym that differs in its versions only where *stem* does.
+
+        What is left without the versions gets the tag, and the versions follow. Where they did not
+        stand at the end, a number stands for where they stood.
+        """
+        found = [version.groups() for version in _VERSION.finditer(stem)]
+        core = _VERSION.sub("", stem)
+        name = self._names.numbered("file", core)
+        if stem == core + "".join(separator + version for separator, version in found):
+            return name + "".join(separator + self._version(version) for separator, version in found)
+        where = _NUMBER.sub("", _VERSION.sub(r"\1\0", stem))
+        places = self._names.digits(str(self._names.number(f"places {where}", 64)))
+        return name + "".join(f"-{self._version(version)}" for _, version in found) + f"-{places}"
+
+    def _version(self, text: str) -> str:
+        if text.strip("0123456789."):
+            return self._names.hexadecimal(text, 12)
+        return _NUMBER.sub(lambda number: self._names.digits(number[0]), text)
+
+    def _stays(self, name: str, *, system: bool, last: bool, alone: bool) -> bool:
         if (system and is_plain(name)) or _DRIVE.fullmatch(name):
             return True
-        if last:
-            return words.FILE_PATTERN.fullmatch(name) is not None
-        return name in words.DIRECTORIES or words.DIRECTORY_PATTERN.fullmatch(name) is not None
+        if not last:
+            return name in words.DIRECTORIES or words.DIRECTORY_PATTERN.fullmatch(name) is not None
+        return words.FILE_PATTERN.fullmatch(name) is not None or (
+            name in self._public and (alone or self._everywhere)
+        )
+
+    def _is_known(self, name: str) -> bool:
+        """Say whether this is a version of a file that every program or the system has."""
+        core = _core(name)
+        return core in self._cores or words.FILE_PATTERN.fullmatch("".join(core)) is not None
 
     def is_system(self, path: str) -> bool:
         """Say whether *path* lies in a directory whose files come with the operating system."""
@@ -120,3 +150,9 @@ def _extension(name: str) -> tuple[str, str]:
     if stem and dot and extension.lower() in words.EXTENSIONS:
         return stem, dot + extension
     return name, ""
+
+
+def _core(name: str) -> tuple[str, str]:
+    """Give a file's name without versions, and its extension without that of a library."""
+    stem, extension = _extension(name)
+    return _VERSION.sub("", stem), ".so" if ".so" in extension else extension

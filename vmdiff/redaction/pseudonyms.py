@@ -9,27 +9,49 @@ import re
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
 
-_TAG = 12  # hexadecimal digits: two of 60,000 names collide once in 150,000 runs
+# Letters that make no words, no numbers and no hexadecimal: a tag is never mistaken for a version.
+_LETTERS = str.maketrans("0123456789abcdef", "ghjklmnpqrstvwxz")
+_TAG = 12  # letters: two of 60,000 names collide once in 150,000 runs
+_SHORT_NUMBER = 3  # digits that are kept: a version, the how-manieth worker
+_LONG_NUMBER = 9
+_NUMBER = re.compile(r"[0-9]+")
 _HAS_LETTER = re.compile(r"[^\W\d_]")
 _LONG = 5  # letters: a shorter secret is looked for as a word of its own only
 
 
 class Pseudonyms:
-    """Gives pseudonyms that follow from *key*; *secrets* are names that no kept text may hold."""
+    """Gives pseudonyms that follow from *key*.
 
-    def __init__(self, key: bytes, secrets: Iterable[str] = ()) -> None:
+    *secrets* are names that no kept text may hold, *ids* the numbers of processes and threads, which
+    the snapshots tell anyway.
+    """
+
+    def __init__(self, key: bytes, secrets: Iterable[str] = (), ids: Iterable[int] = ()) -> None:
         self._key = key
+        self._ids = frozenset(map(str, ids))
         wanted = sorted({secret.casefold() for secret in secrets if _HAS_LETTER.search(secret)})
         self._secret = re.compile("|".join(map(_pattern, wanted))) if wanted else None
         self._throws = 0
         self.tag = lru_cache(maxsize=None)(self._tag)
 
     def _tag(self, text: str) -> str:
-        return self._digest("name", text).hex()[:_TAG]
+        return self._digest("name", text).hex()[:_TAG].translate(_LETTERS)
 
     def name(self, prefix: str, text: str) -> str:
-        """Give ``prefix-`` and hexadecimal digits that stand for *text*."""
+        """Give ``prefix-`` and letters that stand for *text*."""
         return f"{prefix}-{self.tag(text)}"
+
+    def numbered(self, prefix: str, text: str) -> str:
+        """Give a name that differs in its numbers only where *text* does: ``name-`` letters ``7k``."""
+        numbers = "".join(f"{self.digits(number)}k" for number in _NUMBER.findall(text))
+        return self.name(prefix, _NUMBER.sub("\0", text)) + numbers
+
+    def digits(self, number: str) -> str:
+        """Keep a short number and a process's or thread's; another becomes one that stands for it."""
+        if len(number) <= _SHORT_NUMBER or number in self._ids:
+            return number
+        least = 10 ** (_LONG_NUMBER - 1)
+        return str(least + self.number(f"digits {number}", 64) % (9 * least))
 
     def hexadecimal(self, text: str, length: int) -> str:
         """Give *length* hexadecimal digits (at most 128) that stand for *text*."""

@@ -53,7 +53,7 @@ def _told(names: Pseudonyms, token: str, then: str) -> str:
 
 def label(names: Pseudonyms, text: str) -> str:
     """Keep a label or a name of memory if all of it is public, else give a pseudonym."""
-    return text if is_public(names, text) else names.name("name", text)
+    return text if is_public(names, text) else names.numbered("name", text)
 
 
 def key(names: Pseudonyms, text: str) -> str:
