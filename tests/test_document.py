@@ -39,6 +39,31 @@ def test_what_is_written_is_read_back_exactly(taken: Snapshot) -> None:
 
 
 @given(snapshots(unknowns=True))
+def test_the_quick_way_to_read_gives_what_the_usual_way_gives(taken: Snapshot) -> None:
+    rewritten = json.dumps(json.loads(dumped(taken))).encode()  # not as we write it
+
+    assert document.load(rewritten, source="x") == document.load(dumped(taken), source="x")
+
+
+@pytest.mark.parametrize(
+    "trick",
+    [
+        pytest.param('"start":"9000"', id="bounds-twice"),
+        pytest.param('"label":"},{"start":"0","end":"1"', id="string-left-open"),
+        pytest.param('"x":1},{"start":"5000","end":"6000","perms":"rw-p","kind":"heap"', id="two-on-a-line"),
+        pytest.param('"x":', id="cut"),
+    ],
+)
+def test_a_line_that_is_no_mapping_is_refused_however_it_looks(trick: str) -> None:
+    lines = dumped(snapshot(*mappings("ab"))).decode().split("\n")
+    at = next(index for index, line in enumerate(lines) if line.startswith('    {"start"'))
+    lines[at] = lines[at].replace("},", "," + trick + "},")
+
+    with pytest.raises(DocumentError):
+        document.load("\n".join(lines).encode(), source="x")
+
+
+@given(snapshots(unknowns=True))
 def test_a_document_has_a_mapping_a_line(taken: Snapshot) -> None:
     lines = [line for line in dumped(taken).splitlines() if line.startswith(b'    {"start"')]
 

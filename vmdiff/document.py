@@ -5,11 +5,13 @@ every version that was ever released and refuses anything else with every proble
 """
 
 import json
+import re
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from vmdiff.errors import DocumentError, InputError
@@ -18,6 +20,12 @@ from vmdiff.model.snapshot import FORMAT, VERSION
 
 GZIP = b"\x1f\x8b"
 LARGEST = 1 << 30  # bytes of JSON; 60,000 mappings make 12 MB
+
+
+_MAPPINGS = TypeAdapter(list[Mapping])
+_FIRST, _LAST = b'"mappings": [\n', b"\n  ]\n}\n"
+_MAPPING = re.compile(rb' {4}\{"start":"([0-9a-f]{1,17})","end":"([0-9a-f]{1,17})",([^\n]+)\},\n')
+_AROUND = len(b'    {"start":"","end":"",},\n')
 
 
 def dump(snapshot: Snapshot) -> Iterator[bytes]:
@@ -58,10 +66,47 @@ def load(data: bytes, *, source: str) -> Snapshot:
     Raises:
         DocumentError: it is no snapshot of a version that this vmdiff knows, with every problem.
     """
+    with suppress(ValidationError):
+        if (snapshot := _as_written(data)) is not None:
+            return snapshot
     try:
         return Snapshot.model_validate_json(data)
     except ValidationError as error:
         raise DocumentError(source, _problems(error, data)) from error
+
+
+def _as_written(data: bytes) -> Snapshot | None:
+    """Read a document that looks as `dump` writes it, else give None; a third of the usual time.
+
+    Most mappings of a big process are alike but for their bounds, so what follows the bounds is
+    validated once for each distinct text. Any problem, and any other look, is left to the usual way.
+    """
+    first, last = data.find(_FIRST), data.rfind(_LAST)
+    if first < 0 or last < first:
+        return None
+    lines = data[first + len(_FIRST) : last] + b",\n"
+    found = _MAPPING.findall(lines)
+    if sum(len(start) + len(end) + len(rest) for start, end, rest in found) + len(found) * _AROUND != len(
+        lines
+    ):
+        return None
+    alike = _validated({rest for _, _, rest in found})
+    if alike is None:
+        return None
+    mappings = tuple([Mapping(int(start, 16), int(end, 16), *alike[rest]) for start, end, rest in found])
+    shell = Snapshot.model_validate_json(data[:first] + b'"mappings": []' + data[last + len(_LAST) - 2 :])
+    return Snapshot(**{**dict(shell), "mappings": mappings})
+
+
+def _validated(rests: set[bytes]) -> dict[bytes, tuple[Any, ...]] | None:
+    """Validate what follows the bounds of mappings; give their other fields by that text."""
+    ordered = list(rests)
+    # No string of JSON goes on after the end of its line: so none reaches into its neighbour's text.
+    text = b",\n".join([b'{"start":"0","end":"1",%b}' % rest for rest in ordered])
+    mappings = _MAPPINGS.validate_json(b"[%b]" % text)
+    if len(mappings) != len(ordered) or any(mapping[:2] != (0, 1) for mapping in mappings):
+        return None  # one line is several mappings, or names its bounds twice
+    return {rest: mapping[2:] for rest, mapping in zip(ordered, mappings, strict=True)}
 
 
 def decompress(data: bytes, *, source: str, largest: int = LARGEST) -> bytes:
