@@ -1,6 +1,7 @@
 """A snapshot in the making: the rows of a listing are collected, then put in order, checked and named."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import abc
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -8,17 +9,7 @@ from pydantic import ValidationError
 
 from vmdiff.errors import InputError, ListingError
 from vmdiff.formats.text import Line, Section
-from vmdiff.model import (
-    PAGE_SIZES,
-    Host,
-    Mapping,
-    Origin,
-    Process,
-    Scalar,
-    Snapshot,
-    images,
-    kind_of,
-)
+from vmdiff.model import PAGE_SIZES, Host, Mapping, Origin, Process, Scalar, Snapshot, add, images, kind_of
 
 MOST_ROWS = 2_000_000  # vm.max_map_count is 65,530, and people who raise it choose 262,144 or a million
 LONGEST_NAME = 65_536  # what a document may hold; the kernel's paths end at 4,096 bytes
@@ -70,6 +61,24 @@ class Draft:
     def could_not_read(self, line: Line) -> None:
         """Remember a line that should be a row and is none."""
         self.unread.append(line)
+
+    def compare_totals(
+        self,
+        totals: abc.Mapping[str, int],
+        amount: Callable[[Mapping, str], int | None] | None = None,
+    ) -> None:
+        """Keep the *totals* that the listing states, in bytes, and say by how much its rows miss them.
+
+        *amount* gives what a mapping adds to a total, by default its counter of that name.
+        """
+        self.rollup.update(totals)
+        mappings = [row.mapping for row in self.rows]
+        for name, stated in totals.items() if mappings else ():
+            sizes = [(amount or amount_of)(mapping, name) for mapping in mappings]
+            summed = add(sizes)
+            if summed not in {None, stated}:
+                shared = add(size for size, each in zip(sizes, mappings, strict=True) if each.perms[3] == "s")
+                self.doubt(_difference(name, summed or 0, stated, shared or 0))
 
     def snapshot(self, expected: str, *, kinds: bool = True) -> Snapshot:
         """Put the rows in order and build the snapshot; *kinds* derives each mapping's kind from its name.
@@ -152,6 +161,14 @@ class Draft:
             raise InputError(f"{self.section.source}: {problem['msg']}") from error
 
 
+def amount_of(mapping: Mapping, name: str) -> int | None:
+    """Give a mapping's counter, or its size, in bytes; None where it is unknown."""
+    if name == "size":
+        return mapping.size
+    value = mapping.values.get(name)
+    return value if isinstance(value, int) else None
+
+
 def with_kinds(mappings: Iterable[Mapping]) -> list[Mapping]:
     """Derive each mapping's kind from its name and permissions, files that are run being images."""
     mappings = list(mappings)
@@ -179,3 +196,16 @@ def _start(row: Row) -> int:
 def _range(mapping: Mapping) -> str:
     end = "?" if mapping.end is None else f"{mapping.end:x}"
     return f"{mapping.start or 0:x}-{end}"
+
+
+def _difference(name: str, summed: int, stated: int, shared: int) -> str:
+    difference = stated - summed
+    hint = ", as if the shared ones counted twice" if difference == shared else ""
+    return (
+        f"{name}: the rows add up to {_kib(summed)}, the listing states {_kib(stated)}"
+        f" ({_kib(abs(difference))} {'more' if difference > 0 else 'less'}{hint})"
+    )
+
+
+def _kib(size: int) -> str:
+    return f"{size / 1024:,.0f} KiB"

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from vmdiff.formats.draft import Draft
+from vmdiff.formats.draft import Draft, amount_of
 from vmdiff.formats.quantity import kilobytes
 from vmdiff.formats.smaps import name_of, snake_case
 from vmdiff.formats.text import Line, Mark, Role, Section, find_sections, is_elision
@@ -427,36 +427,13 @@ def _report(rows: Sequence[_Row], draft: Draft) -> None:
         draft.doubt(f"pmap does not tell the unit of {', '.join(strange)}: kept as bare numbers")
 
 
-def _compare_totals(mappings: Sequence[Mapping], totals: dict[str, int], draft: Draft) -> None:
-    """Say by how much the rows miss what the listing states; that is kept as the roll-up."""
-    draft.rollup.update(totals)
-    for name, stated in totals.items() if mappings else ():
-        sizes = [_amount(mapping, name) for mapping in mappings]
-        if None in sizes:
-            continue
-        summed = sum(size or 0 for size in sizes)
-        if summed != stated:
-            draft.doubt(_difference(name, summed, stated, mappings))
-
-
-def _difference(name: str, summed: int, stated: int, mappings: Sequence[Mapping]) -> str:
-    sentence = f"{name}: the rows add up to {summed >> 10} KiB, the listing states {stated >> 10} KiB"
-    shared = sum(_amount(mapping, name) or 0 for mapping in mappings if mapping.perms[3] == "s")
-    twice = stated - summed == shared
-    which = "more" if stated > summed else "less"
-    hint = ", the shared ones being counted twice" if twice else ""
-    return f"{sentence} ({abs(stated - summed) >> 10} KiB {which}{hint})"
-
-
 def _amount(mapping: Mapping, name: str) -> int | None:
-    if name == "size":
-        return mapping.size
+    """Give what one row adds to a total of ``pmap -d``, or to any other."""
     if name == "shared":
         return mapping.size if mapping.perms[3] == "s" else 0
     if name == "writable_private":
         return mapping.size if mapping.perms[1] == "w" and mapping.perms[3] == "p" else 0
-    value = mapping.values.get(name)
-    return value if isinstance(value, int) else None
+    return amount_of(mapping, name)
 
 
 # ---------------------------------------------------------------- the heap
@@ -539,8 +516,7 @@ def parse(section: Section) -> Snapshot:
         draft.add(row.line, _named(row, remarks))
     if remarks:
         draft.doubt("remarks after the name, ignored", remarks)
-    mappings = [row.mapping for row in draft.rows]
-    _compare_totals(mappings, reader.totals, draft)
+    draft.compare_totals(reader.totals, _amount)
     snapshot = draft.snapshot(EXPECTED)
     if not any(mapping.path == "[heap]" for mapping in snapshot.mappings):
         heap = _with_heap(snapshot.mappings, snapshot.process.name)
