@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from itertools import groupby, pairwise
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from vmdiff import facts
 from vmdiff.align import Region, address
@@ -447,38 +447,43 @@ def tally(snapshot: Snapshot) -> dict[Key, Sums]:
     Every column adds up to the snapshot's totals; None where one mapping's value is unknown. What has
     no owner or no path goes by its kind: ``(heap)``, ``[anonymous]``.
     """
+    alike: dict[tuple[Kind, str | None, str | None], list[Mapping]] = {}
     sums: dict[Key, Sums] = {}
-    zeros: Sums = dict.fromkeys(snapshot.counters, 0)
     for mapping in snapshot.mappings:
-        values: Sums = {name: value for name, value in mapping.values.items() if name in zeros}  # type: ignore[misc]
-        values |= {"size": mapping.size, "accessible": mapping.accessible}
-        if mapping.owner is not None and mapping.owner.parts:
-            values = zeros | values
-        for owner, share in _shares(mapping, values):
-            key = (str(mapping.kind), owner, mapping.path or f"[{mapping.kind}]")
-            _pour(sums.setdefault(key, dict(zeros)), share)
+        owner = mapping.owner
+        if owner is not None and owner.parts:
+            for part, share in _shares(mapping, owner, snapshot.sums((mapping,))):
+                _pour(sums, _key(mapping.kind, part, mapping.path), share)
+        else:
+            key = (mapping.kind, owner.name if owner else None, mapping.path)
+            alike.setdefault(key, []).append(mapping)
+    for (kind, name, path), mappings in alike.items():
+        _pour(sums, _key(kind, name, path), snapshot.sums(mappings))
     return sums
 
 
-def _pour(into: Sums, share: abc.Mapping[str, int | None]) -> None:
-    for name, value in share.items():
-        into[name] = _add(into.get(name, 0), value)
+_AnyKey = TypeVar("_AnyKey", Key, str)
 
 
-def _shares(mapping: Mapping, values: Sums) -> abc.Iterator[tuple[str, Sums]]:
+def _key(kind: Kind, owner: str | None, path: str | None) -> Key:
+    return str(kind), owner or f"({kind})", path or f"[{kind}]"
+
+
+def _pour(into: dict[_AnyKey, Sums], key: _AnyKey, share: Sums) -> None:
+    held = into.get(key)
+    into[key] = share if held is None else {name: _add(held.get(name, 0), share[name]) for name in share}
+
+
+def _shares(mapping: Mapping, owner: Owner, values: Sums) -> abc.Iterator[tuple[str, Sums]]:
     """Split a mapping's counters among its owners; what cannot be split is ``mixed``."""
-    owner = mapping.owner
-    if owner is None:
-        yield f"({mapping.kind})", values
-        return
     rest = dict(values)
     for part in owner.parts:
         length = part.end - part.start
-        share: Sums = {"size": length, "accessible": length if mapping.accessible else 0}
-        share |= {name: exact for name in ("rss", "swap") if (exact := getattr(part, name)) is not None}
-        for name, value in share.items():
-            rest[name] = _add(rest.get(name), None if value is None else -value)
-        yield part.name, share
+        exact = {"size": length, "accessible": length if mapping.accessible else 0}
+        exact |= {name: value for name in ("rss", "swap") if (value := getattr(part, name)) is not None}
+        for name, value in exact.items():
+            rest[name] = _add(rest.get(name), -value)
+        yield part.name, {name: exact.get(name, 0) for name in values}
     yield owner.name, rest
 
 
@@ -486,20 +491,20 @@ def _groups(
     totals: abc.Mapping[str, Total], sides: tuple[dict[Key, Sums], dict[Key, Sums]], at: int
 ) -> tuple[Group, ...]:
     """Fold the sums of both sides by one part of their keys, largest change of resident first."""
-    folded: dict[str, tuple[Sums, Sums]] = {}
-    for side, sums in enumerate(sides):
+    folded: tuple[dict[str, Sums], dict[str, Sums]] = ({}, {})
+    for side, sums in zip(folded, sides, strict=True):
         for key, share in sums.items():
-            _pour(folded.setdefault(key[at], ({}, {}))[side], share)
+            _pour(side, key[at], share)
     groups = [
-        Group(name, {counter: _total(totals[counter], counter, pair) for counter in totals})
-        for name, pair in folded.items()
+        Group(name, {counter: _total(totals[counter], counter, folded, name) for counter in totals})
+        for name in dict.fromkeys((*folded[0], *folded[1]))
     ]
     return tuple(sorted(groups, key=_weight, reverse=True))
 
 
-def _total(whole: Total, counter: str, pair: tuple[Sums, Sums]) -> Total:
-    before = None if whole.before is None else pair[0].get(counter, 0)
-    after = None if whole.after is None else pair[1].get(counter, 0)
+def _total(whole: Total, counter: str, sides: tuple[dict[str, Sums], dict[str, Sums]], group: str) -> Total:
+    before = None if whole.before is None else sides[0].get(group, {}).get(counter, 0)
+    after = None if whole.after is None else sides[1].get(group, {}).get(counter, 0)
     return Total(before, after)
 
 

@@ -1,6 +1,6 @@
 """A snapshot: an address space plus what is known of its process, its host and how it was taken."""
 
-from collections import abc
+from collections import Counter, abc
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -171,16 +171,22 @@ class Snapshot(Frozen):
         if not self.mappings and self.rollup is not None:
             names = dict.fromkeys((*self.counters, *self.rollup))
             return {name: self.rollup.get(name) for name in names}
+        return self.sums(self.mappings)
+
+    def sums(self, mappings: abc.Sequence[Mapping]) -> dict[str, int | None]:
+        """Add every counter up over some of this snapshot's mappings; None where one is unknown."""
         sums: dict[str, int | None] = dict.fromkeys(self.counters, 0)
-        sums["size"] = add(mapping.size for mapping in self.mappings)
-        sums["accessible"] = add(mapping.accessible for mapping in self.mappings)
-        # One pass over what is there: zeros are absent, so this is a third of asking for each.
-        for mapping in self.mappings:
-            for name, value in mapping.values.items():
+        sums["size"] = size = add([mapping.size for mapping in mappings])
+        if any(not mapping.perms.startswith("r") for mapping in mappings):
+            size = add([mapping.accessible for mapping in mappings])
+        sums["accessible"] = size
+        # Equal blocks of counters are mostly one object, so they are counted first, which is quick.
+        blocks = {id(mapping.values): mapping.values for mapping in mappings}
+        for block, times in Counter([id(mapping.values) for mapping in mappings]).items():
+            for name, value in blocks[block].items():
                 total = sums.get(name)
-                if total is None or name in DERIVED:
-                    continue
-                sums[name] = None if value is None else total + value  # type: ignore[operator]
+                if total is not None and name not in DERIVED:
+                    sums[name] = None if value is None else total + value * times  # type: ignore[operator]
         return sums
 
     def total(self, counter: str) -> int | None:
