@@ -140,7 +140,7 @@ def _heap_growth(comparison: Comparison) -> Iterator[Finding]:
     resident = _delta(comparison, "rss")
     if grown is None or usable is None or resident is None or grown < NOTEWORTHY or grown * 2 < resident:
         return
-    message = f"malloc's memory accounts for {signed(grown)} of the {signed(resident)} resident"
+    message = f"malloc's memory grew: {size(grown)} of the {signed(resident)} resident"
     evidence = tuple(f"{g.name}: rss {_in_words(g, 'rss')}, size {_in_words(g, 'size')}" for g in groups)
     yield Finding("heap-growth", "notice", message, evidence)
 

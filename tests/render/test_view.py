@@ -112,7 +112,7 @@ def test_the_headline_says_how_far_apart_and_how_many_faults():
     shown = seen(example())
 
     assert shown.when == "2026-11-22 12:00:00 UTC, and 8.2 s later"
-    assert shown.faults == "1,000 minor and 2 major page faults"
+    assert shown.faults == "page faults: 1,000 minor, 2 major"
 
 
 def test_memory_that_moved_comes_first_and_a_reservation_last():

@@ -212,6 +212,15 @@ def schema(
     output.write(json.dumps(described, indent=2) + "\n")
 
 
+@app.command()
+def demo() -> None:
+    """Watch a real process allocate, map a file and read it, in four acts; takes seconds."""
+    from vmdiff.cli import demo as play
+
+    width, colour = output.look(None)
+    play.run(output.write, ViewOptions(width=width, colour=colour))
+
+
 def _options(
     by: By | None, sort: str | None, minimum: str | None, only: str | None, show_all: bool, to: Path | None
 ) -> ViewOptions:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from vmdiff.comparison import Change, ChangeName, Comparison, Counts, Group, Total
 from vmdiff.errors import ConditionError
 from vmdiff.findings import Finding
-from vmdiff.model import Mapping, Snapshot, add
+from vmdiff.model import MIXED, Mapping, Snapshot, add
 from vmdiff.render import words
 from vmdiff.render.facts import Fact, facts
 from vmdiff.render.options import By, ViewOptions
@@ -40,6 +40,8 @@ PRIVATE = Column("private", "private")
 SWAP = Column("swap", "swap")
 HEADLINE = (VIRTUAL, RESIDENT, PRIVATE, SWAP)
 _BY_NAME = {column.name: column for column in HEADLINE}
+
+_UNSPLIT = "of owners in one mapping"
 
 # Figures that are sums of the kernel's counters.
 _SUMS = {"private": ("private_clean", "private_dirty")}
@@ -288,7 +290,7 @@ def _faults(comparison: Comparison) -> str:
         return ""
     pairs = (("minor", one.minor_faults, other.minor_faults), ("major", one.major_faults, other.major_faults))
     told = [f"{now - then:,} {name}" for name, then, now in pairs if then is not None and now is not None]
-    return f"{' and '.join(told)} page faults" if told else ""
+    return f"page faults: {', '.join(told)}" if told else ""
 
 
 def _inventory(snapshot: Snapshot) -> str:
@@ -644,6 +646,8 @@ def _delta_group_row(columns: tuple[Column, ...], group: Group) -> Row:
 
 
 def _now(group: Group) -> str:
+    if group.name == MIXED:
+        return _UNSPLIT
     resident, virtual = group.totals.get("rss"), group.totals.get("size")
     if resident is None or resident.after is None or virtual is None or virtual.after is None:
         return ""
@@ -779,4 +783,5 @@ def _sizes(alone: Comparison, columns: tuple[Column, ...], by: By, options: View
 def _size_group_row(columns: tuple[Column, ...], group: Group) -> Row:
     sizes = {name: total.after for name, total in group.totals.items()}
     cells = _cells(columns, partial(value_of, sizes), sign=False)
-    return Row(role=Role.GROUP, title=words.name(group.name), cells=cells, item=group)
+    note = _UNSPLIT if group.name == MIXED else ""
+    return Row(role=Role.GROUP, title=words.name(group.name), cells=cells, note=note, item=group)
