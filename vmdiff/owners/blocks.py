@@ -8,18 +8,19 @@ of blocks must be anchored: at an end of the mapping or at memory that a stronge
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from vmdiff.owners.claims import Claim, Scene
 from vmdiff.owners.glibc import LARGE_BLOCK, chunk
 from vmdiff.owners.peek import Block, Peek, Reader
 from vmdiff.owners.python import ARENA, arena, is_python
-from vmdiff.owners.stacks import explained, is_plain
 
 _SMALLEST = 64 << 10
 _THRESHOLD = 128 << 10  # malloc gives smaller requests a mapping of their own only when told to
-_MOST_UNKNOWN = 1024  # pages without a header that are looked at in one mapping
-_BUDGET = 16_384  # and in all of them
+_MOST_UNKNOWN = 512  # pages without a header that are looked at in one mapping
+_BUDGET = 4096  # and in all of them
+_FREE = 16
 _POOL = 16 << 10  # the largest alignment of what an arena begins with
 _KNOWN = "known"  # the kind of a stretch that another rule claims
 
@@ -37,32 +38,46 @@ def blocks(scene: Scene) -> Iterator[Claim]:
     if scene.memory is None:
         return
     readers: tuple[Reader, ...] = (chunk, arena) if is_python(scene) else (chunk,)
-    known = sorted(explained(scene))
-    budget = [_BUDGET]
-    for mapping in scene.mappings:
-        if is_plain(mapping) and (mapping.size or 0) >= _SMALLEST and scene.is_touched(mapping):
-            peek = Peek(scene, mapping)
-            runs = list(_runs(_walk(peek, readers, known, budget)))
-            limits = [*(run[0].start for run in runs[1:]), peek.end]
-            for run, limit in zip(runs, limits, strict=False):
-                yield from _claims(peek, run, limit)
+    known = sorted(scene.explained)
+    large = [m for m in scene.touched if (m.end or 0) - (m.start or 0) >= _SMALLEST]
+    budget = Budget(max(1, min(_FREE, _BUDGET // max(len(large), 1))))
+    for mapping in large:
+        peek = Peek(scene, mapping)
+        runs = list(_runs(_walk(peek, readers, known, budget)))
+        limits = [*(run[0].start for run in runs[1:]), peek.end]
+        for run, limit in zip(runs, limits, strict=False):
+            yield from _claims(peek, run, limit)
+
+
+@dataclass
+class Budget:
+    """How many pages without a header may be looked at: *free* ones in each mapping, *rest* in all."""
+
+    free: int
+    rest: int = _BUDGET
+
+    def allows(self, missed: int) -> bool:
+        """Tell whether a mapping where *missed* pages had no header may have another."""
+        if missed <= self.free:
+            return True
+        self.rest -= 1
+        return self.rest >= 0 and missed <= _MOST_UNKNOWN
 
 
 def _walk(
-    peek: Peek, readers: Sequence[Reader], known: Sequence[tuple[int, int]], budget: list[int]
+    peek: Peek, readers: Sequence[Reader], known: Sequence[tuple[int, int]], budget: Budget
 ) -> Iterator[Block]:
     """Yield the blocks of a mapping, lowest first."""
     address, missed = peek.start, 0
-    while address < peek.end and missed <= _MOST_UNKNOWN and budget[0] > 0:
-        block = _explained(known, address) or next(
-            (found for reader in readers if (found := reader(peek, address))), None
-        )
+    while address < peek.end and budget.allows(missed):
+        block = _explained(known, address)
+        for reader in readers if block is None else ():
+            block = block or reader(peek, address)
         if block is not None:
             yield block
             address = block.end
         else:
             missed += 1
-            budget[0] -= 1
             address += peek.page
             peek.fetch(address)
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from vmdiff.model import Kind, Mapping
-from vmdiff.owners.claims import Claim, Scene
+from vmdiff.owners.claims import Claim, Scene, is_plain
 from vmdiff.owners.peek import Block, Peek
-from vmdiff.owners.stacks import explained, is_plain, word_size
+from vmdiff.owners.stacks import word_size
 
 # HEAP_MAX_SIZE by the bytes of a word (2 * DEFAULT_MMAP_THRESHOLD_MAX).
 _HEAP_SIZE = {8: 64 << 20, 4: 1 << 20}
@@ -39,7 +39,7 @@ class Heap(NamedTuple):
 def brk_heap(scene: Scene) -> Iterator[Claim]:
     """Claim ``[heap]``, which glibc (and whoever else calls brk) allocates from."""
     for place, mapping in enumerate(scene.snapshot.mappings):
-        if mapping.kind is Kind.HEAP:
+        if mapping.path is not None and mapping.kind is Kind.HEAP:
             bounds = (mapping.start, mapping.end) if mapping.start and mapping.end else (0, 0)
             where = None if all(bounds) else place
             yield Claim(*bounds, "malloc heap", "name", "the kernel's name for what brk gave", place=where)
@@ -50,7 +50,6 @@ def arenas(scene: Scene) -> Iterator[Claim]:
     heaps = _heaps(scene)
     rank = {arena: number for number, arena in enumerate(_by_age(scene, heaps), start=1)}
     for heap in heaps:
-        explained(scene).append((heap.start, heap.end))
         how = "heap_info at its start: its arena, and as mprotect_size the accessible length"
         yield Claim(heap.start, heap.end, "malloc arena", "record", how, f"arena {rank[heap.arena]}")
     if not heaps:
@@ -88,9 +87,10 @@ def _arena_of(found: dict[int, Heap], start: int) -> int | None:
 
 def _aligned(scene: Scene, step: int) -> Iterator[int]:
     """Yield the addresses at which a heap may begin: kernels merge full heaps that are neighbours."""
-    for mapping in scene.mappings:
-        if is_plain(mapping) and scene.is_touched(mapping):
-            yield from range(-(-(mapping.start or 0) // step) * step, mapping.end or 0, step)
+    for mapping in scene.touched:
+        first = -(-(mapping.start or 0) // step) * step
+        if first < (mapping.end or 0):
+            yield from range(first, mapping.end or 0, step)
 
 
 def _heap(scene: Scene, start: int, head: tuple[int, ...]) -> Heap | None:
@@ -157,16 +157,18 @@ def _fills(below: Mapping, above: Mapping, step: int) -> bool:
 
 
 def chunk(peek: Peek, address: int) -> Block | None:
-    """Recognise a large block: a chunk header with IS_MMAPPED alone, as long as whole pages.
-
-    Where words have four bytes the header lies eight bytes in, so that what follows is aligned.
-    """
-    head = peek.at(address) or b""
-    for form, at, shift in ((_WIDE, 0, 0), (_NARROW, 8, 8), (_NARROW, 0, 0)):
-        if len(head) < at + form.size or form.size != 2 * peek.word:
-            continue
-        before, size = form.unpack_from(head, at)
-        end = address + (size & ~7) + shift
-        if before == shift and size & 7 == 2 and address < end <= peek.end and end % peek.page == 0:
-            return Block(address, end, LARGE_BLOCK)
+    """Recognise a large block: a chunk header with IS_MMAPPED alone, as long as whole pages."""
+    head = peek.at(address)
+    if head is None:
+        return None
+    if peek.word == 8:
+        before, size = _WIDE.unpack_from(head)
+        end = address + (size & ~7)
+        fits = not before
+    else:  # the header lies eight bytes in, so that what follows it is aligned to sixteen
+        before, size = _NARROW.unpack_from(head, 8)
+        end = address + 8 + (size & ~7)
+        fits = before == 8
+    if fits and size & 7 == 2 and address < end <= peek.end and end % peek.page == 0:
+        return Block(address, end, LARGE_BLOCK)
     return None

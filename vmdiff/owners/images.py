@@ -7,9 +7,9 @@ as a likeness.
 from collections.abc import Iterator
 
 from vmdiff.model import Mapping
-from vmdiff.owners.claims import Claim, Scene
+from vmdiff.owners.claims import Claim, Scene, is_plain
 from vmdiff.owners.elf import PT_GNU_RELRO, PT_LOAD, Object, find_object, objects
-from vmdiff.owners.stacks import is_plain, main_record
+from vmdiff.owners.stacks import main_record
 
 _MOST_MAPS = 64  # link maps that are followed
 _LARGEST_OF_LOADER = 64 << 10
@@ -30,31 +30,30 @@ def loader(scene: Scene) -> Iterator[Claim]:
     It keeps the list of loaded objects (struct link_map) in them, which ``_r_debug`` leads to, and
     the control block of the main thread with its thread-local variables.
     """
-    listed = {mapping.start for mapping in map(scene.at, _link_maps(scene)) if mapping}
-    for mapping in _beside_images(scene):
-        start, end = mapping.start or 0, mapping.end or 0
-        small = end - start <= _LARGEST_OF_LOADER
+    listed = {m.start: m for m in map(scene.at, _link_maps(scene)) if m and is_plain(m)}
+    for start, mapping in (listed | _beside_objects(scene)).items():
+        first, end = start or 0, mapping.end or 0
+        small = end - first <= _LARGEST_OF_LOADER
         if small and start in listed:
             yield Claim(
-                start, end, "loader", "record", "the dynamic linker's list of objects (link_map) is in it"
+                first, end, "loader", "record", "the dynamic linker's list of objects (link_map) is in it"
             )
             continue
-        record = main_record(scene, max(start, end - _LARGEST_OF_LOADER), end)
+        record = main_record(scene, max(first, end - _LARGEST_OF_LOADER), end)
         if record is not None:
-            low = start if small else record // scene.page_size * scene.page_size
+            low = first if small else record // scene.page_size * scene.page_size
             how = "the control block of the main thread is in it"
             yield Claim(low, end, "loader", "record", how, "main thread")
 
 
-def _beside_images(scene: Scene) -> Iterator[Mapping]:
-    """Give the anonymous mappings that touch something that has a name."""
-    around = zip((None, *scene.mappings), scene.mappings, (*scene.mappings[1:], None), strict=False)
-    for below, mapping, above in around:
-        if is_plain(mapping) and scene.is_touched(mapping):
-            before = below is not None and below.end == mapping.start and below.path is not None
-            after = above is not None and above.start == mapping.end and above.path is not None
-            if before or after:
-                yield mapping
+def _beside_objects(scene: Scene) -> dict[int | None, Mapping]:
+    """Give the plain mappings that touch an object, by their start."""
+    edges = [
+        edge
+        for thing in objects(scene)
+        for edge in ((thing.mappings[0].start or 0) - 1, thing.mappings[-1].end or 0)
+    ]
+    return {m.start: m for m in map(scene.at, edges) if m and is_plain(m)}
 
 
 def _link_maps(scene: Scene) -> Iterator[int]:

@@ -7,14 +7,13 @@ itself and holds the thread's id and the exact bounds (nptl/descr.h); stacks of 
 ended stay in its cache, with the id cleared.
 """
 
-import struct
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from vmdiff.model import Basis, Kind, Mapping
-from vmdiff.owners.claims import Claim, Scene
+from vmdiff.owners.claims import Claim, Scene, is_plain
 
 _LARGEST_GUARD = 1 << 20
 _LARGEST_TLS = 64 << 10  # how far below the end of a stack its record may lie, with static TLS
@@ -22,7 +21,7 @@ _SMALLEST_STACK = 16 << 10  # PTHREAD_STACK_MIN
 _DEFAULT_STACK = 8 << 20
 _DESCRIPTOR = 0x900  # longer than struct pthread of any glibc
 _MOST_ZONES = 16  # HotSpot cuts a stack into a few zones of its own
-_TOP = 8 << 10
+_TOP = 4 << 10
 _DEEP = 128 << 10
 
 # By the bytes of a word: where the record points to itself, and where it holds the thread id.
@@ -55,7 +54,6 @@ def stacks(scene: Scene) -> Iterator[Claim]:
     """Claim the stacks of all threads, and the guard pages at their low ends."""
     pointers = _pointers(scene)
     for stack in _recorded(scene, pointers):
-        explained(scene).append((stack.start, stack.end))
         pointer = pointers.pop(stack.tid, 0)
         if stack.start <= pointer < stack.end:
             how = "holds the thread's stack pointer, within the bounds of the C library's record"
@@ -64,12 +62,6 @@ def stacks(scene: Scene) -> Iterator[Claim]:
             yield from _claims(scene, stack, _HOW[stack.tid > 0], "record")
     yield from _by_pointer(scene, pointers)
     yield from _by_shape(scene)
-
-
-def explained(scene: Scene) -> list[tuple[int, int]]:
-    """Give the ranges that a record explains wholly, for later rules to pass over; they may add to it."""
-    found: list[tuple[int, int]] = scene.notes.setdefault("explained", [])
-    return found
 
 
 def _pointers(scene: Scene) -> dict[int, int]:
@@ -149,22 +141,24 @@ def _whose(stack: Stack, by_pointer: Sequence[tuple[int, int]], known: set[int])
 def _candidates(scene: Scene, pointers: dict[int, int]) -> Iterator[Mapping]:
     """Give the anonymous mappings that hold a stack pointer or are bounded like a stack."""
     held = {m.start for pointer in pointers.values() if (m := scene.at(pointer))}
-    below: Mapping | None = None
-    for mapping in scene.mappings:
-        if is_plain(mapping) and (
-            mapping.start in held or _is_marked(mapping) or (below is not None and _guards(below, mapping))
-        ):
+    guarded = {above.start for _, above in guarded_pairs(scene)}
+    for mapping in scene.touched:
+        flags = mapping.flags or ()
+        if mapping.start in held or "nh" in flags or "gu" in flags or mapping.start in guarded:
             yield mapping
-        below = mapping
 
 
-def is_plain(mapping: Mapping) -> bool:
-    """Tell private anonymous memory without a name that is readable and writable."""
-    return mapping.kind is Kind.ANONYMOUS and mapping.path is None and mapping.perms.startswith("rw")
-
-
-def _is_marked(mapping: Mapping) -> bool:
-    return mapping.flags is not None and ("nh" in mapping.flags or "gu" in mapping.flags)
+def guarded_pairs(scene: Scene) -> list[tuple[Mapping, Mapping]]:
+    """Give the plain mappings that have a few inaccessible pages right below, after those pages."""
+    found: list[tuple[Mapping, Mapping]] | None = scene.notes.get("guarded")
+    if found is None:
+        reserved = Kind.RESERVED
+        found = scene.notes["guarded"] = [
+            (below, above)
+            for below, above in pairwise(scene.mappings)
+            if below.kind is reserved and _guards(below, above) and is_plain(above)
+        ]
+    return found
 
 
 def _guards(below: Mapping, mapping: Mapping) -> bool:
@@ -192,15 +186,15 @@ def _records(scene: Scene, base: int, head: bytes) -> Iterator[Stack]:
 
 
 def _descriptors(scene: Scene, base: int, head: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield where in *head* a struct pthread points to itself, the thread id there and the size of a word."""
+    """Yield where in *head* a thread's record points to itself, the id there, and the bytes of a word."""
     word = word_size(scene)
-    form, self_at, tid_at = ("<Q" if word == 8 else "<I"), _SELF_AT[word], _TID_AT[word]
-    for at in range((len(head) - tid_at - 4) // 64 * 64, -1, -64):
-        address = base + at
-        if struct.unpack_from(form, head, at)[0] != address:
-            continue
-        if struct.unpack_from(form, head, at + self_at)[0] == address:
-            yield at, struct.unpack_from("<I", head, at + tid_at)[0], word
+    words = memoryview(head[: len(head) // word * word]).cast("Q" if word == 8 else "I")
+    step, self_at, tid_at = 64 // word, _SELF_AT[word] // word, _TID_AT[word]
+    last = (len(head) - tid_at - 4) // word // step * step
+    for at in range(last, -1, -step):
+        address = base + at * word
+        if words[at] == address == words[at + self_at]:
+            yield at * word, int.from_bytes(head[at * word + tid_at :][:4], "little"), word
 
 
 def main_record(scene: Scene, start: int, end: int) -> int | None:
@@ -273,19 +267,16 @@ def _by_shape(scene: Scene) -> Iterator[Claim]:
     """Claim what looks like a stack: a guard and above it as much memory as a stack has by default."""
     limit = (scene.snapshot.process.limits or {}).get("stack")
     usual = {_DEFAULT_STACK, limit} if isinstance(limit, int) else {_DEFAULT_STACK}
-    java = any("libjvm.so" in (mapping.path or "") for mapping in scene.mappings)
-    below: Mapping | None = None
-    for mapping in scene.mappings:
-        if below is not None and is_plain(mapping) and _guards(below, mapping):
-            guard, size = below.size or 0, mapping.size or 0
-            like_java = java and guard in _JAVA_ZONES and guard + size == 1 << 20
-            if (guard <= 64 << 10 and size in usual) or like_java:
-                how = "as large as a stack is by default, above inaccessible pages"
-                yield Claim(mapping.start or 0, mapping.end or 0, "thread stack", "shape", how)
-                yield Claim(
-                    below.start or 0, below.end or 0, "guard page", "shape", "below what looks like a stack"
-                )
-        below = mapping
+    java = any("libjvm.so" in mapping.path for mapping in scene.mappings if mapping.path)
+    for below, mapping in guarded_pairs(scene):
+        guard, size = below.size or 0, mapping.size or 0
+        like_java = java and guard in _JAVA_ZONES and guard + size == 1 << 20
+        if (guard <= 64 << 10 and size in usual) or like_java:
+            how = "as large as a stack is by default, above inaccessible pages"
+            yield Claim(mapping.start or 0, mapping.end or 0, "thread stack", "shape", how)
+            yield Claim(
+                below.start or 0, below.end or 0, "guard page", "shape", "below what looks like a stack"
+            )
 
 
 def word_size(scene: Scene) -> int:
