@@ -1,0 +1,139 @@
+"""What remains of a mapping when addresses mean nothing.
+
+Everything that pairs mappings of different runs looks at blocks only, so it cannot depend on where
+address space layout randomisation put them: a block knows its place in the order, whether it touches
+the one below, its size and its contents, and no address.
+"""
+
+import re
+from collections import abc
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from vmdiff.model import MIXED, Kind, Mapping, Owner, Scalar, Snapshot
+
+_NUMBER = re.compile(r"[0-9]+")
+_MANY_DIGITS = 4  # more than a number that people choose
+
+
+class Family(NamedTuple):
+    """What the mappings have in common that may be paired with each other.
+
+    *kind* and *perms* as in the mapping; *object* is the path of a file or the kernel's name
+    (``[heap]``), None for anonymous memory; *name* is what anonymous memory was called; *owner* whose it
+    is (None where nobody knows, or where several share it), *label* which one of those, never a number
+    that another run draws anew.
+    """
+
+    kind: Kind
+    perms: str
+    object: str | None = None
+    name: str | None = None
+    owner: str | None = None
+    label: str | None = None
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether no object is behind it, only memory."""
+        return self.object is None
+
+
+class Block(NamedTuple):
+    """A mapping without its address.
+
+    *at* is its place in the snapshot, *size* its bytes (0 where unknown), *weight* what of it is
+    resident or swapped. *touches* says that the mapping below ends where this one starts, *placed* that a
+    file ends there, to which it belongs (``.bss``). *contents* is everything that is compared between
+    runs: two blocks with equal contents are alike.
+    """
+
+    at: int
+    mapping: Mapping
+    family: Family
+    size: int
+    weight: int
+    touches: bool
+    placed: bool
+    contents: Hashable
+
+
+def blocks(snapshot: Snapshot, compared: frozenset[str]) -> list[Block]:
+    """Give the blocks of a snapshot, in its order; *compared* names the values that are contents."""
+    families = _Families(snapshot)
+    found = []
+    reach: int | None = None
+    file_below = False
+    for index, mapping in enumerate(snapshot.mappings):
+        start, end, values = mapping.start, mapping.end, mapping.values
+        family = families.of(mapping)
+        size = mapping.size or 0 if start is None or end is None else end - start
+        contents = (family, size, mapping.offset, mapping.deleted, mapping.flags, _counted(values, compared))
+        touches = start is not None and start == reach
+        placed = touches and file_below
+        found.append(Block(index, mapping, family, size, _weight(values), touches, placed, contents))
+        reach, file_below = end, family.object is not None and family.object[:1] != "["
+    return found
+
+
+def compared_values(before: Snapshot, after: Snapshot) -> frozenset[str]:
+    """Give the names of the counters and attributes that both sides speak of."""
+    ours, theirs = before.origin, after.origin
+    return frozenset({*ours.counters, *ours.attributes} & {*theirs.counters, *theirs.attributes})
+
+
+def base_name(path: str) -> str:
+    """Give what follows the last slash."""
+    return path.rpartition("/")[2]
+
+
+class _Families:
+    """The families of one snapshot, each built once."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        process = snapshot.process
+        self._threads = {thread.tid: thread.name for thread in process.threads or ()}
+        self._numbers = {str(number) for number in (process.pid, *self._threads)}
+        self._known: dict[Hashable, Family] = {}
+
+    def of(self, mapping: Mapping) -> Family:
+        owner = mapping.owner
+        whose = None if owner is None else (owner.name, owner.label, owner.tid)
+        key = (mapping.kind, mapping.perms, mapping.path, whose)
+        family = self._known.get(key)
+        if family is None:
+            family = self._known[key] = self._build(mapping)
+        return family
+
+    def _build(self, mapping: Mapping) -> Family:
+        kind, perms, path, owner = mapping.kind, mapping.perms, mapping.path, mapping.owner
+        name, label = (None, None) if owner is None or owner.name == MIXED else self._whose(owner)
+        if path is None or path == "[anonymous]":
+            return Family(kind, perms, None, None, name, label)
+        if path.startswith("[anon:"):
+            return Family(kind, perms, None, self._timeless(path), name, label)
+        if path.startswith("[stack:"):  # Linux 3.4 to 4.4 named thread stacks so, which are anonymous
+            return Family(Kind.ANONYMOUS, perms, None, "[stack:]", name, label)
+        return Family(kind, perms, path, None, name, label)
+
+    def _whose(self, owner: Owner) -> tuple[str, str | None]:
+        """Give the owner's name and which one it is, by the thread's name instead of its number."""
+        if owner.tid is not None:
+            return owner.name, self._threads.get(owner.tid)
+        return owner.name, owner.label
+
+    def _timeless(self, name: str) -> str:
+        """Give a name without what looks like the number of a thread: ``pthread stack: 4711``."""
+        return _NUMBER.sub(lambda found: "#" if self._is_drawn(found[0]) else found[0], name)
+
+    def _is_drawn(self, number: str) -> bool:
+        return number in self._numbers or len(number) >= _MANY_DIGITS
+
+
+def _counted(values: abc.Mapping[str, Scalar], compared: frozenset[str]) -> frozenset[tuple[str, Scalar]]:
+    """Give the values that count as contents; 0 is what an absent one means."""
+    return frozenset([item for item in values.items() if item[1] and item[0] in compared])
+
+
+def _weight(values: abc.Mapping[str, Scalar]) -> int:
+    rss, swap = values.get("rss"), values.get("swap")
+    return (rss if type(rss) is int else 0) + (swap if type(swap) is int else 0)

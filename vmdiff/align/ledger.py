@@ -1,0 +1,65 @@
+"""Which blocks of two snapshots have been paired so far, and what each pairing rests on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from vmdiff.align.assign import Pair
+from vmdiff.align.blocks import Block
+from vmdiff.align.region import Region
+
+
+@dataclass
+class Ledger:
+    """Two snapshots on their way to being paired.
+
+    Each block is taken at most once. *anchors* are the pairs that others are placed by, *places*
+    those that were found so, *pids* the
+    processes' numbers, *same_boot* says that inodes mean the same on both sides.
+    """
+
+    before: list[Block]
+    after: list[Block]
+    pids: tuple[int | None, int | None]
+    same_boot: bool
+    anchors: list[Pair] = field(default_factory=list)
+    places: list[Pair] = field(default_factory=list)
+    _entries: list[tuple[Sequence[Block], Sequence[Block], str, bool]] = field(default_factory=list)
+    _taken: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
+
+    def left(self) -> tuple[list[Block], list[Block]]:
+        """Give the anonymous blocks that nothing has taken yet."""
+        taken_before, taken_after = self._taken
+        return (
+            [block for block in self.before if block.at not in taken_before and block.family.anonymous],
+            [block for block in self.after if block.at not in taken_after and block.family.anonymous],
+        )
+
+    def couple(self, old: Block, new: Block, because: str, *, replaced: bool = False) -> None:
+        """Make a pair of two blocks."""
+        self.gather((old,), (new,), because, replaced=replaced)
+
+    def gather(
+        self, before: Sequence[Block], after: Sequence[Block], because: str, *, replaced: bool = False
+    ) -> None:
+        """Make one region of blocks that have no counterparts one by one."""
+        self._entries.append((before, after, because, replaced))
+        self._taken[0].update(block.at for block in before)
+        self._taken[1].update(block.at for block in after)
+
+    def regions(self) -> list[Region]:
+        """Give every region: the pairs, then what is left; in the order of the snapshots."""
+        placed = []
+        for before, after, because, replaced in self._entries:
+            mappings = [tuple(block.mapping for block in side) for side in (before, after)]
+            region = Region(mappings[0], mappings[1], because, replaced=replaced)
+            placed.append((after[0].at, 1, before[0].at, region))
+        mates = {before[0].at: after[0].at for before, after, *_ in self._entries}
+        mate = -1
+        for block in self.before:
+            mate = mates.get(block.at, mate)
+            if block.at not in self._taken[0]:
+                placed.append((mate, 2, block.at, Region((block.mapping,), ())))
+        alone = [block for block in self.after if block.at not in self._taken[1]]
+        placed += [(block.at, 0, 0, Region((), (block.mapping,))) for block in alone]
+        placed.sort(key=lambda entry: entry[:3])
+        return [entry[3] for entry in placed]

@@ -1,0 +1,218 @@
+"""Pair the mappings of two different runs, whose addresses mean nothing.
+
+Each step takes what the steps before left over:
+
+1. **Objects.** Files, libraries and what the kernel names (``[heap]``, ``[stack]``, ``[vdso]``) are paired
+   object by object (`vmdiff.align.objects` says when two are the same), and within an object segment
+   by segment in the order of offsets, so that a library with one more segment is seen as such.
+2. **Labels.** Anonymous memory that can be told from all other by whose it is: the stack of the only
+   thread of its name, an arena by its rank, memory with a name of its own.
+3. **Crowds.** Equal blocks in numbers have no identity. Those that are alike in everything are pairs; if
+   more than one change remains, all that remains is one region, n -> m.
+4. **Owners and names.** What has the same owner or name on both sides, in order.
+5. **Place.** What is left lies between neighbours that have been paired, which cut both address spaces
+   into matching gaps. In each gap, an assignment that keeps the order and costs least
+   (`vmdiff.align.assign`): first among equal permissions, then of equal size with other permissions.
+6. **Size.** What has no counterpart in its gap but one of the same size and permissions elsewhere.
+
+Whatever is left then is new or removed.
+
+Ties cannot depend on which snapshot is called before: the two are put into an order that follows from
+their contents alone, paired, and turned back.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+
+from vmdiff.align import objects
+from vmdiff.align.assign import Pair, assign
+from vmdiff.align.blocks import Block, Family, blocks, compared_values
+from vmdiff.align.gaps import gaps
+from vmdiff.align.ledger import Ledger
+from vmdiff.align.region import Region
+from vmdiff.model import Snapshot
+
+CROWD = 8  # so many equal blocks on a side are a crowd
+
+
+def pair(before: Snapshot, after: Snapshot) -> list[Region]:
+    """Give every region of two snapshots of different runs; each mapping lies in exactly one.
+
+    ``pair(after, before)`` gives the same regions with their sides exchanged.
+    """
+    compared = compared_values(before, after)
+    ours, theirs = blocks(before, compared), blocks(after, compared)
+    pids = before.process.pid, after.process.pid
+    same_boot = before.host.boot_id is not None and before.host.boot_id == after.host.boot_id
+    if _stand_in_order(ours, theirs, pids):
+        return _regions(Ledger(ours, theirs, pids, same_boot))
+    turned = _regions(Ledger(theirs, ours, pids[::-1], same_boot))
+    return [region._replace(before=region.after, after=region.before) for region in turned]
+
+
+def _regions(ledger: Ledger) -> list[Region]:
+    for step in (_objects, _labels, _crowds, _owners, _place, _other_permissions, _size):
+        step(ledger)
+    return ledger.regions()
+
+
+def _stand_in_order(ours: list[Block], theirs: list[Block], pids: tuple[int | None, int | None]) -> bool:
+    """Say whether two sides stand in the order that follows from their contents."""
+    for one, other in zip(ours, theirs, strict=False):
+        alike = one.contents == other.contents and one.touches == other.touches
+        if alike and one.mapping.build_id == other.mapping.build_id:
+            continue
+        if (ranks := _rank(one)) != (others := _rank(other)):
+            return ranks < others
+    return (len(ours), pids[0] or 0) <= (len(theirs), pids[1] or 0)
+
+
+def _rank(block: Block) -> tuple[int, int, bool, str]:
+    mapping = block.mapping
+    details = (*block.family, mapping.offset, mapping.deleted, mapping.flags, mapping.build_id)
+    return block.size, block.weight, block.touches, repr((details, sorted(mapping.values.items())))
+
+
+def _objects(ledger: Ledger) -> None:
+    """Pair what files and the kernel's names are behind, segment by segment."""
+    ours = objects.things(ledger.before, ledger.pids[0])
+    theirs = objects.things(ledger.after, ledger.pids[1])
+    for match in objects.match(ours, theirs):
+        segments = objects.segments(match)
+        replaced = objects.is_other_build(match, segments, same_boot=ledger.same_boot)
+        for old, new in segments:
+            ledger.couple(old, new, objects.because(match, old, new), replaced=replaced)
+        ledger.anchors += segments
+
+
+def _labels(ledger: Ledger) -> None:
+    """Pair memory that is the only one of its owner and label, or the only one of its name."""
+    for family, ours, theirs in _shared(ledger, _label):
+        if len(ours) == len(theirs) == 1:
+            ledger.couple(ours[0], theirs[0], f"the only {_called(family)}")
+            ledger.anchors.append((ours[0], theirs[0]))
+
+
+def _crowds(ledger: Ledger) -> None:
+    """Settle equal blocks in numbers: pairs of those that are alike, one region of what differs."""
+    for _, ours, theirs in _shared(ledger, _equal_blocks):
+        if max(len(ours), len(theirs)) < CROWD:
+            continue
+        alike, olds, news = _pairs_alike(ours, theirs)
+        because = f"{len(ours)} and {len(theirs)} equal blocks"
+        if max(len(olds), len(news)) > 1 and len(ours) != len(theirs):
+            ledger.gather(ours, theirs, because)
+            continue
+        for old, new in alike:
+            ledger.couple(old, new, because)
+        if max(len(olds), len(news)) > 1:
+            ledger.gather(olds, news, because)
+
+
+def _pairs_alike(
+    ours: Sequence[Block], theirs: Sequence[Block]
+) -> tuple[list[Pair], list[Block], list[Block]]:
+    """Pair what is alike in everything, in order; give the pairs and what is left of either side."""
+    waiting: dict[Hashable, list[Block]] = {}
+    for block in reversed(theirs):
+        waiting.setdefault(block.contents, []).append(block)
+    pairs, olds = [], []
+    for block in ours:
+        if held := waiting.get(block.contents):
+            pairs.append((block, held.pop()))
+        else:
+            olds.append(block)
+    paired = {block.at for _, block in pairs}
+    return pairs, olds, [block for block in theirs if block.at not in paired]
+
+
+def _owners(ledger: Ledger) -> None:
+    """Pair what has the same owner or name, in order."""
+    for family, ours, theirs in _shared(ledger, _owner):
+        called = _called(family)
+        because = f"the only {called}" if len(ours) == len(theirs) == 1 else f"by order among: {called}"
+        for old, new in assign(ours, theirs, _always):
+            ledger.couple(old, new, because)
+
+
+def _place(ledger: Ledger) -> None:
+    """Pair what has equal permissions in the same gap, in order and at the least cost."""
+    for gap in gaps(ledger.anchors, *ledger.left()):
+        for old, new in assign(gap.before, gap.after, _may_pair):
+            ledger.couple(old, new, f"by order {gap.where}")
+            ledger.places.append((old, new))
+
+
+def _other_permissions(ledger: Ledger) -> None:
+    """Pair what has the same size at the same place, and other permissions."""
+    for gap in gaps([*ledger.anchors, *ledger.places], *ledger.left()):
+        for old, new in assign(gap.before, gap.after, _may_be_reprotected):
+            ledger.couple(old, new, f"by size and order {gap.where}")
+
+
+def _size(ledger: Ledger) -> None:
+    """Pair what has the same size and permissions, wherever it is."""
+    for _, ours, theirs in _shared(ledger, _family_and_size):
+        for old, new in assign(ours, theirs, _may_pair):
+            ledger.couple(old, new, "by size")
+
+
+def _shared(
+    ledger: Ledger, key: Callable[[Block], Hashable]
+) -> Iterator[tuple[Family, list[Block], list[Block]]]:
+    """Yield what is left on both sides and has the same *key* (None: none), with the family of the first."""
+    ours, theirs = (_grouped(side, key) for side in ledger.left())
+    for shared, blocks_before in ours.items():
+        if shared in theirs:
+            yield blocks_before[0].family, blocks_before, theirs[shared]
+
+
+def _grouped(side: Iterable[Block], key: Callable[[Block], Hashable]) -> dict[Hashable, list[Block]]:
+    groups: dict[Hashable, list[Block]] = {}
+    for block in side:
+        if (shared := key(block)) is not None:
+            groups.setdefault(shared, []).append(block)
+    return groups
+
+
+def _label(block: Block) -> Hashable:
+    return block.family if block.family.label or block.family.name else None
+
+
+def _equal_blocks(block: Block) -> Hashable:
+    return None if block.placed else _family_and_size(block)
+
+
+def _family_and_size(block: Block) -> Hashable:
+    return (*block.family[:-1], block.size)
+
+
+def _owner(block: Block) -> Hashable:
+    family = block.family
+    return family[:-1] if family.owner or family.name else None
+
+
+def _called(family: Family) -> str:
+    """Give the words for one of a family: ``malloc arena (arena 3)``, ``[anon:dalvik]``."""
+    if family.owner is None:
+        return family.name or str(family.kind)
+    return f"{family.owner} ({family.label})" if family.label else family.owner
+
+
+def _always(_old: Block, _new: Block) -> bool:
+    return True
+
+
+def _may_pair(old: Block, new: Block) -> bool:
+    one, other = old.family, new.family
+    return one is other or (one.perms == other.perms and one.kind is other.kind and _same_owner(one, other))
+
+
+def _may_be_reprotected(old: Block, new: Block) -> bool:
+    one, other = old.family, new.family
+    return old.size == new.size and one.perms[3] == other.perms[3] and _same_owner(one, other)
+
+
+def _same_owner(one: Family, other: Family) -> bool:
+    """Say whether the owners and names are the same, as far as they are known."""
+    owners = one.owner is None or other.owner is None or one.owner == other.owner
+    return owners and (one.name is None or other.name is None or one.name == other.name)
