@@ -7,7 +7,8 @@ groups. Whatever is not listed as a change did not change.
 A counter that one side does not know throughout is None wherever it is shown, never 0.
 """
 
-from collections import abc
+import re
+from collections import Counter, abc
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -15,7 +16,7 @@ from itertools import groupby, pairwise
 from typing import Literal, NamedTuple, TypeVar
 
 from vmdiff import facts
-from vmdiff.align import Region, address
+from vmdiff.align import Region, address, space, structure
 from vmdiff.errors import MatchError
 from vmdiff.model import MIXED, Kind, Mapping, Owner, Snapshot
 
@@ -117,6 +118,7 @@ class Group(NamedTuple):
     totals: abc.Mapping[str, Total]
 
 
+CROWD = 4  # so many changes that are alike are a crowd
 GROUPINGS = ("kind", "owner", "object")
 
 
@@ -182,17 +184,25 @@ def compare(before: Snapshot, after: Snapshot, *, match: Match = "auto") -> Comp
         MatchError: the two cannot be matched in the way that was asked for.
     """
     chosen, reason = _choose(before, after, match)
-    pairs = address.regions(before.mappings, after.mappings)
-    namer = _Namer(before, after)
+    by_address = chosen == "address"
+    namer = (_Namer if by_address else _StructureNamer)(before, after)
     changes, same = [], []
-    for region in pairs:
+    for region in _regions(before, after, chosen):
         name, end = namer.name(region)
         if name is None:
             same.append(region)
         else:
             delta = namer.delta(region)
             changes.append(Change(name, region.before, region.after, delta, region.because, end))
-    return Comparison(before, after, chosen, reason, tuple(_join_moved(changes)), tuple(same))
+    if by_address:
+        changes = _join_moved(changes)
+    return Comparison(before, after, chosen, reason, tuple(_crowded(changes)), tuple(same))
+
+
+def _regions(before: Snapshot, after: Snapshot, match: Literal["address", "structure"]) -> list[Region]:
+    if match == "structure":
+        return structure.pair(before, after)
+    return address.regions(before.mappings, after.mappings)
 
 
 def _totals(before: Snapshot, after: Snapshot) -> dict[str, Total]:
@@ -201,13 +211,12 @@ def _totals(before: Snapshot, after: Snapshot) -> dict[str, Total]:
 
 
 def _choose(before: Snapshot, after: Snapshot, match: Match) -> tuple[Literal["address", "structure"], str]:
-    """Decide how to match; by structure comes with `align.structure`."""
-    for side, snapshot in (("before", before), ("after", after)):
-        if any(mapping.start is None or mapping.end is None for mapping in snapshot.mappings):
-            raise MatchError(f"{side}: its listing gives no addresses, so nothing can be matched by address")
-    if match == "address":
-        return "address", "as asked for"
-    return "address", ""
+    """Decide how to match, and say in a sentence why."""
+    if match == "auto":
+        return space.recognise(before, after)
+    if match == "address" and (obstacle := space.obstacle_to_addresses(before, after)):
+        raise MatchError(f"cannot match by address: {obstacle}; use --match structure")
+    return match, "as asked for"
 
 
 class _Namer:
@@ -246,11 +255,14 @@ class _Namer:
             return ChangeName.REMOVED, None
         if len(before) == len(after) == 1:
             return self._pair(before[0], after[0])
+        return self._group(before, after), None
+
+    def _group(self, before: tuple[Mapping, ...], after: tuple[Mapping, ...]) -> ChangeName | None:
         if growth := _commitment(before, after):
-            return (ChangeName.GROWN if growth > 0 else ChangeName.SHRUNK), None
+            return ChangeName.GROWN if growth > 0 else ChangeName.SHRUNK
         if len(before) == 1:
-            return ChangeName.SPLIT, None
-        return (ChangeName.MERGED if len(after) == 1 else ChangeName.REDRAWN), None
+            return ChangeName.SPLIT
+        return ChangeName.MERGED if len(after) == 1 else ChangeName.REDRAWN
 
     def _pair(
         self, old: Mapping, new: Mapping
@@ -287,6 +299,66 @@ class _Namer:
         flags = None not in (old.flags, new.flags) and old.flags != new.flags
         name = not _same_path(old.path, new.path) or old.deleted != new.deleted
         return flags or name or old.kind != new.kind or (self._owners and old.owner != new.owner)
+
+
+class _StructureNamer(_Namer):
+    """Names what two different runs have in common, where addresses, inodes and numbers mean nothing."""
+
+    def name(self, region: Region) -> tuple[ChangeName | None, Literal["start", "end", "both"] | None]:
+        if region.replaced:
+            return ChangeName.REPLACED, None
+        return super().name(region)
+
+    def _pair(
+        self, old: Mapping, new: Mapping
+    ) -> tuple[ChangeName | None, Literal["start", "end", "both"] | None]:
+        if _differ_where_told(old.perms, new.perms):
+            return ChangeName.REPROTECTED, None
+        if (old.size or 0) != (new.size or 0):
+            return _bounds(old, new)[0], None
+        return self._contents(old, new), None
+
+    def _group(self, before: tuple[Mapping, ...], after: tuple[Mapping, ...]) -> ChangeName | None:
+        """Name a crowd of equal blocks, or a reservation that is used more or less than before."""
+        growth = _size(after) - _size(before) or _accessible(after) - _accessible(before)
+        if growth:
+            return ChangeName.GROWN if growth > 0 else ChangeName.SHRUNK
+        for counters, name in (
+            ({"rss", "swap"}, ChangeName.RESIDENT),
+            (self._counters, ChangeName.RECOUNTED),
+        ):
+            if self._told(self._before, before, counters) != self._told(self._after, after, counters):
+                return name
+        return ChangeName.RELABELLED
+
+    def _told(self, snapshot: Snapshot, mappings: tuple[Mapping, ...], counters: abc.Set[str]) -> list[str]:
+        """Give what the mappings have in these counters, whichever of them has it."""
+        compared = sorted(counters & self._counters)
+        return sorted(repr([snapshot.value(mapping, name) for name in compared]) for mapping in mappings)
+
+    def _labels_differ(self, old: Mapping, new: Mapping) -> bool:
+        flags = None not in (old.flags, new.flags) and old.flags != new.flags
+        name = not _same_path(_timeless(old.path), _timeless(new.path)) or old.deleted != new.deleted
+        owner = self._owners and _whose(old.owner) != _whose(new.owner)
+        return flags or name or old.kind != new.kind or owner
+
+
+def _timeless(path: str | None) -> str | None:
+    """Give a name of anonymous memory without numbers, such as a thread's; anything else as it is."""
+    if path is None or not path.startswith(("[anon:", "[stack:")):
+        return path
+    return re.sub("[0-9]+", "#", path)
+
+
+def _whose(owner: Owner | None) -> tuple[str | None, ...] | None:
+    """Give what of an owner can be the same in two runs: neither thread ids nor evidence."""
+    if owner is None:
+        return None
+    return owner.name, None if owner.tid is not None else owner.label
+
+
+def _size(mappings: tuple[Mapping, ...]) -> int:
+    return sum(mapping.size or 0 for mapping in mappings)
 
 
 def _same_backing(old: Mapping, new: Mapping) -> bool:
@@ -439,6 +511,29 @@ def _identities(mapping: Mapping) -> abc.Iterator[tuple[object, ...]]:
     owner = mapping.owner
     if owner and owner.certainty == "certain" and owner.basis == "record" and (owner.label or owner.tid):
         yield (owner.name, owner.label, owner.tid, owner.evidence)
+
+
+def _crowded(changes: list[Change]) -> abc.Iterator[Change]:
+    """Number the crowds: many changes that are alike in all but their place and their exact numbers."""
+    looks = [_look(change) for change in changes]
+    counts = Counter(look for look in looks if look is not None)
+    crowds = [look for look, count in counts.items() if count >= CROWD]
+    numbers = {look: number for number, look in enumerate(crowds)}
+    for change, look in zip(changes, looks, strict=True):
+        yield change if look not in numbers else replace(change, crowd=numbers[look])
+
+
+def _look(change: Change) -> abc.Hashable:
+    """Give what the changes of a crowd share; None for what stands on its own."""
+    if len(change.before) > 1 or len(change.after) > 1:
+        return None
+    mapping = change.mappings[-1]
+    perms = tuple(side[0].perms if side else None for side in (change.before, change.after))
+    owner = mapping.owner and mapping.owner.name
+    sizes = tuple(
+        (side[0].size or 0).bit_length() if side else None for side in (change.before, change.after)
+    )
+    return change.change, change.kind, owner, change.path, perms, sizes
 
 
 def tally(snapshot: Snapshot) -> dict[Key, Sums]:

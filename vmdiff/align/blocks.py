@@ -81,6 +81,14 @@ def compared_values(before: Snapshot, after: Snapshot) -> frozenset[str]:
     return frozenset({*ours.counters, *ours.attributes} & {*theirs.counters, *theirs.attributes})
 
 
+def agree(one: Family, other: Family) -> bool:
+    """Say whether the permissions are the same, ``?`` being a letter that a listing does not tell."""
+    if one.perms == other.perms:
+        return True
+    letters = zip(one.perms, other.perms, strict=True)
+    return all(a == b or "?" in (a, b) for a, b in letters)
+
+
 def base_name(path: str) -> str:
     """Give what follows the last slash."""
     return path.rpartition("/")[2]
@@ -131,7 +139,7 @@ class _Families:
 
 def _counted(values: abc.Mapping[str, Scalar], compared: frozenset[str]) -> frozenset[tuple[str, Scalar]]:
     """Give the values that count as contents; 0 is what an absent one means."""
-    return frozenset([item for item in values.items() if item[1] and item[0] in compared])
+    return frozenset([item for item in values.items() if item[1] != 0 and item[0] in compared])
 
 
 def _weight(values: abc.Mapping[str, Scalar]) -> int:

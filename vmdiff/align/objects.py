@@ -20,7 +20,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from vmdiff.align.assign import Pair, assign
-from vmdiff.align.blocks import Block, base_name
+from vmdiff.align.blocks import Block, agree, base_name
 from vmdiff.model import Kind
 
 _DIGITS = re.compile(r"[0-9]+")
@@ -104,11 +104,11 @@ def _reprotected(match: Match, pairs: Sequence[Pair]) -> list[Pair]:
 
 
 def _fits_in_code(old: Block, new: Block) -> bool:
-    return old.family.perms == new.family.perms
+    return agree(old.family, new.family)
 
 
 def _fits_in_data(old: Block, new: Block) -> bool:
-    return old.family.perms == new.family.perms and old.mapping.offset == new.mapping.offset
+    return agree(old.family, new.family) and old.mapping.offset == new.mapping.offset
 
 
 def _same_stretch(old: Block, new: Block) -> bool:

@@ -25,7 +25,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from vmdiff.align import objects
 from vmdiff.align.assign import Pair, assign
-from vmdiff.align.blocks import Block, Family, blocks, compared_values
+from vmdiff.align.blocks import Block, Family, agree, blocks, compared_values
 from vmdiff.align.gaps import gaps
 from vmdiff.align.ledger import Ledger
 from vmdiff.align.region import Region
@@ -204,7 +204,7 @@ def _always(_old: Block, _new: Block) -> bool:
 
 def _may_pair(old: Block, new: Block) -> bool:
     one, other = old.family, new.family
-    return one is other or (one.perms == other.perms and one.kind is other.kind and _same_owner(one, other))
+    return one is other or (one.kind is other.kind and agree(one, other) and _same_owner(one, other))
 
 
 def _may_be_reprotected(old: Block, new: Block) -> bool:
