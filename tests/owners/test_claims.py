@@ -64,6 +64,15 @@ def test_one_claim_may_span_mappings_and_holes() -> None:
     assert seen.mappings[0].owner.name == "mixed"
 
 
+def test_neighbours_that_say_the_same_are_one() -> None:
+    seen = settled(
+        space((0, 4), (5, 8)), claim(0, 2), claim(2, 4), claim(5, 6), claim(6, 7), claim(7, 8, label="x")
+    )
+
+    assert [m.owner.name for m in seen.mappings] == ["b", "mixed"]
+    assert [part.label for part in seen.mappings[1].owner.parts] == [None, "x"]
+
+
 def test_equal_claims_share_one_owner() -> None:
     seen = settled(space((0, 1), (2, 3)), claim(0, 1), claim(2, 3))
 

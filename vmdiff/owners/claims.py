@@ -204,11 +204,26 @@ def _start(piece: Piece) -> int:
     return piece[0]
 
 
-def _owner(scene: Scene, mapping: Mapping, held: list[Piece]) -> Owner:
+def _owner(scene: Scene, mapping: Mapping, pieces: list[Piece]) -> Owner:
+    held = list(_joined(pieces))
     start, end, claim = held[0]
     if start == mapping.start and end == mapping.end:
         return _whole(claim)
     return Owner(MIXED, parts=tuple(_parts(scene, mapping, held)))
+
+
+def _joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Make one of neighbours that say the same: two full heaps of one arena are one arena's memory."""
+    last: Piece | None = None
+    for piece in pieces:
+        if last is not None and last[1] == piece[0] and last[2][2:] == piece[2][2:]:
+            last = (last[0], piece[1], last[2])
+            continue
+        if last is not None:
+            yield last
+        last = piece
+    if last is not None:
+        yield last
 
 
 def _whole(claim: Claim) -> Owner:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from vmdiff.model import Mapping
 from vmdiff.owners.claims import Claim, Scene, is_plain
 from vmdiff.owners.elf import PT_GNU_RELRO, PT_LOAD, Object, find_object, objects
-from vmdiff.owners.stacks import main_record
+from vmdiff.owners.stacks import main_record, word_size
 
 _MOST_MAPS = 64  # link maps that are followed
 _LARGEST_OF_LOADER = 64 << 10
@@ -60,16 +60,17 @@ def _link_maps(scene: Scene) -> Iterator[int]:
     """Yield the addresses of the link maps: struct r_debug has the first, each has the next."""
     linker = find_object(scene, "ld-linux", "ld-2.", "ld.so", "ld64.so", "ld-musl")
     start = linker.symbols(["_r_debug"]).get("_r_debug") if linker else None
-    address = _word(scene, start + 8) if start else 0
+    word = word_size(scene)
+    address = _word(scene, start + word) if start else 0
     for _ in range(_MOST_MAPS):
         if not address:
             return
         yield address
-        address = _word(scene, address + 24)
+        address = _word(scene, address + 3 * word)
 
 
 def _word(scene: Scene, address: int) -> int:
-    raw = scene.read(address, 8)
+    raw = scene.read(address, word_size(scene))
     return int.from_bytes(raw, "little") if raw else 0
 
 
