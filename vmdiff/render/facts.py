@@ -15,8 +15,10 @@ class Fact(NamedTuple):
     after: str
 
 
-# Told in the headline or in a finding.
+# Told in the headline or in a finding, or of no use to a reader.
 _TOLD = frozenset({"minor_faults", "major_faults", "name", "pid", "peak_size", "peak_rss"})
+_IDENTITY = frozenset({"start_ticks", "started_at", "parent"})
+_STARTED, _ENDED = "threads started", "threads ended"
 _SIZES = frozenset(
     {"page_tables", "peak_size", "peak_rss", "host.page_size", "host.memory_total", "host.swap_total"}
     | {f"limits.{limit}" for limit in ("stack", "data", "rss", "core", "memlock", "locked_memory")}
@@ -26,7 +28,7 @@ _SIZES = frozenset(
 
 def facts(changes: Iterable[FactChange]) -> tuple[Fact, ...]:
     """Write the facts that differ; threads that came or went are one fact."""
-    kept = [change for change in changes if change.path not in _TOLD]
+    kept = [change for change in changes if change.path not in _TOLD | _IDENTITY]
     threads = [change for change in kept if change.path.startswith("threads.")]
     others = [change for change in kept if not change.path.startswith("threads.")]
     written = [Fact(words.name(c.path), _text(c.path, c.before), _text(c.path, c.after)) for c in others]
@@ -38,17 +40,17 @@ def _threads(changes: Sequence[FactChange]) -> list[Fact]:
     come = [change.after for change in changes if change.before is None]
     found = []
     if come:
-        found.append(Fact("threads started", "", _names(come)))
+        found.append(Fact(_STARTED, "", _names(come)))
     if gone:
-        found.append(Fact("threads ended", _names(gone), ""))
+        found.append(Fact(_ENDED, _names(gone), ""))
     renamed = [change for change in changes if None not in (change.before, change.after)]
     found += [Fact("thread renamed", words.name(str(c.before)), words.name(str(c.after))) for c in renamed]
     return found
 
 
 def _names(threads: Sequence[Any], most: int = 3) -> str:
-    named = ", ".join(words.name(str(thread)) for thread in threads[:most])
-    return f"{len(threads)}: {named}{', …' if len(threads) > most else ''}"
+    names = list(dict.fromkeys(words.name(str(thread)) for thread in threads))
+    return f"{len(threads)} ({', '.join(names[:most])}{', …' if len(names) > most else ''})"
 
 
 def _text(path: str, value: Any) -> str:

@@ -32,8 +32,7 @@ def comparison_lines(view: ComparisonView, options: ViewOptions) -> Iterator[Lin
             yield from _paragraph(text, options.width, "dim")
     yield []
     yield from _figures(view.figures, with_change=True)
-    counted = view.counts + (f"; {view.faults}" if view.faults else "")
-    yield from _paragraph(counted, options.width, "")
+    yield from _sentences([view.counts, view.faults], options.width)
     yield from _remarks(view.remarks, options.width)
     yield from _tables(view.groups, view.table, options)
     yield from _facts(view.facts, options.width)
@@ -89,6 +88,14 @@ def _remarks(remarks: Iterable[Remark], columns: int) -> Iterator[Line]:
         yield from _paragraph(remark.message, columns, remark.severity, mark=f"{_MARKS[remark.severity]} ")
 
 
+def _sentences(texts: Iterable[str], columns: int) -> Iterator[Line]:
+    """Put short sentences on one line if they fit, else on one each."""
+    told = [text for text in texts if text]
+    together = "; ".join(told)
+    for text in [together] if width(together) <= columns else told:
+        yield from _paragraph(text, columns, "")
+
+
 def _facts(facts: Iterable[Fact], columns: int) -> Iterator[Line]:
     told = [_fact(fact) for fact in facts]
     if told:
@@ -117,22 +124,26 @@ def _tables(groups: Table | None, table: Table, options: ViewOptions) -> Iterato
     """Lay out the short table of groups and the other one, their figures in the same columns."""
     tables = [(groups, [*groups.rows, *groups.folds])] if groups is not None else []
     tables.append((table, [*table.rows, *table.folds, table.total]))
-    cells = [
-        max(9, len(column.name), *(width(row.cells[at].text) for _, rows in tables for row in rows))
-        for at, column in enumerate(table.columns)
-    ]
+    cells = {column.name: max(9, len(column.name)) for column in table.columns}
     for one, rows in tables:
-        shape = _Shape(rows, cells, options)
+        for at, column in enumerate(one.columns):
+            cells[column.name] = max(cells[column.name], *(width(row.cells[at].text) for row in rows))
+    for one, rows in tables:
+        shape = _Shape(one, rows, cells, options)
         yield []
-        yield shape.head(one)
+        yield shape.head()
         for row in rows:
             yield from shape.lines(row)
 
 
 class _Shape:
-    """The widths of one table's columns, and how a row is laid out in them."""
+    """The widths of one table's columns, and how a row is laid out in them.
 
-    def __init__(self, rows: list[Row], cells: list[int], options: ViewOptions) -> None:
+    *cells* are the columns that all tables of the view share; one that a table lacks stays free.
+    """
+
+    def __init__(self, table: Table, rows: list[Row], cells: dict[str, int], options: ViewOptions) -> None:
+        self.table = table
         self.cells = cells
         singles = [row for row in rows if row.role is not Role.FOLD]
         self.word = max((width(row.word) for row in rows), default=0)
@@ -141,28 +152,35 @@ class _Shape:
         self.where = max((width(row.where) for row in singles), default=0) if wide else 0
         self.told_below = options.show_all
         taken = sum(part + _GAP for part in (self.word, self.perms, self.where) if part)
-        figures = sum(cell + _GAP for cell in self.cells)
+        figures = sum(cell + _GAP for cell in cells.values())
         self.lead = sum(part + _GAP for part in (self.word, self.perms) if part)
         self.title = max(NARROWEST_TITLE, options.width - taken - figures)
         self.columns = options.width
 
-    def head(self, table: Table) -> Line:
+    def head(self) -> Line:
+        """Give the line with the names of the columns."""
         room = self.lead + self.title + (self.where + _GAP if self.where else 0)
-        line: Line = [(f"{table.title:{room}}", "head")]
-        names = zip(table.columns, self.cells, strict=True)
-        return line + [(" " * _GAP + pad(column.name, cell), "dim") for column, cell in names]
+        return [
+            (f"{self.table.title:{room}}", "head"),
+            *self._in_columns({c.name: (c.name, "dim") for c in self.table.columns}),
+        ]
+
+    def _in_columns(self, told: dict[str, Span]) -> Line:
+        figures = ((told.get(name, ("", "")), room) for name, room in self.cells.items())
+        return [(" " * _GAP + pad(text, room), style) for (text, style), room in figures]
 
     def lines(self, row: Row) -> Iterator[Line]:
         """Give the line of a row, and below it what is remarkable if that does not fit in."""
         style = {Role.FOLD: "dim", Role.TOTAL: "bold"}.get(row.role, "")
-        below = [row.note] if row.note else []
+        below = [row.note] if row.note and row.role is not Role.FOLD else []
         title = fit(row.title, self._room(row))
-        if row.note and width(row.title) + _GAP + width(row.note) <= self._room(row):
+        inline = bool(row.note) and width(row.title) + _GAP + width(row.note) <= self._room(row)
+        if inline:
             below = []
         line = self._lead(row, style)
         line.append((title, style))
         used = width(title)
-        if row.note and not below:
+        if inline:
             line.append((" " * _GAP + row.note, "dim"))
             used += _GAP + width(row.note)
         line.append((" " * (self._room(row) - used), ""))
@@ -187,8 +205,8 @@ class _Shape:
         return lead
 
     def _figures(self, cells: Iterable[Cell], style: str) -> Line:
-        figures = zip(cells, self.cells, strict=True)
-        return [(" " * _GAP + pad(cell.text, room), style or tone_of(cell)) for cell, room in figures]
+        pairs = zip(self.table.columns, cells, strict=True)
+        return self._in_columns({column.name: (cell.text, style or tone_of(cell)) for column, cell in pairs})
 
     def _below(self, row: Row, below: list[str]) -> Iterator[Line]:
         if self.told_below:
@@ -232,14 +250,22 @@ def pad(text: str, columns: int) -> str:
 
 
 def fit(text: str, columns: int) -> str:
-    """Cut a text to a width: a path loses its first folders, anything else its end."""
+    """Cut a text to a width: a path loses its first folders, then the end of its name; others their end."""
     if width(text) <= columns:
         return text
+    count, mark, path = text.partition(" × ")
+    if mark and path.startswith("/"):
+        return count + mark + fit(path, columns - width(count + mark))
+    path, mark, rest = text.partition(": ")
+    if text.startswith("/") and mark and width(rest) + 2 <= columns // 2:
+        return fit(path, columns - width(rest) - 2) + mark + rest
     if not text.startswith("/"):
         return _cut(text, columns - 1) + "…"
+    name = text[text.rindex("/") :]
+    if width(name) >= columns:
+        return _cut("…" + name, columns - 1) + "…"
     tail = _cut(text[::-1], columns - 1)[::-1]
-    slash = tail.find("/", 0, len(tail) // 2)
-    return "…" + (tail[slash:] if slash > 0 else tail)
+    return "…" + tail[tail.index("/") :]
 
 
 def _cut(text: str, columns: int) -> str:

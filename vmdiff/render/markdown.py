@@ -115,7 +115,7 @@ _HEADS = {"word": "", "perms": ""}
 def _row(row: Row, told: Sequence[str]) -> list[str]:
     plain = row.role in (Role.FOLD, Role.TOTAL)
     title = escape(row.title) if plain else code(row.title)
-    if row.note:
+    if row.note and not plain:
         title += f"<br>{escape(row.note)}"
     lead = [
         code(getattr(row, column)) if column == "perms" else escape(getattr(row, column)) for column in told

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from vmdiff.comparison import Change, ChangeName, Comparison, Counts, Group, Total
 from vmdiff.errors import ConditionError
 from vmdiff.findings import Finding
-from vmdiff.model import MIXED, Mapping, Snapshot, add
+from vmdiff.model import MIXED, Kind, Mapping, Snapshot, add
 from vmdiff.render import words
 from vmdiff.render.facts import Fact, facts
 from vmdiff.render.options import By, ViewOptions
@@ -41,7 +41,8 @@ SWAP = Column("swap", "swap")
 HEADLINE = (VIRTUAL, RESIDENT, PRIVATE, SWAP)
 _BY_NAME = {column.name: column for column in HEADLINE}
 
-_UNSPLIT = "of owners in one mapping"
+_HOW_TO_SEE = "--all shows them"
+_UNSPLIT = "of several owners in one mapping"
 
 # Figures that are sums of the kernel's counters.
 _SUMS = {"private": ("private_clean", "private_dirty")}
@@ -246,8 +247,10 @@ def _match(comparison: Comparison) -> str:
     """Say how the two were matched, where that is not what everybody expects."""
     reason = words.printable(comparison.reason)
     if comparison.match == "structure":
-        return "different runs, matched by structure" + (f": {reason}" if reason else "")
-    return reason
+        return "matched by structure" + (f": {reason}" if reason else "")
+    before, after = comparison.before.process, comparison.after.process
+    same = before.pid == after.pid and before.start_ticks == after.start_ticks is not None
+    return "" if same else reason
 
 
 def _figures(before: Snapshot, after: Snapshot) -> Iterator[Figure]:
@@ -387,14 +390,12 @@ def usual_groups(*snapshots: Snapshot) -> By:
 
 def _changes(comparison: Comparison, columns: tuple[Column, ...], options: ViewOptions) -> Table:
     picked, folds = _sift_changes(comparison, options)
-    picked.sort(key=partial(_weight, options=options, sort=_sort_column(comparison.totals, options)))
     dress = partial(_change_row, columns)
-    rows = list(_crowds(picked, options))
+    rows = _rows(picked, options, _sort_column(comparison.totals, options))
     limit = _limit(options)
     shown, hidden = rows[:limit], [change for row in rows[limit:] for change in row]
     if hidden:
-        rest = f"{words.plural(len(hidden), 'more change')} (--all shows them)"
-        folds.insert(0, ("…", rest, hidden))
+        folds.insert(0, ("…", words.plural(len(hidden), "more change"), hidden))
     return Table(
         title="changes",
         columns=columns,
@@ -438,13 +439,45 @@ def _largest(delta: Counts, sort: Column | None) -> int:
     return max(abs(value_of(delta, counter) or 0) for counter in counters)
 
 
-def _weight(change: Change, *, options: ViewOptions, sort: Column | None) -> tuple[int, ...]:
-    """Order by what moved in memory, then by what became accessible, then by size: a reservation
-    is not growth. What is unknown weighs nothing; ties stay in the order of the addresses.
+def _rows(changes: Sequence[Change], options: ViewOptions, sort: Column | None) -> list[tuple[Change, ...]]:
+    """Put together what is shown as one row, and order the rows by what moved in memory.
+
+    Then by what became accessible, then by size: a reservation is not growth. What is unknown
+    weighs nothing; ties stay in the order of the addresses.
     """
+    first = sort.counter if sort else None
     if options.sort == "address":
-        return (min((mapping.start or 0 for mapping in change.mappings), default=0),)
-    return change_weight(change.delta, sort.counter if sort else None)
+        changes = sorted(changes, key=_lowest)
+    else:
+        changes = sorted(changes, key=lambda change: change_weight(change.delta, first))
+    together: dict[Any, list[Change]] = {}
+    for at, change in enumerate(changes):
+        crowd = None if options.show_all else _crowd(change)
+        together.setdefault(at if crowd is None else crowd, []).append(change)
+    rows = [tuple(row) for row in together.values()]
+    if options.sort != "address" and len(rows) < len(changes):
+        rows.sort(key=lambda row: _row_weight(row, first))
+    return rows
+
+
+def _crowd(change: Change) -> abc.Hashable:
+    """Say with what a change is shown as one: its crowd, or the other segments of one library."""
+    if change.crowd is not None:
+        return ("crowd", change.crowd)
+    if change.kind is Kind.IMAGE and change.path is not None:
+        return (change.change, change.path)
+    return None
+
+
+def _lowest(change: Change) -> int:
+    return min((mapping.start or 0 for mapping in change.mappings), default=0)
+
+
+def _row_weight(row: Sequence[Change], first: str | None) -> tuple[int, ...]:
+    if len(row) == 1:
+        return change_weight(row[0].delta, first)
+    names = {"rss", "swap", "accessible", "size", *_SUMS.get(first or "", (first or "rss",))}
+    return change_weight({name: add(change.delta.get(name) for change in row) for name in names}, first)
 
 
 def change_weight(delta: Counts, first: str | None = None) -> tuple[int, ...]:
@@ -452,15 +485,6 @@ def change_weight(delta: Counts, first: str | None = None) -> tuple[int, ...]:
     held = abs((delta.get("rss") or 0) + (delta.get("swap") or 0))
     usual = (-held, -abs(delta.get("accessible") or 0), -abs(delta.get("size") or 0))
     return usual if first is None else (-abs(value_of(delta, first) or 0), *usual)
-
-
-def _crowds(changes: Iterable[Change], options: ViewOptions) -> Iterator[tuple[Change, ...]]:
-    """Put the changes of one crowd together, in the place of the first of them."""
-    rows: dict[Any, list[Change]] = {}
-    for at, change in enumerate(changes):
-        alone = change.crowd is None or options.show_all
-        rows.setdefault(("", at) if alone else ("crowd", change.crowd), []).append(change)
-    return map(tuple, rows.values())
 
 
 def _change_row(columns: tuple[Column, ...], change: Change) -> Row:
@@ -532,9 +556,9 @@ def _residency(change: Change) -> str:
     held = _resident(change)
     if able is None or held is None or not able:
         return ""
-    if change.change is not ChangeName.RESIDENT and (able < UNTOUCHED or held * 10 > able):
+    if able < UNTOUCHED or (change.change is not ChangeName.RESIDENT and held * 10 > able):
         return ""
-    return f"{words.size(held)} of {words.size(able)} resident"
+    return words.residency(held, able)
 
 
 def _resident(change: Change) -> int | None:
@@ -555,22 +579,26 @@ def _reasons(change: Change) -> Iterator[str]:
 
 
 def _crowd_row(columns: tuple[Column, ...], changes: Sequence[Change]) -> Row:
-    first = _change_row(columns, changes[0])
+    one_object = len({(change.path, change.kind) for change in changes}) == 1 and changes[0].path
     titles = {_change_title(change) for change in changes}
-    title = titles.pop() if len(titles) == 1 else first.owner or first.kind
+    some = titles.pop() if len(titles) == 1 else _common_owner(changes) or str(changes[0].kind or MIXED)
     names = {str(change.change) for change in changes}
     return Row(
         role=Role.CROWD,
         word=names.pop() if len(names) == 1 else "changed",
-        title=f"{len(changes):,} × {title}",
+        title=f"{len(changes):,} × {words.name(one_object) if one_object else some}",
         perms=_common(_perms(change.after or change.before) for change in changes),
         cells=_summed(columns, changes),
         kind=_common(str(change.kind or "mixed") for change in changes),
-        owner=_common(change.owner.name if change.owner else "" for change in changes),
+        owner=_common_owner(changes),
         path=_common(words.name(change.path or "") for change in changes),
         count=len(changes),
         members=tuple(changes),
     )
+
+
+def _common_owner(changes: Iterable[Change]) -> str:
+    return _common(words.name(change.owner.name) if change.owner else "" for change in changes)
 
 
 def _common(values: Iterable[str]) -> str:
@@ -581,6 +609,7 @@ def _common(values: Iterable[str]) -> str:
 def _fold(columns: tuple[Column, ...], word: str, text: str, members: Sequence[Change]) -> Row:
     return Row(
         role=Role.FOLD,
+        note=_HOW_TO_SEE if " more " in text else "",
         word=word,
         title=text,
         cells=_summed(columns, members),
@@ -618,6 +647,7 @@ def _limit(options: ViewOptions) -> int:
 def _delta_groups(comparison: Comparison, columns: tuple[Column, ...], by: By, options: ViewOptions) -> Table:
     """Give the groups that changed; the others are one row, for they add nothing to any total."""
     groups = list(comparison.grouped(by))
+    columns = _split_columns(groups, columns)
     deltas = {group.name: {name: total.delta for name, total in group.totals.items()} for group in groups}
     sort = _sort_column(comparison.totals, options)
     groups.sort(key=lambda group: change_weight(deltas[group.name], sort.counter if sort else None))
@@ -632,6 +662,13 @@ def _delta_groups(comparison: Comparison, columns: tuple[Column, ...], by: By, o
         folds.append(_group_fold(columns, still, "unchanged", sign=True))
     total = _total(columns, comparison.totals, "total")
     return Table(f"by {by}", columns, tuple(map(dress, moved[:limit])), tuple(folds), total, dress)
+
+
+def _split_columns(groups: Iterable[Group], columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """Leave out the figures that nobody can split among the owners that share a mapping."""
+    if all(group.name != MIXED for group in groups):
+        return columns
+    return tuple(column for column in columns if column in (VIRTUAL, RESIDENT, SWAP))
 
 
 def _delta_group_row(columns: tuple[Column, ...], group: Group) -> Row:
@@ -651,7 +688,7 @@ def _now(group: Group) -> str:
     resident, virtual = group.totals.get("rss"), group.totals.get("size")
     if resident is None or resident.after is None or virtual is None or virtual.after is None:
         return ""
-    return f"{words.size(resident.after)} of {words.size(virtual.after)} resident"
+    return words.residency(resident.after, virtual.after) if virtual.after else ""
 
 
 def _group_fold(columns: tuple[Column, ...], groups: Sequence[Group], word: str, *, sign: bool) -> Row:
@@ -706,7 +743,7 @@ def _mappings(alone: Comparison, columns: tuple[Column, ...], options: ViewOptio
     limit = _limit(options)
     dress = partial(_mapping_row, snapshot, columns)
     folded = (
-        (f"{words.plural(len(picked[limit:]), 'more mapping')} (--all shows them)", picked[limit:]),
+        (words.plural(len(picked[limit:]), "more mapping"), picked[limit:]),
         (f"{words.plural(len(small), 'mapping')} below {words.size(options.minimum)}", small),
         (f"{words.plural(len(others), 'mapping')} not selected", others),
     )
@@ -754,7 +791,8 @@ def _mapping_fold(
         return add(_mapping_value(snapshot, mapping, counter) for mapping in members)
 
     cells = _cells(columns, value, sign=False)
-    return Row(role=Role.FOLD, title=text, cells=cells, count=len(members), members=tuple(members))
+    note = _HOW_TO_SEE if " more " in text else ""
+    return Row(role=Role.FOLD, title=text, cells=cells, note=note, count=len(members), members=tuple(members))
 
 
 def _whole(columns: tuple[Column, ...], snapshot: Snapshot) -> Row:
@@ -766,11 +804,16 @@ def _whole(columns: tuple[Column, ...], snapshot: Snapshot) -> Row:
 def _sizes(alone: Comparison, columns: tuple[Column, ...], by: By, options: ViewOptions) -> Table:
     """Give the groups of one snapshot, largest first."""
     sort = _sort_column(alone.totals, options)
+    columns = _split_columns(alone.grouped(by), columns)
     sizes = {
         group.name: {name: total.after for name, total in group.totals.items()} for group in alone.grouped(by)
     }
     groups = sorted(
-        alone.grouped(by),
+        (
+            group
+            for group in alone.grouped(by)
+            if any(value_of(sizes[group.name], c.counter) != 0 for c in columns)
+        ),
         key=lambda group: change_weight(sizes[group.name], sort.counter if sort else None),
     )
     dress = partial(_size_group_row, columns)

@@ -1,6 +1,7 @@
 """The words and figures of every view: names made harmless, sizes, signs and times."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from vmdiff import units
@@ -57,6 +58,11 @@ def cell(count: int | None, *, sign: bool) -> str:
     return signed(count) if sign else size(count)
 
 
+def residency(held: int, able: int) -> str:
+    """Say how much of something is resident: ``4 KiB of 954 MiB resident``, ``all 132 KiB resident``."""
+    return f"all {size(able)} resident" if held == able else f"{size(held)} of {size(able)} resident"
+
+
 def span(seconds: float) -> str:
     """Write a stretch of time: ``40 ms``, ``8.2 s``, ``3 min 20 s``, ``5 h 2 min``, ``12 days``."""
     if seconds < 1:
@@ -77,13 +83,29 @@ def moment(when: datetime) -> str:
 
 
 def owner_words(owner: Owner) -> str:
-    """Name an owner with its label: ``malloc arena 3``, ``thread stack worker-1 (likely)``."""
-    text = owner.name
-    if owner.label:
-        label = owner.label.removeprefix(owner.name).strip()
-        last = owner.name.rpartition(" ")[2]
-        text += f" {label.removeprefix(last).strip() or label}"
-    return name(text) + (" (likely)" if owner.certainty == "likely" else "")
+    """Name an owner with its label: ``malloc arena 3``, ``python arena (8 arenas, likely)``.
+
+    Memory of several owners in one mapping goes by theirs, largest first.
+    """
+    if owner.parts:
+        return _parts_words(owner)
+    text, label = owner.name, name(owner.label or "")
+    last = text.rpartition(" ")[2]
+    for start in (f"{text} ", f"{last} "):  # `malloc arena` that is labelled `arena 3`
+        if label.startswith(start):
+            text, label = f"{text} {label.removeprefix(start)}", ""
+    told = [label] if label else []
+    if owner.certainty == "likely":
+        told.append("likely")
+    return f"{name(text)} ({', '.join(told)})" if told else name(text)
+
+
+def _parts_words(owner: Owner) -> str:
+    sizes: dict[str, int] = {}
+    for part in owner.parts:
+        sizes[part.name] = sizes.get(part.name, 0) + part.end - part.start
+    names = sorted(sizes, key=lambda one: (-sizes[one], one))
+    return " + ".join(map(name, names[:2])) + (f" + {len(names) - 2} more" if names[2:] else "")
 
 
 def title(mapping: Mapping) -> str:
@@ -91,12 +113,15 @@ def title(mapping: Mapping) -> str:
 
     Examples: ``/usr/bin/cat``, ``[heap]``, ``malloc arena 3``, ``/memfd:x (deleted)``, ``anonymous``.
     """
+    owner = mapping.owner
     if mapping.path is None:
-        return owner_words(mapping.owner) if mapping.owner else str(mapping.kind)
+        return owner_words(owner) if owner else str(mapping.kind)
     text = name(mapping.path) + (" (deleted)" if mapping.deleted else "")
-    if mapping.owner is None or mapping.owner.name in _TOLD_BY_PATH:
+    if owner is None or owner.name in _TOLD_BY_PATH:
         return text
-    return f"{text}: {owner_words(mapping.owner)}"
+    if owner.label and mapping.path.endswith(owner.label):
+        owner = replace(owner, label=None)
+    return f"{text}: {owner_words(owner)}"
 
 
 def titles(mappings: Iterable[Mapping]) -> str:
@@ -115,7 +140,7 @@ def place(mappings: Sequence[Mapping]) -> str:
 
 
 # Owners that the path names already.
-_TOLD_BY_PATH = frozenset({"malloc heap", "main stack", "named"})
+_TOLD_BY_PATH = frozenset({"malloc heap", "main stack", "named", "kernel"})
 
 
 def _escaped(letter: str) -> str:
