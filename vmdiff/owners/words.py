@@ -1,0 +1,61 @@
+"""Read numbers out of a process's memory: the 64-bit little-endian words of records.
+
+The rules of the runtimes read records that a hostile process may have forged, so every function
+here reads a bounded number of bytes and answers None where they cannot be read.
+"""
+
+import struct
+from collections.abc import Sequence
+
+from vmdiff.model import Mapping
+from vmdiff.owners.claims import Scene
+
+WORD = 8
+
+
+def word(scene: Scene, address: int) -> int | None:
+    """Give the word at *address*."""
+    raw = scene.read(address, WORD)
+    return None if raw is None else int.from_bytes(raw, "little")
+
+
+def words(scene: Scene, address: int, count: int) -> tuple[int, ...] | None:
+    """Give *count* words from *address* on."""
+    raw = scene.read(address, WORD * count)
+    return None if raw is None else struct.unpack(f"<{count}Q", raw)
+
+
+def word_each(scene: Scene, addresses: Sequence[int], width: int = WORD) -> list[int | None]:
+    """Give the number of *width* bytes at every address."""
+    return [
+        None if raw is None else int.from_bytes(raw, "little") for raw in raw_each(scene, addresses, width)
+    ]
+
+
+def raw_each(scene: Scene, addresses: Sequence[int], length: int) -> list[bytes | None]:
+    """Give *length* bytes at every address."""
+    if scene.memory is None:
+        return [None] * len(addresses)
+    return scene.memory.read_many(addresses, length)
+
+
+def is_block(scene: Scene, start: int, end: int, *, files: tuple[str, ...] = ()) -> bool:
+    """Say whether ``[start, end)`` is one stretch of unnamed private memory without holes.
+
+    It may hold mappings of files whose path ends in one of *files*. What a record says to be a
+    runtime's memory must at least look like it: a forged or misread one seldom does.
+    """
+    if not 0 < start < end or (start | end) % scene.page_size:
+        return False
+    reach = start
+    for mapping in scene.within(start, end):
+        if (mapping.start or 0) > reach or not _is_unnamed(mapping, files):
+            return False
+        reach = mapping.end or 0
+    return reach >= end
+
+
+def _is_unnamed(mapping: Mapping, files: tuple[str, ...] = ()) -> bool:
+    if mapping.path is None:
+        return mapping.perms[3] == "p"
+    return mapping.path.startswith("[anon:") or bool(files and mapping.path.endswith(files))
