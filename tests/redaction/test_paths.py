@@ -65,12 +65,12 @@ def test_what_everybody_has_stays(path):
         ("/opt/data.acmecorp", "/opt/file-*"),
         ("/usr/lib/../../home/alice/x.so", "/usr/lib/dir-*/dir-*/home/dir-*/file-*.so"),
         ("/usr/local/lib/libacme.so", "/usr/local/lib/file-*.so"),
-        ("/usr/lib/\x1b[31mx", "/usr/lib/file-*31k"),
+        ("/usr/lib/\x1b[31mx", "/usr/lib/file-*37k"),
         ("/usr/lib/debug/.build-id/ab/cdef0123456789abcdef0123", "/usr/lib/debug/.build-id/ab/file-*#"),
         ("/memfd:frames", "/memfd:memfd-*"),
         ("/dev/shm/alice.1", "/dev/shm/file-*.1"),
         ("/tmp/alice-4711-20240115", "/tmp/file-*-#-#"),
-        ("/opt/lib2acme3-1.24.333.so.5", "/opt/file-*2k3-1.24.333.so.5"),
+        ("/opt/lib2acme3-1.24.333.so.5", "/opt/file-*9k3-1.24.333.so.5"),
         ("/opt/acme-1.0-beta", "/opt/file-*-1.0-#"),
         ("/dmabuf:alice", "/dmabuf:name-*"),
         ("[anon:alice's cache]", "[anon:name-*]"),
@@ -93,6 +93,25 @@ def test_the_same_name_is_the_same_pseudonym_in_every_directory():
 
     assert one.split("/")[2] == other.split("/")[2]
     assert one.rpartition("/")[2][:-1] == other.rpartition("/")[2][:-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("arena 3", "arena 3"),
+        ("main thread", "main thread"),
+        ("libacme.so.1", "name-*.so.1"),
+        ("libc.so.6", "libc.so.6"),
+        (".bss /home/alice/x.so", ".bss /home/dir-*/file-*.so"),
+        ("worker of alice", "name-*"),
+        ("DefaultMallocZone_0x104c98000", "name-*7k#"),
+        ("secret/b", "name-*"),
+        ("rwx/rwx", "name-*"),
+        ("rwxp", "rwxp"),
+    ],
+)
+def test_a_label_is_told_if_all_of_it_is_public(text, expected):
+    assert shape(Paths(NAMES).label(text)) == expected
 
 
 def test_a_listing_of_base_names_keeps_those_that_a_system_directory_holds():

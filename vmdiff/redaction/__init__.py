@@ -34,8 +34,10 @@ def redact(snapshots: Iterable[Snapshot], *, key: bytes | None = None) -> tuple[
     originals = tuple(snapshots)
     secret = hashlib.sha256(key).digest() if key is not None else secrets.token_bytes(32)
     names = Pseudonyms(secret, _secrets(originals), _ids(originals))
+    held = {path for snapshot in originals for path in _paths(snapshot)}
+    public = {base_name(path) for path in held if Paths(names).is_system(path) and is_plain(base_name(path))}
     # A key must give a path the same name whatever else is redacted beside it.
-    paths = Paths(names, _public_files(originals, names), everywhere=key is None)
+    paths = Paths(names, public, everywhere=key is None)
     run, moved = _layout(originals, names, keyed=key is not None)
     fits = key is None or run == names.run
     treat = Mappings(names, paths, moved)
@@ -87,19 +89,15 @@ def _ids(originals: Sequence[Snapshot]) -> Iterator[int]:
 
 
 def _home_owners(snapshot: Snapshot) -> Iterator[str]:
-    paths = {mapping.path for mapping in snapshot.mappings} | {snapshot.process.executable}
-    for path in paths:
-        steps = [step for step in (path or "").replace("\\", "/").split("/") if step]
+    for path in _paths(snapshot):
+        steps = [step for step in path.replace("\\", "/").split("/") if step]
         yield from (who for home, who in pairwise(steps) if home.casefold() in words.HOMES)
 
 
-def _public_files(originals: Sequence[Snapshot], names: Pseudonyms) -> Iterator[str]:
-    """Yield the names of files in system directories: a listing of base names alone keeps them too."""
-    probe = Paths(names)
-    for snapshot in originals:
-        for path in {mapping.path for mapping in snapshot.mappings} | {snapshot.process.executable}:
-            if path and probe.is_system(path) and is_plain(base_name(path)):
-                yield base_name(path)
+def _paths(snapshot: Snapshot) -> set[str]:
+    return {mapping.path for mapping in snapshot.mappings if mapping.path} | (
+        {snapshot.process.executable} if snapshot.process.executable else set()
+    )
 
 
 def _public_name(snapshot: Snapshot, paths: Paths) -> str | None:

@@ -133,7 +133,8 @@ class Mappings:
                 )
 
     def _owner_name(self, name: str) -> str:
-        return name if name in words.OWNERS else self._names.name("owner", name)
+        known = name in words.OWNERS or texts.is_public(self._names, name)
+        return name if known else self._names.name("owner", name)
 
     def _evidence(self, basis: Basis | None, evidence: str) -> str:
         """Say what kind of evidence there was; the tag tells only where it was the same."""

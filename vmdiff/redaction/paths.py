@@ -27,7 +27,13 @@ class Paths:
     *everywhere*, where the version may be another, so that whatever could be matched still can be.
     """
 
-    def __init__(self, names: Pseudonyms, public: Iterable[str] = (), *, everywhere: bool = False) -> None:
+    def __init__(
+        self,
+        names: Pseudonyms,
+        public: Iterable[str] = (),
+        *,
+        everywhere: bool = False,
+    ) -> None:
         self._names = names
         self._public = frozenset(public)
         self._everywhere = everywhere
@@ -57,17 +63,20 @@ class Paths:
         return f"{before}{self.label(named[2])}]"
 
     def label(self, text: str) -> str:
-        """Redact a name of memory or an owner's label, which may end in a path."""
+        """Redact a name of memory or an owner's label, which may be a file's name or end in a path."""
         words_, slash, rest = text.partition("/")
         if slash and is_public(self._names, words_):
             return words_ + self(slash + rest)
-        return label(self._names, text)
+        if is_public(self._names, text) or _SEPARATOR.search(text):
+            return label(self._names, text)
+        return self._step("name", text, stays=self._stays(text, alone=self._everywhere), last=True)
 
     def _special(self, what: str, name: str) -> str:
         if what == "/SYSV":
             return f"{what}{self._names.hexadecimal(name, 8)}"
         if what == "/memfd:":
-            return f"{what}{self._names.name('memfd', name)}"
+            stem, extension = _extension(name)
+            return what + self._versioned("memfd", stem) + extension
         return f"{what}{label(self._names, name)}"
 
     def _file(self, path: str) -> str:
@@ -77,10 +86,10 @@ class Paths:
             home = at >= 2 and steps[at - 2].casefold() in words.HOMES
             last = at == len(steps) - 1
             stays = not home and self._stays(steps[at], system=system, last=last, alone=len(steps) == 1)
-            steps[at] = self._step(steps[at], stays=stays, last=last)
+            steps[at] = self._step("file", steps[at], stays=stays, last=last)
         return "".join(steps)
 
-    def _step(self, name: str, *, stays: bool, last: bool) -> str:
+    def _step(self, prefix: str, name: str, *, stays: bool, last: bool) -> str:
         if name in {"", "."} or (stays and not self._names.betrays(name)):
             return name
         if not last:
@@ -90,9 +99,9 @@ class Paths:
             stem, extension = name, ""
         if self._is_known(name) and not self._names.betrays(name):
             return _VERSION.sub(lambda found: found[1] + self._version(found[2]), stem) + extension
-        return self._versioned(stem) + extension
+        return self._versioned(prefix, stem) + extension
 
-    def _versioned(self, stem: str) -> str:
+    def _versioned(self, prefix: str, stem: str) -> str:
         """Give a pseudonym that differs in its versions only where *stem* does.
 
         What is left without the versions gets the tag, and the versions follow. Where they did not
@@ -100,7 +109,7 @@ class Paths:
         """
         found = [version.groups() for version in _VERSION.finditer(stem)]
         core = _VERSION.sub("", stem)
-        name = self._names.numbered("file", core)
+        name = self._names.numbered(prefix, core)
         if stem == core + "".join(separator + version for separator, version in found):
             return name + "".join(separator + self._version(version) for separator, version in found)
         where = _NUMBER.sub("", _VERSION.sub(r"\1\0", stem))
@@ -112,7 +121,7 @@ class Paths:
             return self._names.hexadecimal(text, 12)
         return _NUMBER.sub(lambda number: self._names.digits(number[0]), text)
 
-    def _stays(self, name: str, *, system: bool, last: bool, alone: bool) -> bool:
+    def _stays(self, name: str, *, system: bool = False, last: bool = True, alone: bool) -> bool:
         if (system and is_plain(name)) or _DRIVE.fullmatch(name):
             return True
         if not last:

@@ -33,6 +33,7 @@ class Pseudonyms:
         self._secret = re.compile("|".join(map(_pattern, wanted))) if wanted else None
         self._throws = 0
         self.tag = lru_cache(maxsize=None)(self._tag)
+        self._shuffled = lru_cache(maxsize=None)(self._shuffle)
 
     def _tag(self, text: str) -> str:
         return self._digest("name", text).hex()[:_TAG].translate(_LETTERS)
@@ -43,8 +44,20 @@ class Pseudonyms:
 
     def numbered(self, prefix: str, text: str) -> str:
         """Give a name that differs in its numbers only where *text* does: ``name-`` letters ``7k``."""
-        numbers = "".join(f"{self.digits(number)}k" for number in _NUMBER.findall(text))
+        numbers = "".join(f"{self._counted(found)}k" for found in _NUMBER.finditer(text))
         return self.name(prefix, _NUMBER.sub("\0", text)) + numbers
+
+    def _counted(self, found: re.Match[str]) -> str:
+        """Keep a short number that stands alone; within a word it may be a piece of an address."""
+        number = found[0]
+        around = found.string[max(found.start() - 1, 0) : found.start()] + found.string[found.end() :][:1]
+        if len(number) > _SHORT_NUMBER or number in self._ids or not _HAS_LETTER.search(around):
+            return self.digits(number)
+        return self._shuffled(len(number))[int(number)]
+
+    def _shuffle(self, length: int) -> list[str]:
+        numbers = [f"{number:0{length}}" for number in range(10**length)]
+        return sorted(numbers, key=lambda number: self._digest("shuffle", number))
 
     def digits(self, number: str) -> str:
         """Keep a short number and a process's or thread's; another becomes one that stands for it."""

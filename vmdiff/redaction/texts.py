@@ -11,6 +11,7 @@ _KNOWN_KEYS = frozenset(KNOWN_COUNTERS) | PAGE_SIZES
 _PLAIN = re.compile(r"[ -~]*")
 _WORD = re.compile(r"[A-Za-z0-9_]+")
 _SMALL_NUMBER = re.compile(r"[0-9]{1,7}")  # a thread's id, or the how-manieth arena
+_PERMISSIONS = re.compile(r"[r-][w-][x-][sp]?")
 _HOLE = "…"
 _HOLES = re.compile(rf"{_HOLE}(?:\s+{_HOLE})+")
 _PUNCTUATION = "()[]{}<>\"'`,.;:!?"
@@ -22,7 +23,9 @@ _COUNTED = words.UNITS | {"rows", "mappings", "lines", "times", "pages", "thread
 
 
 def is_public(names: Pseudonyms, text: str) -> bool:
-    """Say whether *text* consists of small numbers and words that everybody may read."""
+    """Say whether *text* consists of small numbers and words that everybody may read (or permissions)."""
+    if _PERMISSIONS.fullmatch(text):
+        return True
     if not _PLAIN.fullmatch(text) or names.betrays(text):
         return False
     return all(_is_public_word(word.casefold()) for word in _WORD.findall(text))

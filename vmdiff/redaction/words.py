@@ -92,62 +92,66 @@ KERNEL_NAMES = re.compile(
 # Words that may stand in names of memory (prctl), owners' labels, counters and doubts.
 WORDS = _set("""
     1f 4 a abort about above access accessible account accounts across add added additional address
-    addresses adds after again agree agrees all allocated allocation allocations allocator allocators
-    allspans almost alone already also although always an and anon anonhugepages anonymous another any
-    anyone apart arc4random architecture are area areas arena arenas arithmetic around array arrays art
-    as asan at atexit attempts attribute attributes away b back backing bad base be became because
-    become been before being below between big bionic bitmap bits block blocks boot both boundary bounds
-    brk broken bss bucket buckets buffer buffers but by byte bytes cache cached cage call came can
-    cannot capability card cfi changed changes characters chunk chunks class classes classlinker clean
-    clear close code cold collected column columns come committed compiled complete compressed
-    concurrent consistent content contents context copying core cores could counted counter counters
-    counting counts cpython crash cut dalvik data default deleted derived describe described describes
-    detail device devices dex did differ differs dirtied dirty do document documents does double
-    doublemapper duplicate during each either elf eligible else empty end ended ends enough entries
-    entry equal equals error even every exact exactly executable execute exist exists expected extent
-    extents false far few field fields file filepmdmapped files first fit fits flag flags follow
-    following follows footer footers footprint for format formats found frames free freed from frozen
-    full function g gap gaps garbage gave gb gc generation get getrandom gib given gives glibc go goes
-    going gone goroutine goroutines got grew guard guards gwp had half handlers happen happened has hash
-    have header headers heading headings heap heap_info heapbits heaps here hidden higher host how
-    however huge hugepage hugepages hugetlb hugetlbfs identity if immortal in inaccessible inclusive
-    incomplete index indirect inode inside instant instead intern interpreter interrupted into io_uring
-    is it its java jemalloc jemalloc_pg jemalloc_pg_overcommit jit jni just jvm k kb keep kept kernel
-    kernels key keyed kib known knows ksm label labels large larger largest last layout lazy lazyfree
-    leave leaves left length less level libc libraries library lies like likely limit limits line linear
-    linearalloc lines linker linux list listed listing listings live load loaded loader local localized
-    locked long look looked looks lost low lower m machine made main make makes making malloc manager
-    many mapped mapping mappings maps mark marker marks match matched matches maximum may mb means
-    meanwhile measured memfd memory memory's merely merged metadata metaspace mib middle mimalloc
-    minimum minus missing mixed mmap mmu mod mode module modules monitor more most moved moving mprotect
-    mprotect_size much must mutex name named names native near neighbour neighbours never newer next no
-    nobody node non none nonvolatile normal not nothing now numa numa_maps number numbers oat object
-    objects of off offset offsets old older on once one ones only oops open opened or order original
-    other others ours out output over overlap overlaps own owned page page_size pagemap pages pair part
-    partition_alloc partly parts path paths pending per percent permission permissions perms persistent
-    physical pid place places pmap pmd point pointer pool pools possible possibly preceding primary
-    private proc process processes procps profile profiler program programs properties property
-    protected protection protectionkey proved pss pthread put pymalloc python query quite random range
-    ranges rather ratio reach reached read read-only readable reader reading reads real really
-    reconciled record records redacted redaction ref reference referenced refused region regions
-    register rejected release releases relro rem remembered removed repeated report reported reports res
+    addresses adds after again agree agrees ali all alloc allocated allocation allocations allocator
+    allocators allspans almost alone already also although always an and anon anonhugepages anonymous
+    another any anyone apart arc4random architecture archive are area areas arena arenas arguments
+    arithmetic around array arrays art as asan asynchronous at atexit attempts attribute attributes away
+    b back backing bad bare base be became because become been before begins being below between bias
+    big bionic bitmap bits block blocks boot both boundary bounds bpf brk broken bss bucket buckets
+    buffer buffers but by byte bytes cache cached cage call came can cannot capability card cardtbl cds
+    cfi changed changes characters chunk chunks class classes classlinker classshared clean clear close
+    code cold collected column columns come committed compiled compiler complete compressed concurrent
+    consistent content contents context copying core cores could counted counter counters counting
+    counts cow cpython crash cut dalvik data default deleted derived describe described describes detail
+    device devices dex did differ differs directories dirtied dirty do document documents does double
+    doublemapper duplicate during e each either elf eligible else empty end ended ends enough entries
+    entry equal equals error even events every exact exactly executable execute exist exists expected
+    extent extents false far fault few field fields file filepmdmapped files first fit fits flag flags
+    follow following follows footer footers footprint for format formats found frames free freed from
+    frozen full function g gap gaps garbage gave gb gc gccardset generation get getrandom gib given
+    gives glibc go goes going gone goroutine goroutines got gpu grew guard guards gwp had half handlers
+    happen happened has hash have header headers heading headings heap heap_info heapbits heaps here
+    hidden higher host how however huge hugepage hugepages hugetlb hugetlbfs identity if ignored
+    immortal in inaccessible inclusive incomplete index indirect info inode inside instant instead
+    intern internal interpreter interrupted into io io_uring is it its java javaheap jdk jemalloc
+    jemalloc_pg jemalloc_pg_overcommit jit jni just jvm jvmci jvmti k kb keep kept kernel kernels key
+    keyed kib known knows ksm label labels large larger largest last layout lazy lazyfree leave leaves
+    left length less level libc libraries library lies like likely limit limits line linear linearalloc
+    lines linker linux list listed listing listings lists live load loaded loader local localized locked
+    log logging logs long look looked looks lost low lower m machine made main make makes making malloc
+    manager many map mapped mapping mappings maps mark marker marks match matched matches max maximum
+    may mb means meanwhile measured memfd memory memory's merely merged meta metadata metaspace mib
+    middle mimalloc minimum minus missing mixed mmap mmu mod mode module modules monitor more most moved
+    moving mprotect mprotect_size much must mutex n name named names native near neighbour neighbours
+    never newer next nmt no nobody node non none nonvolatile normal not notes nothing now nul numa
+    numa_maps number numbers oat object objectmonitor objects ocaml of off offset offsets old older on
+    once one ones only oops open opened or order original other others ours out output over overlap
+    overlaps own owned page page_size pagemap pages pair part partition_alloc partly parts path paths
+    pending per percent perf permission permissions perms persistent physical pid place places pmap pmd
+    point pointer poll pool pools posix possible possibly preceding primary prints private proc process
+    processes procps profile profiler program programs properties property protected protection
+    protectionkey proved prv pss pthread put pymalloc python query quite raised random range ranges
+    rather ratio reach reached read read-only readable reader reading reads real really reconciled
+    record records redacted redaction ref reference referenced refused region regions register rejected
+    release releases relro rem remarks remembered removed repeated report reported reports res
     reservation reserve reserved reserving residency resident rest restart restored right rollup root
-    roots rosetta rounded rounding rounds row rows rss runtime rw s said same sample sampled sandbox
-    saver say says scan scavenge scudo second secondary seconds section security see seen sees segment
-    segments separate set several shadow shall shape shared shm shmem shmempmdmapped short should show
-    shown shows side signal since single size size's sizeless sizes small smaller smaps smaps_rollup
-    snapshot snmalloc so some sorted source space spaces spans split stack stacks stand stands start
-    started starts startup state stated states static stats status step still stopped storage string
-    structure such suffix sum summaries summary sums support supported sure suspended swap swapped sweep
-    symbol symbols system t table tables tagged tail take taken target tcmalloc tcmalloc_region tell
-    tells tenured text than that the their them then there therefore these they thing third this those
-    though thp thpeligible thread threads three threshold through thus time times tiny tls tmpfs to
-    together told tombstone too took tool total totals trace tracer tracking transparent true truncated
-    try turned twice two type types under understood union unix unknown unless unmapped unnamed unsorted
-    until unused up upper us use used user uses using v8 value values vanilla vary version very via
-    virtual vma vmas vmflags vmmap volatile vsize vsyscall walk want was wasm way were what when where
-    whether which while whole whose why wide will wish with within without word words work worker would
-    writable write writer wrong yet you young zero zeros zygote
+    roots rosetta rounded rounding rounds row rows rss runtime rw s safepoint said same sample sampled
+    sandbox saver say says scan scavenge scudo second secondary seconds secret section security see seen
+    sees segment segments separate serviceability set several shadow shall shape shared sharing shm
+    shmem shmempmdmapped short should show shown shows side signal since single size size's sizeless
+    sizes small smaller smaps smaps_rollup snapshot snmalloc so some sorted source space spaces spans
+    split stack stacks stand stands start started starts startup state stated states static statistics
+    stats status step still stopped storage string stringdedup structure such suffix sum summaries
+    summary sums support supported sure suspended swap swapped sweep symbol symbols synchronizer system
+    sysv t table tables tag tagged tags tail take taken target tcmalloc tcmalloc_region tell tells
+    tenured text than that the their them then there therefore these they thing third this those though
+    thp thpeligible thread threads threadstack three threshold through throughout thus time times tiny
+    tls tmpfs to together told tombstone too took tool total totals trace tracer tracing tracking
+    transparent true truncated try turned twice two type types under understood union unit unix unknown
+    unless unmapped unnamed unsorted until unused up upper us use used user uses using v v8 value values
+    vanilla vary version very via virtual vma vmas vmflags vmmap volatile vsize vsyscall walk want was
+    wasm way were what when where whether which while whole whose why wide will wish with within without
+    word words work worker would writable write writer wrong yet you young zer zero zeros zygote
 """)
 
 UNITS = _set("kB KB KiB MiB GiB TiB B K bytes percent")
