@@ -64,10 +64,12 @@ class Paths:
 
     def label(self, text: str) -> str:
         """Redact a name of memory or an owner's label, which may be a file's name or end in a path."""
+        if is_public(self._names, text):
+            return text
         words_, slash, rest = text.partition("/")
         if slash and is_public(self._names, words_):
             return words_ + self(slash + rest)
-        if is_public(self._names, text) or _SEPARATOR.search(text):
+        if _SEPARATOR.search(text):
             return label(self._names, text)
         return self._step("name", text, stays=self._stays(text, alone=self._everywhere), last=True)
 
@@ -111,15 +113,17 @@ class Paths:
         core = _VERSION.sub("", stem)
         name = self._names.numbered(prefix, core)
         if stem == core + "".join(separator + version for separator, version in found):
-            return name + "".join(separator + self._version(version) for separator, version in found)
+            return name + "".join(
+                separator + self._version(version, glued=not separator) for separator, version in found
+            )
         where = _NUMBER.sub("", _VERSION.sub(r"\1\0", stem))
         places = self._names.digits(str(self._names.number(f"places {where}", 64)))
         return name + "".join(f"-{self._version(version)}" for _, version in found) + f"-{places}"
 
-    def _version(self, text: str) -> str:
+    def _version(self, text: str, *, glued: bool = False) -> str:
         if text.strip("0123456789."):
             return self._names.hexadecimal(text, 12)
-        return _NUMBER.sub(lambda number: self._names.digits(number[0]), text)
+        return _NUMBER.sub(lambda number: self._names.digits(number[0], within_a_word=glued), text)
 
     def _stays(self, name: str, *, system: bool = False, last: bool = True, alone: bool) -> bool:
         if (system and is_plain(name)) or _DRIVE.fullmatch(name):

@@ -48,23 +48,24 @@ class Pseudonyms:
         return self.name(prefix, _NUMBER.sub("\0", text)) + numbers
 
     def _counted(self, found: re.Match[str]) -> str:
-        """Keep a short number that stands alone; within a word it may be a piece of an address."""
-        number = found[0]
         around = found.string[max(found.start() - 1, 0) : found.start()] + found.string[found.end() :][:1]
-        if len(number) > _SHORT_NUMBER or number in self._ids or not _HAS_LETTER.search(around):
-            return self.digits(number)
-        return self._shuffled(len(number))[int(number)]
+        return self.digits(found[0], within_a_word=_HAS_LETTER.search(around) is not None)
+
+    def digits(self, number: str, *, within_a_word: bool = False) -> str:
+        """Keep a short number and a process's or thread's; another becomes one that stands for it.
+
+        A short number *within a word* may be a piece of an address, so it becomes another short one.
+        """
+        if number in self._ids:
+            return number
+        if len(number) <= _SHORT_NUMBER:
+            return self._shuffled(len(number))[int(number)] if within_a_word else number
+        least = 10 ** (_LONG_NUMBER - 1)
+        return str(least + self.number(f"digits {number}", 64) % (9 * least))
 
     def _shuffle(self, length: int) -> list[str]:
         numbers = [f"{number:0{length}}" for number in range(10**length)]
         return sorted(numbers, key=lambda number: self._digest("shuffle", number))
-
-    def digits(self, number: str) -> str:
-        """Keep a short number and a process's or thread's; another becomes one that stands for it."""
-        if len(number) <= _SHORT_NUMBER or number in self._ids:
-            return number
-        least = 10 ** (_LONG_NUMBER - 1)
-        return str(least + self.number(f"digits {number}", 64) % (9 * least))
 
     def hexadecimal(self, text: str, length: int) -> str:
         """Give *length* hexadecimal digits (at most 128) that stand for *text*."""

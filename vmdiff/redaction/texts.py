@@ -11,12 +11,12 @@ _KNOWN_KEYS = frozenset(KNOWN_COUNTERS) | PAGE_SIZES
 _PLAIN = re.compile(r"[ -~]*")
 _WORD = re.compile(r"[A-Za-z0-9_]+")
 _SMALL_NUMBER = re.compile(r"[0-9]{1,7}")  # a thread's id, or the how-manieth arena
-_PERMISSIONS = re.compile(r"[r-][w-][x-][sp]?")
+_PERMISSIONS = re.compile(r"[r-][w-][x-][sp]?(?:/[r-][w-][x-])?|[r-][w-][x-][R-][W-]|[CNDGSU-]{5}")
 _HOLE = "…"
 _HOLES = re.compile(rf"{_HOLE}(?:\s+{_HOLE})+")
 _PUNCTUATION = "()[]{}<>\"'`,.;:!?"
 _COUNT = re.compile(
-    r"[-+]?(?:[0-9]{1,3}|[0-9]{1,3}(?:,[0-9]{3}){1,6})|[-+]?[0-9]{1,15}(?:\.[0-9]{1,3})?(?:[kKMGT]i?B|%|B|K|M|G)"
+    r"[-+]?(?:[0-9]{1,3}|[0-9]{1,3}(?:,[0-9]{3}){1,6}|[0-9]{1,3}\.[0-9]{1,3})|[-+]?[0-9]{1,15}(?:\.[0-9]{1,3})?(?:[kKMGT]i?B|%|B|K|M|G)"
 )
 _NUMBER = re.compile(r"[-+]?[0-9]{1,18}(?:\.[0-9]{1,3})?")
 _COUNTED = words.UNITS | {"rows", "mappings", "lines", "times", "pages", "threads", "regions"}
