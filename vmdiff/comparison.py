@@ -296,9 +296,19 @@ class _Namer:
         return False
 
     def _labels_differ(self, old: Mapping, new: Mapping) -> bool:
-        flags = None not in (old.flags, new.flags) and old.flags != new.flags
-        name = not _same_path(old.path, new.path) or old.deleted != new.deleted
-        return flags or name or old.kind != new.kind or (self._owners and old.owner != new.owner)
+        if None not in (old.flags, new.flags) and old.flags != new.flags:
+            return True
+        if _tells_its_name(old) != _tells_its_name(new):
+            return False
+        if not _same_path(old.path, new.path) or old.deleted != new.deleted:
+            return True
+        kind = old.path == new.path and old.kind != new.kind  # a base name does not tell the kind
+        return kind or (self._owners and old.owner != new.owner)
+
+
+def _tells_its_name(mapping: Mapping) -> bool:
+    """Say whether the listing told that there is no name: pmap says ``[ anon ]`` of heap and vdso too."""
+    return mapping.path is not None or mapping.inode is not None
 
 
 class _StructureNamer(_Namer):

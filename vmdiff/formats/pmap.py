@@ -457,6 +457,7 @@ def _heap(mappings: Sequence[Mapping], program: str | None) -> tuple[int, str] |
     if last is None:
         return None
     image = mappings[last]
+    name = (image.path or "").rpartition("/")[2]
     for index in range(last + 1, len(mappings)):
         mapping = mappings[index]
         if mapping.path is not None or mapping.perms[3] != "p" or mapping.start is None:
@@ -465,7 +466,7 @@ def _heap(mappings: Sequence[Mapping], program: str | None) -> tuple[int, str] |
         if gap > _FARTHEST_BRK:
             return None
         if mapping.perms.startswith("rw") and gap > 0 and not _touches(mappings[index - 1], mapping):
-            return index, f"unnamed rw-p, the first {gap >> 10} KiB or more above the program {image.path}"
+            return index, f"unnamed rw-p, the first above the program {name}, {gap >> 10:,} KiB higher"
     return None
 
 
