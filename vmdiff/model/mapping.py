@@ -128,7 +128,7 @@ class Mapping(NamedTuple):
             "end": None if self.end is None else f"{self.end:x}",
             "perms": self.perms,
         }
-        if self.offset or self.path is not None:
+        if self.offset != 0 or self.path is not None:
             record["offset"] = self.offset
         if self.device != "00:00":
             record["device"] = self.device
