@@ -18,11 +18,12 @@ from itertools import islice
 from typing import NamedTuple
 
 from vmdiff.formats.draft import Draft, amount_of
+from vmdiff.formats.pmap_owners import with_owners
 from vmdiff.formats.quantity import kilobytes
 from vmdiff.formats.smaps import name_of, snake_case
 from vmdiff.formats.text import Line, Mark, Role, Section, find_sections, is_elision
 from vmdiff.formats.types import TextFormat
-from vmdiff.model import KNOWN_COUNTERS, PAGE_SIZES, Mapping, Process, Scalar, Snapshot, owner
+from vmdiff.model import KNOWN_COUNTERS, PAGE_SIZES, Mapping, Process, Scalar, Snapshot
 from vmdiff.model.mapping import ADDRESS_LIMIT
 
 EXPECTED = "ADDRESS SIZE MODE [MAPPING], a row of pmap"
@@ -77,8 +78,6 @@ _ADDRESS_WORDS = frozenset(  # procps' translations of its first column
     {"Address", "Adresse", "Adresă", "Adres", "Adress", "Dirección", "Endereço", "Адреса", "地址"}
     | {"주", "Địa", "მისამართი"}
 )
-_FARTHEST_BRK = 1 << 30  # arm64 and ppc64 move the heap up by less than this, x86 by less than 32 MiB
-_LEAST_BRK = 1 << 18
 
 
 @dataclass(slots=True)
@@ -95,6 +94,11 @@ class _Row:
     inode: str | None = None
     flags: tuple[str, ...] | None = None
     values: dict[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether it stays below 2**64 and could be a name of a file."""
+        return self.start + (self.size or 0) <= ADDRESS_LIMIT and "\0" not in self.name
 
 
 class _Columns(NamedTuple):
@@ -169,7 +173,7 @@ class _Reader:
     def read(self) -> None:
         for line in self.draft.section.lines:
             row = self._row(line)
-            if row is not None and row.start + (row.size or 0) <= ADDRESS_LIMIT and "\0" not in row.name:
+            if row is not None and row.is_possible:
                 self.rows.append(row)
             else:
                 self._other(line)
@@ -181,15 +185,20 @@ class _Reader:
                 self.draft.doubt(sentence, lines)
 
     def _row(self, line: Line) -> _Row | None:
+        if self.columns or _WIDE.match(line.text):
+            return self._wide(line)
+        row = self._narrow(line)
+        return row if row and row.size is not None else None
+
+    def _narrow(self, line: Line) -> _Row | None:
         text = line.text
-        if self.columns is None:
-            if found := _PLAIN.fullmatch(text):
-                return _Row(line, int(found[1], 16), kilobytes(found[2]), _perms(found[3]), found[4] or "")
-            if found := _EXTENDED.fullmatch(text):
-                return self._extended(line, found)
-            if found := _DEVICE.fullmatch(text):
-                return self._device(line, found)
-        return self._wide(line) if self.columns or _WIDE.match(text) else None
+        if found := _PLAIN.fullmatch(text):
+            return _Row(line, int(found[1], 16), kilobytes(found[2]), _perms(found[3]), found[4] or "")
+        if found := _EXTENDED.fullmatch(text):
+            return self._extended(line, found)
+        if found := _DEVICE.fullmatch(text):
+            return self._device(line, found)
+        return None
 
     def _extended(self, line: Line, found: re.Match[str]) -> _Row:
         self.draft.format = "pmap-x"
@@ -207,18 +216,24 @@ class _Reader:
 
     def _numbers(self) -> tuple[str, ...]:
         """Name the numbers of ``-X``: by the header, or without one by what is first in every kernel."""
-        wide = [line.text for line in self.draft.section.lines if _WIDE.match(line.text)]
         columns = self.columns
         if columns is None:
-            return _ALWAYS_FIRST if wide else ()
-        if columns.flags or not wide:
+            return _ALWAYS_FIRST
+        if columns.flags:
             return columns.names
-        counts = (len(list(_leading_numbers(text.split()[5:]))) for text in wide)
-        count = min((count for count in counts if count >= columns.known), default=columns.known)
-        return columns.names[:count]
+        counts = (self._count(line) for line in self.draft.section.lines)
+        return columns.names[: min((n for n in counts if n >= columns.known), default=columns.known)]
+
+    def _count(self, line: Line) -> int:
+        """Count the numbers of a row, with those that may start its name."""
+        texts = line.text.split()[:_MOST_WORDS]
+        row, at = self._base(line, texts)
+        return 0 if row is None else sum(1 for _ in _leading_numbers(texts[at:]))
 
     def _wide(self, line: Line) -> _Row | None:
         """Read a row of ``-X``: what says where and what it is, numbers, flags, and the name."""
+        unimportant = self.columns and (self.columns.flags or not _UNIMPORTANT.isdisjoint(self._names))
+        self.draft.format = "pmap-XX" if unimportant else "pmap-X"
         words = list(islice(re.finditer(r"\S+", line.text), _MOST_WORDS))
         texts = [word[0] for word in words]
         row, at = self._base(line, texts)
@@ -436,66 +451,6 @@ def _amount(mapping: Mapping, name: str) -> int | None:
     return amount_of(mapping, name)
 
 
-# ---------------------------------------------------------------- the heap
-
-
-def _with_heap(mappings: Sequence[Mapping], program: str | None) -> list[Mapping]:
-    """Give ``[ anon ]`` where the heap is its likely owner: by its place after the program, and its shape."""
-    found = _heap(mappings, program)
-    if found is None:
-        return list(mappings)
-    first, evidence = found
-    heap = owner("malloc heap", "shape", evidence)
-    result = list(mappings)
-    result[first] = mappings[first]._replace(owner=heap)
-    return result
-
-
-def _heap(mappings: Sequence[Mapping], program: str | None) -> tuple[int, str] | None:
-    """Find the first mapping after the program's own that brk may have made."""
-    last = _end_of_program(mappings, program)
-    if last is None:
-        return None
-    image = mappings[last]
-    name = (image.path or "").rpartition("/")[2]
-    for index in range(last + 1, len(mappings)):
-        mapping = mappings[index]
-        if mapping.path is not None or mapping.perms[3] != "p" or mapping.start is None:
-            return None
-        gap = mapping.start - (image.end or (image.start or 0) + _LEAST_BRK)
-        if gap > _FARTHEST_BRK:
-            return None
-        if mapping.perms.startswith("rw") and gap > 0 and not _touches(mappings[index - 1], mapping):
-            return index, f"unnamed rw-p, the first above the program {name}, {gap >> 10:,} KiB higher"
-    return None
-
-
-def _end_of_program(mappings: Sequence[Mapping], program: str | None) -> int | None:
-    """Give the index of the last mapping of the program's file, or None."""
-    names = {(mapping.path or "").rpartition("/")[2] for mapping in mappings if mapping.path}
-    if program not in names:
-        program = next(
-            (
-                mapping.path.rpartition("/")[2]
-                for mapping in mappings
-                if mapping.path
-                and mapping.perms[2] == "x"
-                and not re.search(r"\.so\b|^\[|/ld-", mapping.path)
-            ),
-            None,
-        )
-    own = [
-        index
-        for index, mapping in enumerate(mappings)
-        if program and (mapping.path or "").rpartition("/")[2] == program and mapping.perms[3] == "p"
-    ]
-    return own[-1] if own else None
-
-
-def _touches(below: Mapping, mapping: Mapping) -> bool:
-    return below.end is not None and below.end == mapping.start
-
-
 # ---------------------------------------------------------------- the whole
 
 
@@ -519,18 +474,12 @@ def parse(section: Section) -> Snapshot:
         draft.doubt("remarks after the name, ignored", remarks)
     draft.compare_totals(reader.totals, _amount)
     snapshot = draft.snapshot(EXPECTED)
-    if not any(mapping.path == "[heap]" for mapping in snapshot.mappings):
-        heap = _with_heap(snapshot.mappings, snapshot.process.name)
-        snapshot = snapshot.model_copy(update={"mappings": tuple(heap)})
-    return snapshot
+    return snapshot.model_copy(update={"mappings": with_owners(snapshot.mappings, snapshot.process.name)})
 
 
 def _say_what_is_missing(reader: _Reader, rows: Sequence[_Row]) -> None:
     draft = reader.draft
-    if reader._names:
-        unimportant = any(name in _UNIMPORTANT for name in reader._names)
-        draft.format = "pmap-XX" if unimportant or (reader.columns and reader.columns.flags) else "pmap-X"
-    if rows and reader._names and reader.columns is None:
+    if reader.columns is None and draft.format == "pmap-X":
         draft.doubt(
             "no header, so only size, rss and pss are known to be the first numbers: others are not read"
         )

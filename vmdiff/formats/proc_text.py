@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from vmdiff.errors import ListingError
 from vmdiff.formats import smaps
-from vmdiff.formats.draft import Draft
+from vmdiff.formats.draft import Draft, with_kinds
 from vmdiff.formats.smaps import name_of, snake_case
 from vmdiff.formats.text import Line, Mark, Role, Section, find_sections, is_elision
 from vmdiff.formats.types import TextFormat
@@ -301,13 +301,12 @@ def _size_fits(record: _Record) -> bool:
 
 def _lies(mappings: Iterable[Mapping]) -> list[str]:
     """Say what a kernel is known to print wrongly: Pss as Locked, in mappings that are not locked too."""
-    seen = False
-    for mapping in mappings:
-        locked = mapping.values.get("locked", 0)
-        if locked != mapping.values.get("pss", 0):
-            return []
-        seen = seen or bool(locked and mapping.flags is not None and "lo" not in mapping.flags)
-    return ["Locked equals Pss throughout: kernels 4.14 to 4.18 print Pss there"] if seen else []
+    claims = [(mapping.values.get("locked"), mapping) for mapping in mappings if mapping.values.get("locked")]
+    if not claims or any(locked != mapping.values.get("pss") for locked, mapping in claims):
+        return []
+    if any(mapping.flags is None or "lo" in mapping.flags for _, mapping in claims):
+        return []
+    return ["Locked is Pss, in mappings that are not locked: kernels 4.14 to 4.18 print so"]
 
 
 def _page_size(sizes: Iterable[Scalar]) -> int | None:
@@ -327,6 +326,8 @@ def _quick(name: str, data: bytes, source: str) -> Snapshot | None:
     if not _is_plain(name, data, listing):
         return None
     mappings = tuple(map(_tidied, listing.mappings))
+    if mappings != listing.mappings:
+        mappings = tuple(with_kinds(mappings))
     origin = Origin(
         source=name,
         detail=_DETAIL[name],
