@@ -13,7 +13,7 @@ from itertools import groupby
 
 from vmdiff.owners.claims import Claim, Scene
 from vmdiff.owners.glibc import LARGE_BLOCK, chunk
-from vmdiff.owners.peek import Block, Peek, Reader
+from vmdiff.owners.peek import HEADER, Block, Peek, Reader
 from vmdiff.owners.python import ARENA, arena, is_python
 
 _SMALLEST = 64 << 10
@@ -40,9 +40,10 @@ def blocks(scene: Scene) -> Iterator[Claim]:
     readers: tuple[Reader, ...] = (chunk, arena) if is_python(scene) else (chunk,)
     known = sorted(scene.explained)
     large = [m for m in scene.touched if (m.end or 0) - (m.start or 0) >= _SMALLEST]
-    budget = Budget(max(1, min(_FREE, _BUDGET // max(len(large), 1))))
-    for mapping in large:
-        peek = Peek(scene, mapping)
+    budget = Budget(min(_FREE, _BUDGET // max(len(large), 1)))
+    heads = scene.memory.read_many([mapping.start or 0 for mapping in large], HEADER)
+    for mapping, head in zip(large, heads, strict=True):
+        peek = Peek(scene, mapping, head)
         runs = list(_runs(_walk(peek, readers, known, budget)))
         limits = [*(run[0].start for run in runs[1:]), peek.end]
         for run, limit in zip(runs, limits, strict=False):
@@ -69,17 +70,19 @@ def _walk(
 ) -> Iterator[Block]:
     """Yield the blocks of a mapping, lowest first."""
     address, missed = peek.start, 0
-    while address < peek.end and budget.allows(missed):
+    while address < peek.end:
         block = _explained(known, address)
         for reader in readers if block is None else ():
             block = block or reader(peek, address)
         if block is not None:
             yield block
             address = block.end
-        else:
-            missed += 1
-            address += peek.page
-            peek.fetch(address)
+            continue
+        missed += 1
+        if not budget.allows(missed):
+            return
+        address += peek.page
+        peek.fetch(address)
 
 
 def _explained(known: Sequence[tuple[int, int]], address: int) -> Block | None:

@@ -11,7 +11,7 @@ from vmdiff.owners.claims import Claim, Scene, is_plain
 from vmdiff.owners.elf import PT_GNU_RELRO, PT_LOAD, Object, find_object, objects
 from vmdiff.owners.stacks import main_record, word_size
 
-_MOST_MAPS = 64  # link maps that are followed
+_MOST_MAPS = 1024  # link maps that are followed
 _LARGEST_OF_LOADER = 64 << 10
 
 

@@ -22,10 +22,10 @@ class Block(NamedTuple):
 class Peek:
     """The first bytes of the pages of one mapping, each fetched once."""
 
-    def __init__(self, scene: Scene, mapping: Mapping) -> None:
+    def __init__(self, scene: Scene, mapping: Mapping, head: bytes | None) -> None:
         self._scene = scene
-        self._known: dict[int, bytes | None] = {}
         self.start, self.end = mapping.start or 0, mapping.end or 0
+        self._known = {self.start: head}
         self.page, self.word = scene.page_size, word_size(scene)
 
     def at(self, address: int) -> bytes | None:

@@ -1,0 +1,96 @@
+"""A stack pointer proves a stack only within the bounds of one; records and guards give those."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.owners.living import compiled, owned, owner_at, running
+from vmdiff.model import Part, Snapshot
+
+PROGRAMS = Path(__file__).parent / "programs"
+MUSL = """
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <sys/syscall.h>
+static void *waiting(void *nothing) {
+    char local = 0;
+    printf("stack %lx %ld\\n", (unsigned long)&local, (long)syscall(SYS_gettid));
+    puts("ready");
+    fflush(stdout);
+    pause();
+    return nothing;
+}
+int main(void) {
+    pthread_t thread;
+    pthread_create(&thread, 0, waiting, 0);
+    pause();
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def stacks() -> Iterator[tuple[Snapshot, dict[str, list[str]]]]:
+    with running([compiled(PROGRAMS / "stacks.c")]) as (process, said):
+        yield owned(process.pid), said
+
+
+def told(said: dict[str, list[str]], word: str) -> list[tuple[int, int]]:
+    return [(int(address, 16), int(tid)) for address, tid in map(str.split, said.get(word, []))]
+
+
+def test_stacks_side_by_side_are_told_apart(stacks: tuple[Snapshot, dict[str, list[str]]]) -> None:
+    seen, said = stacks
+    if "guarded" not in said:
+        pytest.skip("this kernel has no light guards")
+    parts = [owner_at(seen, address) for address, _ in sorted(told(said, "guarded"))]
+
+    assert [part.tid for part in parts if isinstance(part, Part)] == [
+        tid for _, tid in sorted(told(said, "guarded"))
+    ]
+    assert {(part.name, part.basis) for part in parts if part} == {("thread stack", "register")}
+    for below, above in pairwise(parts):
+        assert isinstance(below, Part)
+        assert isinstance(above, Part)
+        assert above.start - below.end == 4096, "the guard is between them"
+
+
+def test_a_stack_that_the_program_gave_is_known_by_its_record(
+    stacks: tuple[Snapshot, dict[str, list[str]]],
+) -> None:
+    seen, said = stacks
+    ((address, tid),) = told(said, "given")
+    owner = owner_at(seen, address)
+
+    assert owner is not None
+    assert (owner.name, owner.tid, owner.certainty) == ("thread stack", tid, "certain")
+
+
+def test_memory_that_fibers_run_on_is_no_thread_stack(stacks: tuple[Snapshot, dict[str, list[str]]]) -> None:
+    seen, said = stacks
+    for address, _ in told(said, "fiber"):
+        assert owner_at(seen, address) is None
+    for address, tid in told(said, "own"):
+        owner = owner_at(seen, address)
+        assert owner is not None
+        assert (owner.name, owner.tid, owner.basis) == ("thread stack", tid, "record")
+
+
+def test_a_stack_pointer_above_a_guard_is_enough_for_another_c_library(tmp_path: Path) -> None:
+    if shutil.which("musl-gcc") is None:
+        pytest.skip("musl is not here")
+    source = tmp_path / "musl.c"
+    source.write_text(MUSL)
+    subprocess.run(["musl-gcc", "-static", "-o", tmp_path / "musl", source], check=True)
+    with running([tmp_path / "musl"]) as (process, said):
+        seen = owned(process.pid)
+        ((address, tid),) = told(said, "stack")
+        owner = owner_at(seen, address)
+
+        assert owner is not None
+        assert (owner.name, owner.tid, owner.basis) == ("thread stack", tid, "register")
+        assert [m.owner.tid for m in seen.mappings if m.owner and m.owner.name == "guard page"] == [tid]
