@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from vmdiff import document, files
@@ -20,19 +21,42 @@ def snap(
     owners: bool = True,
     arguments: bool = False,
     label: str | None = None,
+    freeze: bool = False,
+    freeze_limit: float | None = None,
     notify: Notify | None = None,
 ) -> Snapshot:
     """Take a snapshot of a live process.
 
     *detail* ``maps`` is cheap and has no counters; *owners* looks for who asked for the memory;
-    *arguments* keeps the command line; *notify* is told what takes long.
+    *arguments* keeps the command line; *freeze* holds the process still meanwhile, for at most
+    *freeze_limit* seconds; *notify* is told what takes long.
 
     Raises:
         ProcessError: the process cannot be observed.
     """
     with ProcessFolder(pid) as folder:
-        snapshot = read(folder, detail=detail, arguments=arguments, label=label, notify=notify)
-        return _with_owners(folder, snapshot) if owners else snapshot
+
+        def taken() -> Snapshot:
+            snapshot = read(folder, detail=detail, arguments=arguments, label=label, notify=notify)
+            return _with_owners(folder, snapshot) if owners else snapshot
+
+        return _frozen(folder, freeze_limit, taken) if freeze else taken()
+
+
+def _frozen(folder: ProcessFolder, limit: float | None, taken: Callable[[], Snapshot]) -> Snapshot:
+    """Take the snapshot while the process stands still, and note for how long it did."""
+    from vmdiff.linux.freeze import frozen
+
+    with frozen(folder, limit) as freeze:
+        snapshot = taken()
+        freeze.let_go_if_late()
+    origin = snapshot.origin.model_copy(
+        update={
+            "frozen_seconds": round(freeze.seconds, 6),
+            "doubts": (*snapshot.origin.doubts, *freeze.doubts),
+        }
+    )
+    return snapshot.model_copy(update={"origin": origin})
 
 
 def _with_owners(folder: ProcessFolder, snapshot: Snapshot) -> Snapshot:

@@ -7,6 +7,7 @@ _FACTORS: dict[str, int] = {unit.lower(): 1 << 10 * power for power, unit in enu
 _FACTORS |= {"": 1, **{letter: 1 << 10 * power for power, letter in enumerate("bkmgtpe")}}
 _FACTORS |= {f"{letter}b": 1 << 10 * power for power, letter in enumerate("kmgtpe", start=1)}
 
+_TIME = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ms|s|)\s*")
 _SIZE = re.compile(r"\s*([0-9]{1,20})(?:\.([0-9]{1,6}))?\s*([A-Za-z]*)\s*")
 
 
@@ -46,3 +47,15 @@ def parse_size(text: str) -> int:
         raise ValueError(f"{text!r} is not a size such as 4096, 64KiB or 1.5GiB")
     fraction = found[2] or ""
     return int(found[1]) * factor + int(fraction or "0") * factor // int("1" + "0" * len(fraction))
+
+
+def parse_time(text: str) -> float:
+    """Read ``200ms``, ``1.5s`` or ``2`` (seconds) as seconds.
+
+    Raises:
+        ValueError: the text is no time.
+    """
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not a time such as 200ms or 1.5s")
+    return float(found[1]) / (1000 if found[2] == "ms" else 1)

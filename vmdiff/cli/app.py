@@ -91,17 +91,40 @@ def snap(
     no_owners: Annotated[
         bool, typer.Option("--no-owners", help="Do not look for who asked for the memory.")
     ] = False,
+    freeze: Annotated[
+        bool,
+        typer.Option(
+            "--freeze",
+            help="Hold the process still meanwhile; calls that it waits in may return EINTR to it.",
+        ),
+    ] = False,
+    freeze_limit: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Let it go after TIME, such as 200ms, ready or not.")
+    ] = None,
 ) -> None:
     """Save a snapshot of a process's memory mappings.
 
     Without -o the document goes to standard output, or from a terminal to NAME-PID-TIME.json here.
     """
-    from vmdiff import document, sources
+    from vmdiff import document, sources, units
 
     output.check_free(to, force=force)
+    try:
+        limit = None if freeze_limit is None else units.parse_time(freeze_limit)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--freeze-limit") from error
     snapshot = sources.snap(
-        pid, detail=detail.value, owners=not no_owners, arguments=arguments, label=label, notify=output.say
+        pid,
+        detail=detail.value,
+        owners=not no_owners,
+        arguments=arguments,
+        label=label,
+        freeze=freeze or limit is not None,
+        freeze_limit=limit,
+        notify=output.say,
     )
+    if snapshot.origin.frozen_seconds is not None:
+        output.say(f"held still for {snapshot.origin.frozen_seconds * 1000:.1f} ms")
     if to is None and output.is_terminal():
         to = output.free_name(snapshot)
         typer.echo(to)

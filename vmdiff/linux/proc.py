@@ -7,7 +7,7 @@ text whatever the buffer, so buffers are small: a large one costs its allocation
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -45,6 +45,7 @@ class ProcessFolder:
             raise ProcessError(
                 "live processes are read on Linux only; elsewhere vmdiff reads snapshots and listings"
             )
+        self.between_reads: Callable[[], None] | None = None
         self._descriptor = -1
         self._open(pid, proc)
         group = self._number("Tgid")
@@ -77,6 +78,8 @@ class ProcessFolder:
             pieces: list[bytes] = []
             length = 0
             while piece := os.read(descriptor, _READ):
+                if self.between_reads:
+                    self.between_reads()
                 pieces.append(piece)
                 length += len(piece)
                 if length >= _PIECE:
