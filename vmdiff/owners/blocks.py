@@ -16,7 +16,6 @@ from vmdiff.owners.glibc import LARGE_BLOCK, chunk
 from vmdiff.owners.peek import HEADER, Block, Peek, Reader
 from vmdiff.owners.python import ARENA, arena, is_python
 
-_SMALLEST = 64 << 10
 _THRESHOLD = 128 << 10  # malloc gives smaller requests a mapping of their own only when told to
 _MOST_UNKNOWN = 512  # pages without a header that are looked at in one mapping
 _BUDGET = 4096  # and in all of them
@@ -39,10 +38,12 @@ def blocks(scene: Scene) -> Iterator[Claim]:
         return
     readers: tuple[Reader, ...] = (chunk, arena) if is_python(scene) else (chunk,)
     known = sorted(scene.explained)
-    large = [m for m in scene.touched if (m.end or 0) - (m.start or 0) >= _SMALLEST]
+    large = [m for m in scene.touched if (m.end or 0) - (m.start or 0) > _THRESHOLD]
     budget = Budget(min(_FREE, _BUDGET // max(len(large), 1)))
     heads = scene.memory.read_many([mapping.start or 0 for mapping in large], HEADER)
     for mapping, head in zip(large, heads, strict=True):
+        if budget.is_spent and head and any(head[:8]):
+            continue  # no large block begins here, and nothing else may be looked at
         peek = Peek(scene, mapping, head)
         runs = list(_runs(_walk(peek, readers, known, budget)))
         limits = [*(run[0].start for run in runs[1:]), peek.end]
@@ -56,6 +57,11 @@ class Budget:
 
     free: int
     rest: int = _BUDGET
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no page beyond the first of a mapping may be looked at any more."""
+        return self.rest <= 0 and not self.free
 
     def allows(self, missed: int) -> bool:
         """Tell whether a mapping where *missed* pages had no header may have another."""

@@ -55,6 +55,11 @@ class Scene:
         return size if size >= _DEFAULT_PAGE and not size & size - 1 else _DEFAULT_PAGE
 
     @cached_property
+    def word_size(self) -> int:
+        """The bytes of a word of the process: 4 if all of it lies in the first 4 GiB, else 8."""
+        return 8 if any((mapping.end or 0) > 1 << 32 for mapping in self.mappings[-1:]) else 4
+
+    @cached_property
     def _starts(self) -> list[int]:
         return [mapping.start or 0 for mapping in self.mappings]
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from vmdiff.model import Kind, Mapping
 from vmdiff.owners.claims import Claim, Scene, is_plain
 from vmdiff.owners.peek import Block, Peek
-from vmdiff.owners.stacks import word_size
 
 # HEAP_MAX_SIZE by the bytes of a word (2 * DEFAULT_MMAP_THRESHOLD_MAX).
 _HEAP_SIZE = {8: 64 << 20, 4: 1 << 20}
@@ -60,7 +59,7 @@ def _heaps(scene: Scene) -> list[Heap]:
     """Give the heaps whose header is true, of arenas whose first heap was found too."""
     if scene.memory is None:
         return []
-    word = word_size(scene)
+    word = scene.word_size
     starts = [start for start, _ in zip(_aligned(scene, _HEAP_SIZE[word]), range(_MOST_HEAPS), strict=False)]
     heads = scene.memory.read_many(starts, 4 * word)
     form = struct.Struct("<4Q" if word == 8 else "<4I")
@@ -96,7 +95,7 @@ def _aligned(scene: Scene, step: int) -> Iterator[int]:
 def _heap(scene: Scene, start: int, head: tuple[int, ...]) -> Heap | None:
     """Check a header against the layout: accessible up to its mprotect_size, inaccessible from there on."""
     arena, before, size, length = head
-    step = _HEAP_SIZE[word_size(scene)]
+    step = _HEAP_SIZE[scene.word_size]
     if not 0 < size <= length <= step or length % scene.page_size or not arena or before % step:
         return None
     reached = start
@@ -116,7 +115,7 @@ def _by_age(scene: Scene, heaps: Iterable[Heap]) -> list[int]:
     A new arena is put in the circle right behind the main one.
     """
     known = sorted({heap.arena for heap in heaps})
-    if word_size(scene) != 8 or not known:
+    if scene.word_size != 8 or not known:
         return known
     circle = known[:1]
     while len(circle) <= len(known):
@@ -135,7 +134,7 @@ def _from_main(circle: list[int], strangers: set[int], known: list[int]) -> list
 
 def _like_arenas(scene: Scene) -> Iterator[Claim]:
     """Claim what has the layout of a heap: an accessible part and a reserve that fill it exactly."""
-    step = _HEAP_SIZE[word_size(scene)]
+    step = _HEAP_SIZE[scene.word_size]
     if scene.memory is not None and "memory" not in scene.memory.denied:
         return
     below: Mapping | None = None

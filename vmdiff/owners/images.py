@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from vmdiff.model import Mapping
 from vmdiff.owners.claims import Claim, Scene, is_plain
 from vmdiff.owners.elf import PT_GNU_RELRO, PT_LOAD, Object, find_object, objects
-from vmdiff.owners.stacks import main_record, word_size
+from vmdiff.owners.stacks import main_record
 
 _MOST_MAPS = 1024  # link maps that are followed
 _LARGEST_OF_LOADER = 64 << 10
@@ -60,7 +60,7 @@ def _link_maps(scene: Scene) -> Iterator[int]:
     """Yield the addresses of the link maps: struct r_debug has the first, each has the next."""
     linker = find_object(scene, "ld-linux", "ld-2.", "ld.so", "ld64.so", "ld-musl")
     start = linker.symbols(["_r_debug"]).get("_r_debug") if linker else None
-    word = word_size(scene)
+    word = scene.word_size
     address = _word(scene, start + word) if start else 0
     for _ in range(_MOST_MAPS):
         if not address:
@@ -70,7 +70,7 @@ def _link_maps(scene: Scene) -> Iterator[int]:
 
 
 def _word(scene: Scene, address: int) -> int:
-    raw = scene.read(address, word_size(scene))
+    raw = scene.read(address, scene.word_size)
     return int.from_bytes(raw, "little") if raw else 0
 
 

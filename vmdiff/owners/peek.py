@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from vmdiff.model import Mapping
 from vmdiff.owners.claims import Scene
-from vmdiff.owners.stacks import word_size
 
 HEADER = 64  # bytes that a reader sees of a page
 _AHEAD = 64  # pages
@@ -26,7 +25,7 @@ class Peek:
         self._scene = scene
         self.start, self.end = mapping.start or 0, mapping.end or 0
         self._known = {self.start: head}
-        self.page, self.word = scene.page_size, word_size(scene)
+        self.page, self.word = scene.page_size, scene.word_size
 
     def at(self, address: int) -> bytes | None:
         """Give the first bytes of the page at *address*, None where they cannot be read."""

@@ -187,7 +187,7 @@ def _records(scene: Scene, base: int, head: bytes) -> Iterator[Stack]:
 
 def _descriptors(scene: Scene, base: int, head: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield where in *head* a thread's record points to itself, the id there, and the bytes of a word."""
-    word = word_size(scene)
+    word = scene.word_size
     words = memoryview(head[: len(head) // word * word]).cast("Q" if word == 8 else "I")
     step, self_at, tid_at = 64 // word, _SELF_AT[word] // word, _TID_AT[word]
     last = (len(head) - tid_at - 4) // word // step * step
@@ -277,9 +277,3 @@ def _by_shape(scene: Scene) -> Iterator[Claim]:
             yield Claim(
                 below.start or 0, below.end or 0, "guard page", "shape", "below what looks like a stack"
             )
-
-
-def word_size(scene: Scene) -> int:
-    """Give the bytes of a word of the process: 4 if all of it lies in the first 4 GiB, else 8."""
-    last: Sequence[Mapping] = scene.mappings[-1:]
-    return 8 if any((mapping.end or 0) > 1 << 32 for mapping in last) else 4
