@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vmdiff.cli import output
+from vmdiff.cli import output, redacting
 from vmdiff.render import RENDERERS, By, Format, ViewOptions
 
 app = typer.Typer(
@@ -101,6 +101,10 @@ def snap(
     freeze_limit: Annotated[
         str | None, typer.Option(metavar="TIME", help="Let it go after TIME, such as 200ms, ready or not.")
     ] = None,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Replace names and addresses, for showing it to strangers.")
+    ] = False,
+    key: redacting.Key = None,
 ) -> None:
     """Save a snapshot of a process's memory mappings.
 
@@ -125,6 +129,8 @@ def snap(
     )
     if snapshot.origin.frozen_seconds is not None:
         output.say(f"held still for {snapshot.origin.frozen_seconds * 1000:.1f} ms")
+    if redact or key is not None:
+        snapshot = redacting.one(snapshot, key)
     if to is None and output.is_terminal():
         to = output.free_name(snapshot)
         typer.echo(to)
@@ -154,6 +160,7 @@ def show(
     snapshot = sources.resolve(file)
     text = RENDERERS[form].snapshot(snapshot, findings.find_in(snapshot), options)
     output.write(text, to, force=force)
+    redacting.warn(form, {file: snapshot})
 
 
 @app.command()
@@ -191,6 +198,7 @@ def compare(
     held = [condition for condition in asked if condition.holds(comparison)]
     text = RENDERERS[form].comparison(comparison, findings.find(comparison), options)
     output.write(text, to, force=force)
+    redacting.warn(form, {before: comparison.before, after: comparison.after})
     for condition in held:
         output.say(f"condition holds: {condition.text}")
     if held or (exit_code and comparison.differs):
@@ -215,6 +223,9 @@ def convert(
         output.write_chunks(document.dump(snapshot))
     else:
         sources.save(snapshot, to, force=force)
+
+
+app.command()(redacting.redact)
 
 
 @app.command()

@@ -19,8 +19,9 @@ from vmdiff.redaction.mappings import Mappings
 from vmdiff.redaction.paths import Paths, base_name, is_plain
 from vmdiff.redaction.policies import facts_policies, fields
 from vmdiff.redaction.pseudonyms import Pseudonyms
+from vmdiff.redaction.visible import Visible, visible
 
-__all__ = ["redact"]
+__all__ = ["Visible", "betrays", "redact", "visible"]
 
 NO_ROOM = "its addresses do not fit the map of the key: they were redacted with random ones"
 
@@ -42,6 +43,17 @@ def redact(snapshots: Iterable[Snapshot], *, key: bytes | None = None) -> tuple[
     fits = key is None or run == names.run
     treat = Mappings(names, paths, moved)
     return tuple(_redacted(snapshot, names, paths, treat, run, fits=fits) for snapshot in originals)
+
+
+def betrays(originals: Iterable[Snapshot], text: str) -> bool:
+    """Say whether *text* (a file's name, say) holds a name that redacting *originals* removes."""
+    snapshots = tuple(originals)
+    programs = {
+        s.process.name
+        for s in snapshots
+        if s.process.name and _public_name(s, Paths(Pseudonyms(b""))) is None
+    }
+    return Pseudonyms(b"", [*_secrets(snapshots), *programs]).betrays(text)
 
 
 def _layout(originals: Sequence[Snapshot], names: Pseudonyms, *, keyed: bool) -> tuple[str, AddressMap]:

@@ -22,7 +22,7 @@ class Visible(NamedTuple):
 def visible(redacted: Snapshot) -> list[Visible]:
     """List what is still told, each once with the number of times; counters and sizes are not listed.
 
-    *redacted* is a snapshot as `vmdiff.redaction.redact` gives it: texts that are wholly pseudonyms
+    *redacted* is a snapshot as `vmdiff.redaction.redact` gives it. Texts that are wholly pseudonyms
     are left out, and so are addresses, devices and inodes.
     """
     found: dict[tuple[str, str], int] = {}

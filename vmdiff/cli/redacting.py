@@ -1,0 +1,155 @@
+"""Redaction on the command line: keys, names of the files written, and what a report could betray."""
+
+import os
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vmdiff.cli import output
+from vmdiff.errors import InputError, OutputError, VmdiffError
+from vmdiff.model import Snapshot
+
+if TYPE_CHECKING:
+    from vmdiff.redaction import Visible
+
+_SAFE_KEY = 16  # bytes: fewer can be guessed
+_LARGEST_KEY = 1 << 20
+_DOCUMENTS = (".json", ".json.gz")
+_OUTSIDE = frozenset({"markdown", "html", "text"})
+
+Key = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Redact alike whenever this key is used; made if it does not exist. Keep it secret.",
+    ),
+]
+
+
+def redact(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Snapshots or listings; what is to be compared, together."),
+    ],
+    to: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="The folder to write into.")
+    ] = None,
+    key: Key = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="List what would still be told; without -o nothing is written.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files in DIR.")] = False,
+) -> None:
+    """Write copies of snapshots that may be shown to strangers.
+
+    Names become pseudonyms, the same in all FILEs, and addresses stand elsewhere; comparing the copies
+    gives what comparing the originals gives, but for the names.
+    """
+    if to is None and not show:
+        raise typer.BadParameter("say where to write with -o DIR, or look first with --show")
+    from vmdiff import redaction, sources
+
+    targets = [_target(to, name, files[:at]) for at, name in enumerate(files)] if to else []
+    for target, name in zip(targets, files, strict=False):
+        _check(target, name, force=force)
+    originals = [sources.resolve(name) for name in files]
+    redacted = redaction.redact(originals, key=read_key(key))
+    if show:
+        output.write("".join(_lines(files, map(redaction.visible, redacted))))
+    if to:
+        _make(to)
+    for target, snapshot in zip(targets, redacted, strict=False):
+        sources.save(snapshot, target, force=force)
+        if redaction.betrays(originals, target.name):
+            output.say(f"{target}: the name of the file tells what was removed from it; rename it")
+
+
+def one(snapshot: Snapshot, key: Path | None) -> Snapshot:
+    """Redact what was just taken."""
+    from vmdiff import redaction
+
+    return redaction.redact([snapshot], key=read_key(key))[0]
+
+
+def read_key(path: Path | None) -> bytes | None:
+    """Give the key in a file, which is made where there is none; None without a file.
+
+    Raises:
+        VmdiffError: it cannot be read or made, or is empty.
+    """
+    if path is None:
+        return None
+    try:
+        made = _made(path)
+        with path.open("rb") as file:
+            key = file.read(_LARGEST_KEY).strip()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    if not key:
+        raise VmdiffError(f"{path}: an empty key; name a file that does not exist and one is made")
+    if made:
+        output.say(f"{path}: made a new key; keep it to redact later snapshots alike, and keep it secret")
+    elif len(key) < _SAFE_KEY:
+        output.say(f"{path}: a key of {len(key)} bytes can be guessed; 32 random ones cannot")
+    return key
+
+
+def _made(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(32) + "\n")
+    return True
+
+
+def warn(form: str, snapshots: Mapping[str, Snapshot]) -> None:
+    """Say which of the snapshots in a report for strangers tell a command line."""
+    if form not in _OUTSIDE:
+        return
+    for name, snapshot in snapshots.items():
+        if snapshot.process.arguments and snapshot.origin.redaction is None:
+            output.say(f"{name}: holds command-line arguments; vmdiff redact makes a copy for strangers")
+
+
+def _target(folder: Path, name: str, before: Sequence[str]) -> Path:
+    """Give the path of the copy: the file's own name, numbered where another has it already."""
+    own = _base_name(name)
+    twins = sum(_base_name(other) == own for other in before)
+    stem, ending = next(((own[: -len(end)], end) for end in _DOCUMENTS if own.endswith(end)), (own, ".json"))
+    return folder / f"{stem}{f'-{twins + 1}' if twins else ''}{ending}"
+
+
+def _base_name(named: str) -> str:
+    if named == "-":
+        return "stdin"
+    return named.replace(":", "-") if named.startswith("pid:") else Path(named).name
+
+
+def _check(target: Path, name: str, *, force: bool) -> None:
+    output.check_free(target, force=force)
+    if target.exists() and Path(name).exists() and target.samefile(name):
+        raise OutputError(f"{target}: is the original; write the copies into another folder")
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: {error.strerror}") from error
+
+
+def _lines(files: Sequence[str], told: Iterable[Sequence["Visible"]]) -> Iterable[str]:
+    for name, visible in zip(files, told, strict=True):
+        yield f"{name}: still told, beside sizes, counters, flags and times\n"
+        width = max((len(item.place) for item in visible), default=0)
+        for place, value, times in visible:
+            yield f"  {place:{width}}  {_printable(value)}{f'  ({times} times)' if times > 1 else ''}\n"
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
