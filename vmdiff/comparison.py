@@ -21,6 +21,7 @@ from vmdiff.errors import MatchError
 from vmdiff.model import MIXED, Kind, Mapping, Owner, Snapshot
 
 Counts = abc.Mapping[str, int | None]
+Choice = abc.Callable[[Mapping], bool]
 Key = tuple[str, str, str]
 Sums = dict[str, int | None]
 Match = Literal["auto", "address", "structure"]
@@ -157,8 +158,14 @@ class Comparison:
         """The totals cut up by kind, by owner and by object; every column adds up to the total."""
         return {by: self.grouped(by) for by in GROUPINGS}
 
-    def grouped(self, by: str) -> tuple[Group, ...]:
-        """Give the groups of one of `GROUPINGS`; each is made when it is first asked for."""
+    def grouped(self, by: str, *, only: Choice | None = None) -> tuple[Group, ...]:
+        """Give the groups of one of `GROUPINGS`; each is made when it is first asked for.
+
+        *only* chooses the mappings that are counted.
+        """
+        if only is not None:
+            tallies = tally(self.before, only=only), tally(self.after, only=only)
+            return _groups(self.totals, tallies, GROUPINGS.index(by))
         if by not in self._grouped:
             self._grouped[by] = _groups(self.totals, self._tallies, GROUPINGS.index(by))
         return self._grouped[by]
@@ -546,7 +553,7 @@ def _look(change: Change) -> abc.Hashable:
     return change.change, change.kind, owner, change.path, perms, sizes
 
 
-def tally(snapshot: Snapshot) -> dict[Key, Sums]:
+def tally(snapshot: Snapshot, *, only: Choice | None = None) -> dict[Key, Sums]:
     """Add up the counters of a snapshot by (kind, owner, object).
 
     Every column adds up to the snapshot's totals; None where one mapping's value is unknown. What has
@@ -554,7 +561,7 @@ def tally(snapshot: Snapshot) -> dict[Key, Sums]:
     """
     alike: dict[tuple[Kind, str | None, str | None], list[Mapping]] = {}
     sums: dict[Key, Sums] = {}
-    for mapping in snapshot.mappings:
+    for mapping in filter(only, snapshot.mappings):
         owner = mapping.owner
         if owner is not None and owner.parts:
             for part, share in _shares(mapping, owner, snapshot.sums((mapping,))):

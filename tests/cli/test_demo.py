@@ -41,8 +41,9 @@ def test_four_acts_show_what_each_did(vmdiff: Run, tmp_path: Path, monkeypatch: 
     block = library.compare(paused, allocated)
     assert BLOCK <= block.totals["size"].delta < BLOCK + 256 * KIB
     assert BLOCK // 2 <= block.totals["rss"].delta < BLOCK * 3 // 4
-    (file,) = library.compare(allocated, mapped).changes
-    assert (str(file.change), file.delta["size"]) == ("new", FILE)
+    # Other processes share and leave the libraries meanwhile: those changes are theirs.
+    (file,) = [change for change in library.compare(allocated, mapped).changes if change.change == "new"]
+    assert file.delta["size"] == FILE
     assert file.delta["rss"] <= FILE // 100
     (caught_up,) = [c for c in library.compare(mapped, read).changes if c.path == file.path]
     assert (str(caught_up.change), caught_up.after[0].values["rss"]) == ("resident", FILE)

@@ -10,7 +10,8 @@ from vmdiff.comparison import compare
 from vmdiff.errors import ConditionError
 from vmdiff.findings import find
 from vmdiff.model import Origin
-from vmdiff.render import By, ViewOptions, view, words
+from vmdiff.model import owner as owned_by
+from vmdiff.render import By, ViewOptions, layout, view, words
 from vmdiff.render.view import Role
 
 OPTIONS = st.builds(
@@ -147,7 +148,7 @@ def test_a_total_that_only_the_listing_states_stands_beside():
     taken = snapshot(unknown).model_copy(update={"rollup": {"size": 4 * MIB}})
     figure = view.of_snapshot(taken, (), ViewOptions()).figures[0]
 
-    assert (figure.after, figure.note) == (None, "listing states 4,096 KiB")
+    assert (figure.after, figure.note) == (None, "stated total: 4,096 KiB")
 
 
 def test_a_recounted_mapping_gets_a_row_only_where_it_matters():
@@ -169,3 +170,73 @@ def test_what_is_not_selected_is_folded_and_counted():
     assert [row.title for row in table.rows] == ["[heap]"]
     assert [fold.role for fold in table.folds] == [Role.FOLD]
     assert table.folds[0].title.endswith("not selected")
+
+
+def test_groups_count_what_is_selected_and_fold_the_rest():
+    table = seen(example(), by=By.KIND, only=selector.parse("kind:heap")).table
+
+    assert [row.title for row in table.rows] == ["heap"]
+    assert [fold.title for fold in table.folds] == ["not selected"]
+    assert [fold.cells[0].value + table.rows[0].cells[0].value for fold in table.folds] == [
+        table.total.cells[0].value
+    ]
+
+
+def test_a_group_that_was_not_there_before_is_no_unknown():
+    before = snapshot(mapping(1, 4, rss=PAGE))
+    after = snapshot(mapping(1, 4, rss=PAGE), mapping(0x100, 8, "rw-p", "[heap]", rss=PAGE))
+    table = seen(compare(before, after), by=By.KIND, only=selector.parse("kind:heap")).table
+
+    assert [(row.title, row.cells[0].text) for row in table.rows] == [("heap", "+32 KiB")]
+
+
+def test_segments_of_a_library_are_one_row_and_all_shows_them():
+    library = [
+        mapping(0x100 + at, 1, perms, "/lib/libx.so", rss=PAGE)
+        for at, perms in enumerate(("r--p", "r-xp", "rw-p"))
+    ]
+    comparison = compare(snapshot(mapping(1, 1)), snapshot(mapping(1, 1), *library))
+
+    assert [(row.role, row.title, row.count) for row in seen(comparison).table.rows] == [
+        (Role.CROWD, "3 × /lib/libx.so", 3)
+    ]
+    assert [row.perms for row in seen(comparison, show_all=True).table.rows] == ["r--p", "r-xp", "rw-p"]
+
+
+def test_a_crowd_stands_where_its_sum_belongs():
+    small = [mapping(0x1000 * at, 4, rss=4 * PAGE) for at in range(1, 9)]
+    large = mapping(0x20000, 32, "rw-p", "[heap]", rss=16 * PAGE)
+    table = seen(compare(snapshot(mapping(1, 1)), snapshot(mapping(1, 1), *small, large))).table
+
+    assert [row.title for row in table.rows] == ["8 × anonymous", "[heap]"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "expected"),
+    [
+        (owned_by("malloc arena", "record", "", label="arena 3"), "malloc arena 3"),
+        (owned_by("malloc arena", "shape", "", label="arena 3"), "malloc arena 3 (likely)"),
+        (owned_by("python arena", "shape", "", label="8 arenas"), "python arena (8 arenas, likely)"),
+        (owned_by("thread stack", "register", "", label="worker"), "thread stack (worker)"),
+        (owned_by("named", "name", "", label="a\x1bb"), "named (a\\x1bb)"),
+    ],
+)
+def test_owners_are_named_with_their_labels(owner, expected):
+    assert words.owner_words(owner) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "expected"),
+    [
+        ("/usr/lib/x86_64-linux-gnu/libc.so.6", 40, "/usr/lib/x86_64-linux-gnu/libc.so.6"),
+        ("/usr/lib/x86_64-linux-gnu/libc.so.6", 30, "…/x86_64-linux-gnu/libc.so.6"),
+        ("5 × /usr/lib/x86_64-linux-gnu/libc.so.6", 20, "5 × …/libc.so.6"),
+        ("/usr/lib/x86_64-linux-gnu/libc.so.6: relro", 24, "…/libc.so.6: relro"),
+        ("/x/_decimal.cpython-311-x86_64-linux-gnu.so", 20, "…/_decimal.cpython-…"),
+        ("python arena + malloc large block", 20, "python arena + mall…"),
+        ("/漢字漢字漢字", 8, "…/漢字…"),
+    ],
+)
+def test_a_name_that_is_too_long_keeps_what_tells_it_apart(text, columns, expected):
+    assert layout.fit(text, columns) == expected
+    assert layout.width(layout.fit(text, columns)) <= columns

@@ -1,0 +1,250 @@
+"""The table of changes: what gets a row, what is put together, what is only counted."""
+
+from collections import abc
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from vmdiff.comparison import Change, ChangeName, Comparison
+from vmdiff.model import MIXED, Kind, Mapping, add
+from vmdiff.render import words
+from vmdiff.render.figures import (
+    HEADLINE,
+    SUMS,
+    Cell,
+    Column,
+    figures_of,
+    largest,
+    row_limit,
+    sort_column,
+    value_of,
+    weight,
+)
+from vmdiff.render.options import ViewOptions
+from vmdiff.render.tables import HOW_TO_SEE, Role, Row, Table, total_of_changes
+
+UNTOUCHED = 1 << 20  # a mapping smaller than this is not worth a word about how little is resident
+
+_Folds = list[tuple[str, str, list[Change]]]
+
+
+def changes_table(comparison: Comparison, columns: tuple[Column, ...], options: ViewOptions) -> Table:
+    """Give a row to each change or crowd that the reader asked for, and count the others."""
+    picked, folds = _sift_changes(comparison, options)
+    dress = partial(_change_row, columns)
+    rows = _rows(picked, options, sort_column(comparison.totals, options))
+    limit = row_limit(options)
+    shown, hidden = rows[:limit], [change for row in rows[limit:] for change in row]
+    if hidden:
+        folds.insert(0, ("…", words.plural(len(hidden), "more change"), hidden))
+    return Table(
+        title="changes",
+        columns=columns,
+        rows=tuple(dress(row[0]) if len(row) == 1 else _crowd_row(columns, row) for row in shown),
+        folds=tuple(_fold(columns, word, text, members) for word, text, members in folds if members),
+        total=total_of_changes(columns, comparison.totals),
+        dress=dress,
+    )
+
+
+def _sift_changes(comparison: Comparison, options: ViewOptions) -> tuple[list[Change], _Folds]:
+    """Separate what gets a row from what is only counted."""
+    picked: list[Change] = []
+    recounted: list[Change] = []
+    small: list[Change] = []
+    others: list[Change] = []
+    sort = sort_column(comparison.totals, options)
+    folds_recounted = not options.show_all and (sort is None or sort in HEADLINE)
+    for change in comparison.changes:
+        if options.only and not options.only.matches_any(change.mappings):
+            others.append(change)
+        elif folds_recounted and change.change is ChangeName.RECOUNTED:
+            recounted.append(change)
+        elif options.minimum and largest(change.delta, sort) < options.minimum:
+            small.append(change)
+        else:
+            picked.append(change)
+    shared = f"{words.plural(len(recounted), 'mapping')} shared differently"
+    return picked, [
+        ("…", f"{words.plural(len(small), 'change')} below {words.size(options.minimum)}", small),
+        ("…", f"{words.plural(len(others), 'change')} not selected", others),
+        ("recounted", shared, recounted),
+    ]
+
+
+def _rows(changes: Sequence[Change], options: ViewOptions, sort: Column | None) -> list[tuple[Change, ...]]:
+    """Put together what is shown as one row, and order the rows by what moved in memory.
+
+    Then by what became accessible, then by size: a reservation is not growth. What is unknown
+    weighs nothing; ties stay in the order of the addresses.
+    """
+    first = sort.counter if sort else None
+    if options.sort == "address":
+        changes = sorted(changes, key=_lowest)
+    else:
+        changes = sorted(changes, key=lambda change: weight(change.delta, first))
+    together: dict[Any, list[Change]] = {}
+    for at, change in enumerate(changes):
+        crowd = None if options.show_all else _crowd(change)
+        together.setdefault(at if crowd is None else crowd, []).append(change)
+    rows = [tuple(row) for row in together.values()]
+    if options.sort != "address" and len(rows) < len(changes):
+        rows.sort(key=lambda row: _row_weight(row, first))
+    return rows
+
+
+def _crowd(change: Change) -> abc.Hashable:
+    """Say with what a change is shown as one: its crowd, or the other segments of one library."""
+    if change.crowd is not None:
+        return ("crowd", change.crowd)
+    if change.kind is Kind.IMAGE and change.path is not None:
+        return (change.change, change.path)
+    return None
+
+
+def _lowest(change: Change) -> int:
+    return min((mapping.start or 0 for mapping in change.mappings), default=0)
+
+
+def _row_weight(row: Sequence[Change], first: str | None) -> tuple[int, ...]:
+    if len(row) == 1:
+        return weight(row[0].delta, first)
+    names = {"rss", "swap", "accessible", "size", *SUMS.get(first or "", (first or "rss",))}
+    return weight({name: add(change.delta.get(name) for change in row) for name in names}, first)
+
+
+def _change_row(columns: tuple[Column, ...], change: Change) -> Row:
+    side = change.after or change.before
+    owner = change.owner
+    return Row(
+        role=Role.CHANGE,
+        word=str(change.change),
+        title=_change_title(change),
+        perms=_perms(side),
+        cells=figures_of(columns, partial(value_of, change.delta), sign=True),
+        note=", ".join(_notes(change)),
+        where=words.place(side),
+        why="; ".join(_reasons(change)),
+        kind=str(change.kind or "mixed"),
+        owner=words.name(owner.name) if owner else "",
+        path=words.name(change.path or ""),
+        item=change,
+    )
+
+
+def _change_title(change: Change) -> str:
+    """Name what changed; both sides where they are called differently."""
+    before, after = words.titles(change.before), words.titles(change.after)
+    if not before or not after or before == after:
+        return after or before
+    if change.change in (ChangeName.REPLACED, ChangeName.RELABELLED):
+        return f"{before} → {after}"
+    return words.titles(change.mappings)
+
+
+def _perms(mappings: Iterable[Mapping]) -> str:
+    found = {mapping.perms for mapping in mappings}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _notes(change: Change) -> Iterator[str]:
+    """Yield what is remarkable about a change and not in its figures."""
+    if change.moved_end:
+        yield "at both ends" if change.moved_end == "both" else f"at its {change.moved_end}"
+    before, after = _perms(change.before), _perms(change.after)
+    if before and after and before != after:
+        yield f"{before} → {after}"
+    if change.change in (ChangeName.SPLIT, ChangeName.MERGED, ChangeName.REDRAWN):
+        yield f"{len(change.before)} → {words.plural(len(change.after), 'mapping')}"
+    if change.change in (ChangeName.MOVED, ChangeName.SHIFTED):
+        yield f"from {words.place(change.before)}"
+    if change.change is ChangeName.RELABELLED:
+        yield from _relabelling(change.before[0], change.after[0])
+    if residency := _residency(change):
+        yield residency
+
+
+def _relabelling(before: Mapping, after: Mapping) -> Iterator[str]:
+    if not before.deleted and after.deleted:
+        yield "its file was deleted"
+    if before.flags is not None and after.flags is not None:
+        gained = [f"+{words.name(flag)}" for flag in after.flags if flag not in before.flags]
+        lost = [f"-{words.name(flag)}" for flag in before.flags if flag not in after.flags]
+        if gained or lost:
+            yield f"flags {' '.join(gained + lost)}"
+    if before.owner != after.owner and words.title(before) == words.title(after):
+        yield "what is known of its owner"
+
+
+def _residency(change: Change) -> str:
+    """Say how much is resident, where that moved or is little of what could be."""
+    able = add(mapping.accessible for mapping in change.after)
+    held = _resident(change)
+    if able is None or held is None or not able:
+        return ""
+    if able < UNTOUCHED or (change.change is not ChangeName.RESIDENT and held * 10 > able):
+        return ""
+    return words.residency(held, able)
+
+
+def _resident(change: Change) -> int | None:
+    """Give what is resident after a change; absent is 0 only where the source told all the others."""
+    if change.delta.get("rss") is None:
+        return None
+    values = [mapping.values.get("rss", 0) for mapping in change.after]
+    return add(value if isinstance(value, int) else None for value in values)
+
+
+def _reasons(change: Change) -> Iterator[str]:
+    """Yield why the two sides were paired and how the owner is known."""
+    if change.because:
+        yield f"paired {words.printable(change.because)}"
+    owner = change.owner
+    if owner and owner.evidence:
+        yield f"{words.owner_words(owner)}: {words.printable(owner.evidence)}"
+
+
+def _crowd_row(columns: tuple[Column, ...], changes: Sequence[Change]) -> Row:
+    one_object = len({(change.path, change.kind) for change in changes}) == 1 and changes[0].path
+    titles = {_change_title(change) for change in changes}
+    some = titles.pop() if len(titles) == 1 else _common_owner(changes) or str(changes[0].kind or MIXED)
+    names = {str(change.change) for change in changes}
+    return Row(
+        role=Role.CROWD,
+        word=names.pop() if len(names) == 1 else "changed",
+        title=f"{len(changes):,} × {words.name(one_object) if one_object else some}",
+        perms=_common(_perms(change.after or change.before) for change in changes),
+        cells=_summed(columns, changes),
+        kind=_common(str(change.kind or "mixed") for change in changes),
+        owner=_common_owner(changes),
+        path=_common(words.name(change.path or "") for change in changes),
+        count=len(changes),
+        members=tuple(changes),
+    )
+
+
+def _common_owner(changes: Iterable[Change]) -> str:
+    return _common(words.name(change.owner.name) if change.owner else "" for change in changes)
+
+
+def _common(values: Iterable[str]) -> str:
+    found = set(values)
+    return found.pop() if len(found) == 1 else ""
+
+
+def _fold(columns: tuple[Column, ...], word: str, text: str, members: Sequence[Change]) -> Row:
+    return Row(
+        role=Role.FOLD,
+        note=HOW_TO_SEE if " more " in text else "",
+        word=word,
+        title=text,
+        cells=_summed(columns, members),
+        count=len(members),
+        members=tuple(members),
+    )
+
+
+def _summed(columns: tuple[Column, ...], changes: Sequence[Change]) -> tuple[Cell, ...]:
+    return figures_of(
+        columns, lambda counter: add(value_of(change.delta, counter) for change in changes), sign=True
+    )
