@@ -8,6 +8,7 @@ owners on the mappings.
 from vmdiff.owners.blocks import blocks
 from vmdiff.owners.claims import Claim, Rule, Scene, assign
 from vmdiff.owners.glibc import arenas, brk_heap
+from vmdiff.owners.go import go
 from vmdiff.owners.images import images, loader
 from vmdiff.owners.jvm import jvm
 from vmdiff.owners.memory import Memory
@@ -18,4 +19,4 @@ from vmdiff.owners.stacks import stacks
 __all__ = ["RULES", "Claim", "Memory", "Rule", "Scene", "assign"]
 
 # In the order of trust: among claims of equal certainty the earlier rule's stands.
-RULES: tuple[Rule, ...] = (jvm, names, stacks, images, loader, arenas, blocks, brk_heap, shapes)
+RULES: tuple[Rule, ...] = (jvm, go, names, stacks, images, loader, arenas, blocks, brk_heap, shapes)

@@ -11,11 +11,10 @@ from itertools import groupby, pairwise
 
 from vmdiff.model import Mapping
 from vmdiff.owners.claims import Claim, Scene
-from vmdiff.owners.words import is_block, words
+from vmdiff.owners.words import is_block, variables, words
 
 _METASPACE, _CLASS_SPACE = b"non-class-space\0", b"class-space\0"  # linkers may let them share the tail
 _MOST_NODES = 4096
-_MOST_VARIABLES = 16 << 20  # bytes; libjvm has less than one
 
 
 def find(scene: Scene, library: Sequence[Mapping]) -> Iterator[Claim]:
@@ -71,21 +70,18 @@ def _pointing_to(scene: Scene, library: Sequence[Mapping], names: abc.Mapping[in
     if not names:
         return
     spelt = {name.to_bytes(8, "little") for name in names}
-    for page, places in groupby(_variables(scene, library), lambda value: value // scene.page_size):
+    for page, places in groupby(_pointers(scene, library), lambda value: value // scene.page_size):
         raw = scene.read(page * scene.page_size, scene.page_size)
         if raw and any(name in raw for name in spelt):
             offsets = (at % scene.page_size for at in places)
             yield from (page * scene.page_size + at for at in offsets if raw[at : at + 8] in spelt)
 
 
-def _variables(scene: Scene, library: Sequence[Mapping]) -> Iterator[int]:
+def _pointers(scene: Scene, library: Sequence[Mapping]) -> Iterator[int]:
     """Give, in order, the aligned addresses of malloc's memory in libjvm's writable data and .bss."""
-    bss = scene.at(library[-1].end or 0)
     found: set[int] = set()
-    for mapping in [*library, *([bss] if bss and bss.path is None else [])]:
-        if "w" in mapping.perms and (mapping.size or 0) <= _MOST_VARIABLES:
-            raw = scene.read(mapping.start or 0, mapping.size or 0) or b""
-            found.update(memoryview(raw).cast("Q"))
+    for _, raw in variables(scene, library):
+        found.update(memoryview(raw).cast("Q"))
     values = sorted(value for value in found if not value & 7)
     for mapping in scene.mappings:
         if mapping.perms == "rw-p" and mapping.path in {None, "[heap]"}:

@@ -5,12 +5,13 @@ here reads a bounded number of bytes and answers None where they cannot be read.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from vmdiff.model import Mapping
-from vmdiff.owners.claims import Scene
+from vmdiff.owners.claims import Scene, is_plain
 
 WORD = 8
+_MOST_VARIABLES = 32 << 20
 
 
 def word(scene: Scene, address: int) -> int | None:
@@ -37,6 +38,16 @@ def raw_each(scene: Scene, addresses: Sequence[int], length: int) -> list[bytes 
     if scene.memory is None:
         return [None] * len(addresses)
     return scene.memory.read_many(addresses, length)
+
+
+def variables(scene: Scene, image: Sequence[Mapping]) -> Iterator[tuple[int, bytes]]:
+    """Yield address and bytes of the writable data and the .bss of the object mapped as *image*."""
+    bss = scene.at(image[-1].end or 0)
+    for mapping in [*image, *([bss] if bss and is_plain(bss) else [])]:
+        if mapping.perms.startswith("rw") and (mapping.size or 0) <= _MOST_VARIABLES:
+            raw = scene.read(mapping.start or 0, mapping.size or 0)
+            if raw:
+                yield mapping.start or 0, raw
 
 
 def is_block(scene: Scene, start: int, end: int, *, files: tuple[str, ...] = ()) -> bool:

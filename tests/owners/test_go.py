@@ -1,0 +1,92 @@
+"""A Go program's heap is found by the runtime's own records, with symbols or without."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.owners.living import owned, owner_at, running, snapshot
+from tests.owners.real import program
+from vmdiff.linux.memory import LiveMemory
+from vmdiff.model import Mapping, Snapshot
+from vmdiff.owners import Scene
+from vmdiff.owners.go import go
+
+SOURCE = Path(__file__).parent / "programs" / "go"
+GOROUTINES = 200
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = program("go", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    folder = tmp_path_factory.mktemp("go")
+    environment = os.environ | {
+        "CGO_ENABLED": "0",
+        "GOCACHE": str(folder / "cache"),
+        "GOFLAGS": "-mod=mod",
+        "GOTOOLCHAIN": "local",
+    }
+    for name, options in {"symbols": [], "stripped": ["-ldflags=-s -w"]}.items():
+        subprocess.run(
+            [compiler, "build", *options, "-o", folder / name, "."], cwd=SOURCE, env=environment, check=True
+        )
+    return folder
+
+
+def heap(seen: Snapshot) -> list[Mapping]:
+    return [m for m in seen.mappings if m.owner and m.owner.name == "go heap"]
+
+
+def resident(seen: Snapshot) -> int:
+    return sum(mapping.values.get("rss", 0) for mapping in heap(seen))
+
+
+@pytest.mark.parametrize("name", ["symbols", "stripped"])
+def test_the_heap_is_certain_and_its_growth_shows(build: Path, name: str) -> None:
+    with running([build / name, 20, GOROUTINES]) as (process, said):
+        before = owned(process.pid)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("100\n")
+        process.stdin.flush()
+        place = process.stdout.readline().split()[1]
+        assert process.stdout.readline() == "ready\n"
+        after = owned(process.pid)
+
+    for seen, where in ((before, said["heap"][0]), (after, place)):
+        owner = owner_at(seen, int(where, 16))
+        assert owner is not None
+        assert (owner.name, owner.certainty) == ("go heap", "certain")
+    assert 100 << 20 <= resident(after) - resident(before) < 130 << 20
+
+
+def test_goroutines_are_no_threads_and_everything_has_an_owner(build: Path) -> None:
+    with running([build / "symbols", 20, GOROUTINES]) as (process, _):
+        seen = owned(process.pid)
+
+    names = [m.owner.name for m in seen.mappings if m.owner]
+    assert "thread stack" not in names
+    assert "go runtime" in names
+    unowned = [m for m in seen.mappings if m.owner is None and m.path is None and m.values.get("rss")]
+    assert unowned == []
+
+
+def test_without_permission_nothing_is_claimed(build: Path) -> None:
+    """From Go 1.27 on even the place of the heap is random."""
+    with running([build / "symbols", 1, 1]) as (process, _):
+        assert list(go(Scene(snapshot(process.pid), None))) == []
+
+
+def test_other_programs_cost_a_few_reads() -> None:
+    class Counting(LiveMemory):
+        reads = 0
+
+        def read(self, address: int, length: int) -> bytes | None:
+            self.reads += 1
+            return super().read(address, length)
+
+    with Counting(os.getpid()) as memory:
+        assert list(go(Scene(snapshot(os.getpid()), memory))) == []
+        assert memory.reads < 8
