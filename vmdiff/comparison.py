@@ -371,7 +371,7 @@ def _whose(owner: Owner | None) -> tuple[str | None, ...] | None:
     """Give what of an owner can be the same in two runs: neither thread ids nor evidence."""
     if owner is None:
         return None
-    return owner.name, None if owner.tid is not None else owner.label
+    return owner.name, owner.label
 
 
 def _size(mappings: tuple[Mapping, ...]) -> int:

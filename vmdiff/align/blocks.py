@@ -42,9 +42,9 @@ class Block(NamedTuple):
     """A mapping without its address.
 
     *at* is its place in the snapshot, *size* its bytes (0 where unknown), *weight* what of it is
-    resident or swapped. *touches* says that the mapping below ends where this one starts, *placed* that a
-    file ends there, to which it belongs (``.bss``). *contents* is everything that is compared between
-    runs: two blocks with equal contents are alike.
+    resident or swapped. *touches* says that the mapping below ends where this one starts, *placed* that it
+    continues the data of a program or library there, as ``.bss`` does. *contents* is everything that is
+    compared between runs: two blocks with equal contents are alike.
     """
 
     at: int
@@ -62,17 +62,21 @@ def blocks(snapshot: Snapshot, compared: frozenset[str]) -> list[Block]:
     families = _Families(snapshot)
     found = []
     reach: int | None = None
-    file_below = False
+    data_below = False
     for index, mapping in enumerate(snapshot.mappings):
         start, end, values = mapping.start, mapping.end, mapping.values
         family = families.of(mapping)
         size = mapping.size or 0 if start is None or end is None else end - start
         contents = (family, size, mapping.offset, mapping.deleted, mapping.flags, _counted(values, compared))
         touches = start is not None and start == reach
-        placed = touches and file_below
+        placed = touches and data_below and _may_be_bss(family)
         found.append(Block(index, mapping, family, size, _weight(values), touches, placed, contents))
-        reach, file_below = end, family.object is not None and family.object[:1] != "["
+        reach, data_below = end, family.kind is Kind.IMAGE and family.perms[1] == "w"
     return found
+
+
+def _may_be_bss(family: Family) -> bool:
+    return family.kind is Kind.ANONYMOUS and family.perms[1] == "w" and family.owner in {None, "bss"}
 
 
 def compared_values(before: Snapshot, after: Snapshot) -> frozenset[str]:
@@ -124,10 +128,11 @@ class _Families:
         return Family(kind, perms, path, None, name, label)
 
     def _whose(self, owner: Owner) -> tuple[str, str | None]:
-        """Give the owner's name and which one it is, by the thread's name instead of its number."""
-        if owner.tid is not None:
-            return owner.name, self._threads.get(owner.tid)
-        return owner.name, owner.label
+        """Give the owner's name and which one it is; ``3 blocks`` is a number of them and tells none."""
+        label = owner.label
+        if label is None and owner.tid is not None:
+            label = self._threads.get(owner.tid)
+        return owner.name, None if label and label[0].isdigit() else label
 
     def _timeless(self, name: str) -> str:
         """Give a name without what looks like the number of a thread: ``pthread stack: 4711``."""

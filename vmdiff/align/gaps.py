@@ -1,52 +1,86 @@
 """The gaps between paired neighbours, in which what is left is placed."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import NamedTuple
 
-from vmdiff.align.assign import Pair, in_order
+from vmdiff.align.assign import Pair
 from vmdiff.align.blocks import Block, Family, base_name
+
+Neighbours = tuple[int | None, int | None]  # the numbers of the nearest pairs below and above; None: none
 
 
 class Gap(NamedTuple):
-    """What is left between two paired neighbours, on both sides; *where* says which they are."""
+    """What has the same neighbours on both sides; *where* says which they are."""
 
     before: list[Block]
     after: list[Block]
     where: str
 
 
-def gaps(anchors: Iterable[Pair], before: Sequence[Block], after: Sequence[Block]) -> Iterator[Gap]:
-    """Yield the gaps that have blocks on both sides, cut by the *anchors*.
+def between(neighbours: Neighbours) -> Hashable:
+    """Tell gaps apart by both neighbours."""
+    return neighbours
 
-    Anchors that cross each other cannot all be used; as many are as can be.
+
+def above(neighbours: Neighbours) -> Hashable:
+    """Tell gaps apart by what is below them alone."""
+    return neighbours[0]
+
+
+def below(neighbours: Neighbours) -> Hashable:
+    """Tell gaps apart by what is above them alone."""
+    return neighbours[1]
+
+
+def gaps(
+    anchors: Sequence[Pair],
+    before: Sequence[Block],
+    after: Sequence[Block],
+    telling: Callable[[Neighbours], Hashable] = between,
+) -> Iterator[Gap]:
+    """Yield the gaps that both sides have, *telling* them apart by the pairs that are nearest, the *anchors*.
+
+    Anchors may cross each other: the loader fills holes, so libraries swap places from run to run. Gaps with
+    the same neighbours above and below are then few, and one neighbour has to do.
     """
-    by_place = {(old.at, new.at): old for old, new in anchors}
-    kept = in_order(sorted(by_place))
-    names = [_name(by_place[place].family) for place in kept]
-    held_before = _sorted_into([place[0] for place in kept], before)
-    held_after = _sorted_into([place[1] for place in kept], after)
-    for number in sorted(held_before.keys() & held_after.keys()):
-        where = _where(names[number - 1] if number else None, names[number] if number < len(names) else None)
-        yield Gap(held_before[number], held_after[number], where)
+    ours = _held([old.at for old, _ in anchors], before, telling)
+    theirs = _held([new.at for _, new in anchors], after, telling)
+    for told, (neighbours, blocks) in ours.items():
+        if told in theirs:
+            yield Gap(blocks, theirs[told][1], _where(anchors, neighbours, telling))
 
 
-def _sorted_into(borders: list[int], blocks: Sequence[Block]) -> dict[int, list[Block]]:
-    held: dict[int, list[Block]] = {}
+def _held(
+    places: list[int], blocks: Sequence[Block], telling: Callable[[Neighbours], Hashable]
+) -> dict[Hashable, tuple[Neighbours, list[Block]]]:
+    numbers = {place: number for number, place in enumerate(places)}
+    ordered = sorted(places)
+    held: dict[Hashable, tuple[Neighbours, list[Block]]] = {}
     for block in blocks:
-        held.setdefault(bisect_right(borders, block.at), []).append(block)
+        at = bisect_right(ordered, block.at)
+        neighbours = (
+            numbers[ordered[at - 1]] if at else None,
+            numbers[ordered[at]] if at < len(ordered) else None,
+        )
+        held.setdefault(telling(neighbours), (neighbours, []))[1].append(block)
     return held
 
 
-def _where(below: str | None, above: str | None) -> str:
-    if below and above:
-        return f"between {below} and {above}" if below != above else f"inside {below}"
-    if below or above:
-        return f"above {below}" if below else f"below {above}"
-    return "in the whole"
+def _where(anchors: Sequence[Pair], neighbours: Neighbours, telling: Callable[[Neighbours], Hashable]) -> str:
+    low, high = (None if number is None else _name(anchors[number][0].family) for number in neighbours)
+    if telling is above:
+        high = None
+    if telling is below:
+        low = None
+    if low and high:
+        return f"between {low} and {high}" if low != high else f"inside {low}"
+    if low or high:
+        return f"above {low}" if low else f"below {high}"
+    return "among all that is left"
 
 
 def _name(family: Family) -> str:
     if family.object is not None:
         return base_name(family.object) or family.object
-    return family.label or family.name or family.owner or "an anonymous mapping"
+    return family.label or family.name or family.owner or str(family.kind)

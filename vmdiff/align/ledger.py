@@ -12,8 +12,7 @@ from vmdiff.align.region import Region
 class Ledger:
     """Two snapshots on their way to being paired.
 
-    Each block is taken at most once. *anchors* are the pairs that others are placed by, *places*
-    those that were found so, *pids* the
+    Each block is taken at most once. *anchors* are the pairs that others are placed by, *pids* the
     processes' numbers, *same_boot* says that inodes mean the same on both sides.
     """
 
@@ -22,7 +21,6 @@ class Ledger:
     pids: tuple[int | None, int | None]
     same_boot: bool
     anchors: list[Pair] = field(default_factory=list)
-    places: list[Pair] = field(default_factory=list)
     _entries: list[tuple[Sequence[Block], Sequence[Block], str, bool]] = field(default_factory=list)
     _taken: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
 

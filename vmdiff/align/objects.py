@@ -2,7 +2,7 @@
 
 In this order, each step with what the steps before left over:
 
-1. the same path, also where one of the two files is deleted by now;
+1. the same path; of two files of that path, one of which is deleted, each with its like first;
 2. the same ELF build, wherever it lies;
 3. the same path but for the number of the process (``/tmp/hsperfdata_root/4711``);
 4. the same file name under another prefix (containers, another installation);
@@ -64,12 +64,13 @@ class Match(NamedTuple):
 
 def things(blocks: Iterable[Block], pid: int | None) -> list[Thing]:
     """Give the objects among *blocks*, in the order in which they first appear."""
-    found: dict[str, list[Block]] = {}
+    found: dict[tuple[str, bool, str | None], list[Block]] = {}
     for block in blocks:
-        if block.family.object is not None:
-            found.setdefault(block.family.object, []).append(block)
+        path, mapping = block.family.object, block.mapping
+        if path is not None:
+            found.setdefault((path, mapping.deleted, mapping.build_id), []).append(block)
     number = None if pid is None else str(pid)
-    return [Thing(path, tuple(sorted(held, key=_offset)), number) for path, held in found.items()]
+    return [Thing(key[0], tuple(sorted(held, key=_offset)), number) for key, held in found.items()]
 
 
 def match(before: Sequence[Thing], after: Sequence[Thing]) -> list[Match]:
@@ -185,6 +186,10 @@ def _layout(thing: Thing) -> Hashable:
     return thing.layout
 
 
+def _path_and_build(thing: Thing) -> Hashable:
+    return thing.path, thing.blocks[0].mapping.deleted, _build(thing)
+
+
 def _path(thing: Thing) -> Hashable:
     return thing.path
 
@@ -238,6 +243,7 @@ def stem(path: str) -> str:
 
 # Each step's key (None: not of those that the step is about) and what it says of a match.
 _STEPS: tuple[tuple[Callable[[Thing], Hashable], str], ...] = (
+    (_path_and_build, "by path"),
     (_path, "by path"),
     (_build, "by build id"),
     (_without_pid, "by path but for the process id"),

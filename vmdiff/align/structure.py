@@ -10,10 +10,12 @@ Each step takes what the steps before left over:
 3. **Crowds.** Equal blocks in numbers have no identity. Those that are alike in everything are pairs; if
    more than one change remains, all that remains is one region, n -> m.
 4. **Owners and names.** What has the same owner or name on both sides, in order.
-5. **Place.** What is left lies between neighbours that have been paired, which cut both address spaces
-   into matching gaps. In each gap, an assignment that keeps the order and costs least
-   (`vmdiff.align.assign`): first among equal permissions, then of equal size with other permissions.
-6. **Size.** What has no counterpart in its gap but one of the same size and permissions elsewhere.
+5. **Place.** What is left lies between neighbours that have been paired. Between the same two, an
+   assignment that keeps the order and costs least (`vmdiff.align.assign`).
+6. **Size.** The kernel fills holes, so neighbours change places from run to run. What has lost one neighbour
+   is paired by its size, next to the other or anywhere; then by the other neighbour alone; then by order
+   with what has about the same size.
+7. **Permissions.** What is as large as what is missing between the same neighbours has been reprotected.
 
 Whatever is left then is new or removed.
 
@@ -24,9 +26,9 @@ their contents alone, paired, and turned back.
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from vmdiff.align import objects
-from vmdiff.align.assign import Pair, assign
-from vmdiff.align.blocks import Block, Family, agree, blocks, compared_values
-from vmdiff.align.gaps import gaps
+from vmdiff.align.assign import Fits, Pair, assign
+from vmdiff.align.blocks import Block, Family, agree, base_name, blocks, compared_values
+from vmdiff.align.gaps import Neighbours, above, below, between, gaps
 from vmdiff.align.ledger import Ledger
 from vmdiff.align.region import Region
 from vmdiff.model import Snapshot
@@ -49,8 +51,22 @@ def pair(before: Snapshot, after: Snapshot) -> list[Region]:
     return [region._replace(before=region.after, after=region.before) for region in turned]
 
 
+def _always(_old: Block, _new: Block) -> bool:
+    return True
+
+
 def _regions(ledger: Ledger) -> list[Region]:
-    for step in (_objects, _labels, _crowds, _owners, _place, _other_permissions, _size):
+    for step in (
+        _objects,
+        _attached,
+        _labels,
+        _crowds,
+        _owners,
+        _place,
+        _equal_size,
+        _neighbour,
+        _other_permissions,
+    ):
         step(ledger)
     return ledger.regions()
 
@@ -84,12 +100,21 @@ def _objects(ledger: Ledger) -> None:
         ledger.anchors += segments
 
 
+def _attached(ledger: Ledger) -> None:
+    """Pair what continues the data of a program or library: ``.bss``, and what the kernel merged with it."""
+    left = tuple({block.at: block for block in side if block.placed} for side in ledger.left())
+    for below_old, below_new in ledger.anchors:
+        old, new = left[0].get(below_old.at + 1), left[1].get(below_new.at + 1)
+        if old and new and _may_pair(old, new):
+            name = base_name(below_old.family.object or "")
+            ledger.couple(old, new, f"the memory that continues {name}")
+
+
 def _labels(ledger: Ledger) -> None:
     """Pair memory that is the only one of its owner and label, or the only one of its name."""
     for family, ours, theirs in _shared(ledger, _label):
         if len(ours) == len(theirs) == 1:
             ledger.couple(ours[0], theirs[0], f"the only {_called(family)}")
-            ledger.anchors.append((ours[0], theirs[0]))
 
 
 def _crowds(ledger: Ledger) -> None:
@@ -128,32 +153,46 @@ def _pairs_alike(
 def _owners(ledger: Ledger) -> None:
     """Pair what has the same owner or name, in order."""
     for family, ours, theirs in _shared(ledger, _owner):
-        called = _called(family)
+        called = _called(family._replace(label=None))
         because = f"the only {called}" if len(ours) == len(theirs) == 1 else f"by order among: {called}"
-        for old, new in assign(ours, theirs, _always):
-            ledger.couple(old, new, because)
+        _couple(ledger, ours, theirs, because)
 
 
 def _place(ledger: Ledger) -> None:
-    """Pair what has equal permissions in the same gap, in order and at the least cost."""
-    for gap in gaps(ledger.anchors, *ledger.left()):
-        for old, new in assign(gap.before, gap.after, _may_pair):
-            ledger.couple(old, new, f"by order {gap.where}")
-            ledger.places.append((old, new))
+    """Pair what has equal permissions between the same neighbours, in order and at the least cost."""
+    _fill(ledger, between, _may_pair)
+
+
+def _equal_size(ledger: Ledger) -> None:
+    """Pair what has the same size, next to the same neighbour if it can be, else anywhere."""
+    _fill(ledger, above, _may_pair_at_equal_size)
+    _fill(ledger, below, _may_pair_at_equal_size)
+    for _, ours, theirs in _shared(ledger, _family_and_size):
+        _couple(ledger, ours, theirs, "by size")
+
+
+def _neighbour(ledger: Ledger) -> None:
+    """Pair what has the same neighbour on one side at least, or else about the same size."""
+    _fill(ledger, above, _may_pair)
+    _fill(ledger, below, _may_pair)
+    _couple(ledger, *ledger.left(), "by order and size", _may_pair_at_similar_size)
 
 
 def _other_permissions(ledger: Ledger) -> None:
     """Pair what has the same size at the same place, and other permissions."""
-    for gap in gaps([*ledger.anchors, *ledger.places], *ledger.left()):
-        for old, new in assign(gap.before, gap.after, _may_be_reprotected):
-            ledger.couple(old, new, f"by size and order {gap.where}")
+    _fill(ledger, between, _may_be_reprotected)
 
 
-def _size(ledger: Ledger) -> None:
-    """Pair what has the same size and permissions, wherever it is."""
-    for _, ours, theirs in _shared(ledger, _family_and_size):
-        for old, new in assign(ours, theirs, _may_pair):
-            ledger.couple(old, new, "by size")
+def _fill(ledger: Ledger, telling: Callable[[Neighbours], Hashable], fits: Fits) -> None:
+    for gap in gaps(ledger.anchors, *ledger.left(), telling):
+        _couple(ledger, gap.before, gap.after, f"by order {gap.where}", fits)
+
+
+def _couple(
+    ledger: Ledger, ours: Sequence[Block], theirs: Sequence[Block], because: str, fits: Fits = _always
+) -> None:
+    for old, new in assign(ours, theirs, fits):
+        ledger.couple(old, new, because)
 
 
 def _shared(
@@ -198,13 +237,17 @@ def _called(family: Family) -> str:
     return f"{family.owner} ({family.label})" if family.label else family.owner
 
 
-def _always(_old: Block, _new: Block) -> bool:
-    return True
-
-
 def _may_pair(old: Block, new: Block) -> bool:
     one, other = old.family, new.family
     return one is other or (one.kind is other.kind and agree(one, other) and _same_owner(one, other))
+
+
+def _may_pair_at_equal_size(old: Block, new: Block) -> bool:
+    return old.size == new.size and _may_pair(old, new)
+
+
+def _may_pair_at_similar_size(old: Block, new: Block) -> bool:
+    return old.size <= 2 * new.size and new.size <= 2 * old.size and _may_pair(old, new)
 
 
 def _may_be_reprotected(old: Block, new: Block) -> bool:
