@@ -10,12 +10,13 @@ Each step takes what the steps before left over:
 3. **Crowds.** Equal blocks in numbers have no identity. Those that are alike in everything are pairs; if
    more than one change remains, all that remains is one region, n -> m.
 4. **Owners and names.** What has the same owner or name on both sides, in order.
-5. **Place.** What is left lies between neighbours that have been paired. Between the same two, an
+5. **Unusual sizes.** What is large and the only one of its size on both sides is the same, wherever it is.
+6. **Place.** What is left lies between neighbours that have been paired. Between the same two, an
    assignment that keeps the order and costs least (`vmdiff.align.assign`).
-6. **Size.** The kernel fills holes, so neighbours change places from run to run. What has lost one neighbour
+7. **Size.** The kernel fills holes, so neighbours change places from run to run. What has lost one neighbour
    is paired by its size, next to the other or anywhere; then by the other neighbour alone; then by order
    with what has about the same size.
-7. **Permissions.** What is as large as what is missing between the same neighbours has been reprotected.
+8. **Permissions.** What is as large as what is missing between the same neighbours has been reprotected.
 
 Whatever is left then is new or removed.
 
@@ -34,6 +35,7 @@ from vmdiff.align.region import Region
 from vmdiff.model import Snapshot
 
 CROWD = 8  # so many equal blocks on a side are a crowd
+LARGE = 64 << 10  # bytes from which on it is no accident that two sizes are equal
 
 
 def pair(before: Snapshot, after: Snapshot) -> list[Region]:
@@ -62,6 +64,7 @@ def _regions(ledger: Ledger) -> list[Region]:
         _labels,
         _crowds,
         _owners,
+        _unusual,
         _place,
         _equal_size,
         _neighbour,
@@ -158,6 +161,13 @@ def _owners(ledger: Ledger) -> None:
         _couple(ledger, ours, theirs, because)
 
 
+def _unusual(ledger: Ledger) -> None:
+    """Pair what is large and the only one of its size, wherever it is."""
+    for _, ours, theirs in _shared(ledger, _large):
+        if len(ours) == len(theirs) == 1:
+            ledger.couple(ours[0], theirs[0], "the only one of its size")
+
+
 def _place(ledger: Ledger) -> None:
     """Pair what has equal permissions between the same neighbours, in order and at the least cost."""
     _fill(ledger, between, _may_pair)
@@ -223,6 +233,10 @@ def _equal_blocks(block: Block) -> Hashable:
 
 def _family_and_size(block: Block) -> Hashable:
     return (*block.family[:-1], block.size)
+
+
+def _large(block: Block) -> Hashable:
+    return _family_and_size(block) if block.size >= LARGE else None
 
 
 def _owner(block: Block) -> Hashable:
