@@ -83,6 +83,7 @@ KERNEL = [Piece(4, "r--p", "[vvar]"), Piece(2, "r-xp", "[vdso]", touches=True)]
 
 sizes = st.sampled_from((1, 1, 2, 3, 8, 64, 2048))
 resident = st.integers(0, 3)
+unlike_files = {"offset": st.just(0), "build_id": st.none(), "deleted": st.just(False), "inode": st.just("0")}
 anonymous = st.builds(
     Piece,
     pages=sizes,
@@ -102,6 +103,7 @@ anonymous = st.builds(
     ),
     rss=resident,
     swap=st.sampled_from((0, 0, 0, 1)),
+    **unlike_files,
 )
 libraries = st.builds(
     library,
@@ -118,7 +120,13 @@ files = st.builds(
     perms=st.sampled_from(("r--s", "r--p", "rw-s")),
     path=st.sampled_from(("/data/a", "/data/b", "/memfd:x", "/dev/shm/y")),
     offset=st.sampled_from((0, 0, 5)),
+    touches=st.booleans(),
+    owner=st.none(),
     rss=resident,
+    swap=st.just(0),
+    build_id=st.sampled_from((None, "aa", "bb")),
+    deleted=st.booleans(),
+    inode=st.sampled_from(("0", "7", "8")),
 ).map(lambda piece: [piece])
 single = anonymous.map(lambda piece: [piece])
 crowds = st.builds(
