@@ -7,10 +7,13 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vmdiff import files
 from vmdiff.errors import OutputError
-from vmdiff.model import Snapshot
+
+if TYPE_CHECKING:
+    from vmdiff.model import Snapshot
 
 PLAIN_WIDTH = 80
 _STDOUT = Path("-")
@@ -48,7 +51,7 @@ def check_free(to: Path | None, *, force: bool) -> None:
         raise OutputError(f"{to}: exists already; --force overwrites it")
 
 
-def free_name(snapshot: Snapshot) -> Path:
+def free_name(snapshot: "Snapshot") -> Path:
     """Give ``NAME-PID-UTCTIME.json``, whatever the process calls itself."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", snapshot.process.name or "process").strip("._-") or "process"
     taken_at = snapshot.taken_at or datetime.now(UTC)

@@ -10,9 +10,9 @@ import typer
 
 from vmdiff.cli import output
 from vmdiff.errors import InputError, OutputError, VmdiffError
-from vmdiff.model import Snapshot
 
 if TYPE_CHECKING:
+    from vmdiff.model import Snapshot
     from vmdiff.redaction import Visible
 
 _SAFE_KEY = 16  # bytes: fewer can be guessed
@@ -67,7 +67,7 @@ def redact(
             output.say(f"{target}: the name of the file tells what was removed from it; rename it")
 
 
-def one(snapshot: Snapshot, key: Path | None) -> Snapshot:
+def one(snapshot: "Snapshot", key: Path | None) -> "Snapshot":
     """Redact what was just taken."""
     from vmdiff import redaction
 
@@ -107,7 +107,7 @@ def _made(path: Path) -> bool:
     return True
 
 
-def warn(form: str, snapshots: Mapping[str, Snapshot]) -> None:
+def warn(form: str, snapshots: "Mapping[str, Snapshot]") -> None:
     """Say which of the snapshots in a report for strangers tell a command line."""
     if form not in _OUTSIDE:
         return

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from vmdiff.selector import Selector
+if TYPE_CHECKING:  # the command line needs these choices before it needs any model
+    from vmdiff.selector import Selector
 
 
 class By(StrEnum):
@@ -41,7 +43,7 @@ class ViewOptions:
     by: By | None = None
     sort: str | None = None
     minimum: int = 0
-    only: Selector | None = None
+    only: "Selector | None" = None
     show_all: bool = False
     rows: int | None = 20  # with the headline and the groups, about one screen
     width: int = 80
