@@ -30,7 +30,7 @@ def snapshot(*mappings: Mapping, counters: tuple[str, ...] = COUNTERS, minute: i
         taken_at=datetime(2026, 11, 22, 22, minute, tzinfo=UTC),
         origin=Origin(source="linux-proc", tool="vmdiff 0.1.0", detail="smaps", counters=counters, owners=True),
         host=Host(name="box", kernel="6.18.0", machine="x86_64", page_size=PAGE, boot_id="b"),
-        process=Process(pid=4242, name="server", start_ticks=7, executable="/usr/bin/server",
+        process=Process(pid=4242, pid_namespace="4026531836", name="server", start_ticks=7, executable="/usr/bin/server",
                         threads=(Thread(tid=4242, name="server"),)),
         mappings=tuple(sorted(mappings, key=lambda mapping: mapping.start or 0)),
     )  # fmt: skip
@@ -103,7 +103,7 @@ def server(*, grown: bool = False) -> Snapshot:
             )
             mappings.append(anonymous(stack + PAGE, 8 * MIB, 16384, owner=STACK))
     else:
-        mappings.append(anonymous(top + 0x3000_0000, 2 * MIB, 2 * MIB))
+        mappings.append(anonymous(top + 0x7000_0000, 2 * MIB, 2 * MIB))
     return snapshot(*mappings, minute=5 if grown else 0)
 
 

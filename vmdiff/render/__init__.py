@@ -43,6 +43,7 @@ RENDERERS: abc.Mapping[Format, Renderer] = {
     Format.TERMINAL: Renderer("vmdiff.render.terminal"),
     Format.TEXT: Renderer("vmdiff.render.text"),
     Format.MARKDOWN: Renderer("vmdiff.render.markdown"),
+    Format.HTML: Renderer("vmdiff.render.html"),
     Format.JSON: Renderer("vmdiff.render.json"),
     Format.FOLDED: Renderer("vmdiff.render.folded"),
     Format.PPROF: Renderer("vmdiff.render.pprof"),

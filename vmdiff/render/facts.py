@@ -31,7 +31,7 @@ def facts(changes: Iterable[FactChange]) -> tuple[Fact, ...]:
     kept = [change for change in changes if change.path not in _TOLD | _IDENTITY]
     threads = [change for change in kept if change.path.startswith("threads.")]
     others = [change for change in kept if not change.path.startswith("threads.")]
-    written = [Fact(words.name(c.path), _text(c.path, c.before), _text(c.path, c.after)) for c in others]
+    written = [Fact(words.name(c.path), text(c.path, c.before), text(c.path, c.after)) for c in others]
     return tuple(written + _threads(threads))
 
 
@@ -53,7 +53,8 @@ def _names(threads: Sequence[Any], most: int = 3) -> str:
     return f"{len(threads)} ({', '.join(names[:most])}{', …' if len(names) > most else ''})"
 
 
-def _text(path: str, value: Any) -> str:
+def text(path: str, value: Any) -> str:
+    """Write one fact; *path* says what it is (``limits.stack``). What is unknown is blank."""
     if value is None:
         return ""
     if isinstance(value, int) and not isinstance(value, bool):

@@ -23,6 +23,7 @@ class Format(StrEnum):
     TERMINAL = "terminal"
     TEXT = "text"
     MARKDOWN = "markdown"
+    HTML = "html"
     JSON = "json"
     FOLDED = "folded"
     PPROF = "pprof"

@@ -1,0 +1,92 @@
+"""What is known of each snapshot besides its mappings, in words, one beside the other."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from vmdiff.model import Snapshot
+from vmdiff.render import facts, words
+
+_LONGEST = 2000  # letters of a command line that anybody reads
+_NAMES = frozenset({"pid", "parent", "start_ticks"})  # numbers that nobody adds up
+_OF_THE_MOMENT = "snapshot"
+
+
+class SideBySide(NamedTuple):
+    """A fact of one or two snapshots; a blank value says that it is unknown.
+
+    *differs* is not said of what is the taking's own, such as the time.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    differs: bool
+
+
+def of(*snapshots: Snapshot) -> list[tuple[str, list[SideBySide]]]:
+    """Give all facts that a snapshot has, in groups; what no snapshot knows is left out."""
+    told = [_told(snapshot) for snapshot in snapshots]
+    return [
+        (name, list(_rows([side[name] for side in told], marked=name != _OF_THE_MOMENT)))
+        for name in told[0]
+        if any(side[name] for side in told)
+    ]
+
+
+def _rows(sides: list[dict[str, str]], *, marked: bool) -> Iterator[SideBySide]:
+    for name in dict.fromkeys(name for side in sides for name in side):
+        values = tuple(side.get(name, "") for side in sides)
+        yield SideBySide(name, values, marked and len(set(values)) > 1)
+
+
+def _told(snapshot: Snapshot) -> dict[str, dict[str, str]]:
+    return {
+        "snapshot": dict(_snapshot(snapshot)),
+        "process": dict(_process(snapshot)),
+        "host": _plain(snapshot.host.model_dump(), "host."),
+    }
+
+
+def _snapshot(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    origin = snapshot.origin
+    if snapshot.label:
+        yield "label", words.name(snapshot.label)
+    if snapshot.taken_at:
+        yield "taken at", words.moment(snapshot.taken_at)
+    yield "taken from", words.name(origin.source) + (f" ({origin.detail})" if origin.detail else "")
+    if origin.tool:
+        yield "taken by", words.name(origin.tool)
+    if origin.seconds is not None:
+        yield "reading took", words.span(origin.seconds)
+    if origin.frozen_seconds is not None:
+        yield "process stood still", words.span(origin.frozen_seconds)
+    if origin.consistent is not None:
+        yield "one instant", "yes" if origin.consistent else "no: the layout moved while it was read"
+    if origin.redaction:
+        yield "redacted", f"names and addresses are pseudonyms, run {words.name(origin.redaction.run)}"
+    yield "mappings", f"{len(snapshot.mappings):,}"
+    for number, doubt in enumerate(origin.doubts, start=1):
+        yield f"doubt {number}", words.printable(doubt)
+
+
+def _process(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    process = snapshot.process.model_dump(exclude={"threads", "arguments", "limits", "started_at"})
+    yield from _plain(process, "").items()
+    if snapshot.process.started_at:
+        yield "started at", words.moment(snapshot.process.started_at)
+    if snapshot.process.arguments is not None:
+        arguments = words.printable(" ".join(snapshot.process.arguments))
+        yield "arguments", words.shorten(arguments, _LONGEST)
+    if snapshot.process.threads is not None:
+        names = [words.name(thread.name or "?") for thread in snapshot.process.threads]
+        some = ", ".join(dict.fromkeys(names[:200]))
+        yield "threads", f"{len(names):,}: {words.shorten(some, words.LONGEST_NAME)}"
+    for limit, value in (snapshot.process.limits or {}).items():
+        yield f"limit {words.name(limit)}", facts.text(f"limits.{limit}", value)
+
+
+def _plain(values: dict[str, Any], prefix: str) -> dict[str, str]:
+    return {
+        key.replace("_", " "): str(value) if key in _NAMES else facts.text(prefix + key, value)
+        for key, value in values.items()
+        if value is not None
+    }
