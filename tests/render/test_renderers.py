@@ -6,8 +6,7 @@ import re
 import pytest
 from hypothesis import given, settings
 
-from tests.render.worlds import HOSTILE, comparisons, example, hostile, mapping, snapshot
-from vmdiff.comparison import compare
+from tests.render.worlds import HOSTILE, compare, comparisons, example, hostile, mapping, snapshot
 from vmdiff.findings import find, find_in
 from vmdiff.render import RENDERERS, Format, ViewOptions, layout, markdown
 from vmdiff.render import json as json_renderer

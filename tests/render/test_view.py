@@ -4,9 +4,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.render.worlds import HOSTILE, KIB, MIB, PAGE, comparisons, example, hostile, mapping, snapshot
+from tests.render.worlds import (
+    HOSTILE,
+    KIB,
+    MIB,
+    PAGE,
+    compare,
+    comparisons,
+    example,
+    hostile,
+    mapping,
+    snapshot,
+)
 from vmdiff import selector
-from vmdiff.comparison import compare
 from vmdiff.errors import ConditionError
 from vmdiff.findings import find
 from vmdiff.model import Origin

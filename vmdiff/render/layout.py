@@ -24,8 +24,8 @@ _MARKS = {"warning": "!", "notice": "*", "info": "-"}
 _GAP = 2
 
 
-def comparison_lines(view: ComparisonView, options: ViewOptions) -> Iterator[Line]:
-    """Lay out a comparison, top to bottom."""
+def comparison_lines(view: ComparisonView, options: ViewOptions, picture: Lines = ()) -> Iterator[Line]:
+    """Lay out a comparison, top to bottom; *picture* stands above the tables."""
     yield [(fit(view.title, options.width), "title")]
     for text in (view.when, view.match):
         if text:
@@ -34,19 +34,28 @@ def comparison_lines(view: ComparisonView, options: ViewOptions) -> Iterator[Lin
     yield from _figures(view.figures, with_change=True)
     yield from _sentences([view.counts, view.faults], options.width)
     yield from _remarks(view.remarks, options.width)
+    yield from _set_apart(picture)
     yield from _tables(view.groups, view.table, options)
     yield from _facts(view.facts, options.width)
 
 
-def snapshot_lines(view: SnapshotView, options: ViewOptions) -> Iterator[Line]:
-    """Lay out one snapshot, top to bottom."""
+def snapshot_lines(view: SnapshotView, options: ViewOptions, picture: Lines = ()) -> Iterator[Line]:
+    """Lay out one snapshot, top to bottom; *picture* stands above the tables."""
     yield [(fit(view.title, options.width), "title")]
     yield from _paragraph(view.when, options.width, "dim")
     yield []
     yield from _figures(view.figures, with_change=False)
     yield from _paragraph(view.counts, options.width, "")
     yield from _remarks(view.remarks, options.width)
+    yield from _set_apart(picture)
     yield from _tables(view.groups, view.table, options)
+
+
+def _set_apart(lines: Lines) -> Iterator[Line]:
+    for at, line in enumerate(lines):
+        if not at:
+            yield []
+        yield line
 
 
 def plain(line: Line) -> str:

@@ -1,13 +1,16 @@
 """The terminal: the columns of the plain text at the terminal's width, in 16 colours if wanted."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from io import StringIO
 
 from vmdiff.comparison import Comparison
 from vmdiff.findings import Finding
 from vmdiff.model import Snapshot
-from vmdiff.render import layout, view
+from vmdiff.render import layout, strip, view
 from vmdiff.render.options import ViewOptions
+
+WIDEST = 140  # columns; further apart, a name and its figures are hard to read as one line
 
 # Readable on dark and on light ground: no white, no black, no blue; dim only for what can be missed.
 STYLES = {
@@ -21,18 +24,37 @@ STYLES = {
     "warning": "bold red",
     "notice": "bold",
     "info": "",
+    "image": "cyan",
+    "file": "green",
+    "shared-memory": "magenta",
+    "heap": "red",
+    "stack": "bright_magenta",
+    "anonymous": "yellow",
+    "reserved": "dim",
+    "kernel": "dim",
+    "device": "bright_cyan",
     "": "",
 }
 
 
 def comparison(found: Comparison, findings: Sequence[Finding], options: ViewOptions) -> str:
     """Write a comparison for a terminal of ``options.width`` columns."""
-    return _dressed(layout.comparison_lines(view.of_comparison(found, findings, options), options), options)
+    options = _readable(options)
+    picture = strip.of_comparison(found, options.width, colour=options.colour)
+    shown = view.of_comparison(found, findings, options)
+    return _dressed(layout.comparison_lines(shown, options, picture), options)
 
 
 def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions) -> str:
     """Write one snapshot for a terminal of ``options.width`` columns."""
-    return _dressed(layout.snapshot_lines(view.of_snapshot(taken, findings, options), options), options)
+    options = _readable(options)
+    picture = strip.of_snapshot(taken, options.width, colour=options.colour)
+    shown = view.of_snapshot(taken, findings, options)
+    return _dressed(layout.snapshot_lines(shown, options, picture), options)
+
+
+def _readable(options: ViewOptions) -> ViewOptions:
+    return replace(options, width=min(options.width, WIDEST))
 
 
 def _dressed(lines: layout.Lines, options: ViewOptions) -> str:
