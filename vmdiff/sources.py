@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from vmdiff import document, files
-from vmdiff.errors import ProcessError
+from vmdiff import carrier, document, files
+from vmdiff.errors import InputError, ProcessError
 from vmdiff.linux import Detail, Notify, ProcessFolder, read
 from vmdiff.model import Snapshot
 
@@ -67,25 +67,61 @@ def _with_owners(folder: ProcessFolder, snapshot: Snapshot) -> Snapshot:
         return assign(Scene(snapshot, memory), RULES)
 
 
-def load(path: Path | str) -> Snapshot:
+def load(path: Path | str, *, notify: Notify | None = None) -> Snapshot:
     """Read a snapshot, or a listing of any known format, from a file or, for ``-``, standard input.
 
-    ``FILE#2`` is the second listing of a text that holds several.
+    ``FILE#2`` is the second listing of a text that holds several. Of an HTML report that carries before
+    and after it is what the report ends with, the one after, unless ``#1`` chooses; *notify* is told so.
 
     Raises:
         InputError: it cannot be read, is nothing that vmdiff reads, or holds several listings.
     """
     name, choice = _choice(str(path))
-    source = "<stdin>" if name == STDIN else name
-    data = sys.stdin.buffer.read(files.LARGEST_INPUT) if name == STDIN else files.read(name)
-    if data.startswith(document.GZIP):
-        data = document.decompress(data, source=source)
+    source, data = _read(name)
     if document.is_document(data):
         return document.load(data, source=source)
+    if carrier.is_report(data):
+        return _chosen(carrier.carried(data, source=source), choice, source, notify)
     from vmdiff import formats, owners
 
     snapshot = formats.read(data, source=source, choice=choice)
     return owners.assign(owners.Scene(snapshot), owners.RULES)
+
+
+def load_pair(path: Path | str) -> tuple[Snapshot, Snapshot]:
+    """Read before and after from an HTML report of a comparison.
+
+    Raises:
+        InputError: it cannot be read, or does not carry both.
+    """
+    source, data = _read(str(path))
+    if not carrier.is_report(data):
+        raise InputError(
+            f"{source}: compare it with what? Only the HTML report of a comparison holds both sides"
+        )
+    snapshots = carrier.carried(data, source=source)
+    if len(snapshots) != 2:
+        raise InputError(f"{source}: carries one snapshot; compare it with another")
+    return snapshots[0], snapshots[1]
+
+
+def _read(name: str) -> tuple[str, bytes]:
+    """Give what to call a file, and its bytes, unpacked."""
+    source = "<stdin>" if name == STDIN else name
+    data = sys.stdin.buffer.read(files.LARGEST_INPUT) if name == STDIN else files.read(name)
+    if data.startswith(document.GZIP):
+        data = document.decompress(data, source=source)
+    return source, data
+
+
+def _chosen(
+    snapshots: tuple[Snapshot, ...], choice: int | None, source: str, notify: Notify | None
+) -> Snapshot:
+    if choice is not None and not 1 <= choice <= len(snapshots):
+        raise InputError(f"{source}: carries {len(snapshots)} of them; there is no #{choice}")
+    if choice is None and len(snapshots) > 1 and notify:
+        notify(f"{source} carries two snapshots: this is the one after; {source}#1 is the one before")
+    return snapshots[-1 if choice is None else choice - 1]
 
 
 def _choice(name: str) -> tuple[str, int | None]:
@@ -108,11 +144,20 @@ def save(snapshot: Snapshot, path: Path | str, *, force: bool = False) -> None:
     files.write(path, chunks, force=force)
 
 
-def resolve(named: str) -> Snapshot:
+def resolve(named: str, *, notify: Notify | None = None) -> Snapshot:
     """Give what a command line names: ``pid:1234`` as it is now, ``-``, or a file."""
     if not named.startswith(_LIVE):
-        return load(named)
+        return load(named, notify=notify)
     pid = named.removeprefix(_LIVE)
     if not (pid.isascii() and pid.isdigit()) or len(pid) > 10:
         raise ProcessError(f"{named}: expected pid: and a process number, such as pid:1234")
     return snap(int(pid))
+
+
+def resolve_pair(
+    before: str, after: str | None, *, notify: Notify | None = None
+) -> tuple[Snapshot, Snapshot]:
+    """Give the two that a command line names; one name alone is the HTML report of a comparison."""
+    if after is None:
+        return load_pair(before)
+    return resolve(before, notify=notify), resolve(after, notify=notify)

@@ -157,7 +157,7 @@ def show(
     options = _options(by, sort, minimum, only, show_all, to)
     from vmdiff import findings, sources
 
-    snapshot = sources.resolve(file)
+    snapshot = sources.resolve(file, notify=output.say)
     text = RENDERERS[form].snapshot(snapshot, findings.find_in(snapshot), options)
     output.write(text, to, force=force)
     redacting.warn(form, {file: snapshot})
@@ -166,7 +166,10 @@ def show(
 @app.command()
 def compare(
     before: Annotated[str, typer.Argument(metavar="BEFORE", help="A snapshot, a listing, or pid:1234.")],
-    after: Annotated[str, typer.Argument(metavar="AFTER", help="Another.")],
+    after: Annotated[
+        str | None,
+        typer.Argument(metavar="AFTER", help="Another; an HTML report can carry both."),
+    ] = None,
     match: Annotated[Match, typer.Option(help="How mappings are paired.")] = Match.AUTO,
     by: Rows = None,
     sort: Sort = None,
@@ -194,11 +197,12 @@ def compare(
     from vmdiff.comparison import compare as compare_snapshots
 
     asked = [conditions.parse(text) for text in fail_on or ()]
-    comparison = compare_snapshots(sources.resolve(before), sources.resolve(after), match=match.value)
+    pair = sources.resolve_pair(before, after, notify=output.say)
+    comparison = compare_snapshots(*pair, match=match.value)
     held = [condition for condition in asked if condition.holds(comparison)]
     text = RENDERERS[form].comparison(comparison, findings.find(comparison), options)
     output.write(text, to, force=force)
-    redacting.warn(form, {before: comparison.before, after: comparison.after})
+    redacting.warn(form, {before: comparison.before, after or before: comparison.after})
     for condition in held:
         output.say(f"condition holds: {condition.text}")
     if held or (exit_code and comparison.differs):
@@ -218,7 +222,7 @@ def convert(
     from vmdiff import document, sources
 
     output.check_free(to, force=force)
-    snapshot = sources.resolve(file)
+    snapshot = sources.resolve(file, notify=output.say)
     if output.is_stdout(to):
         output.write_chunks(document.dump(snapshot))
     else:
