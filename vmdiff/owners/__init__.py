@@ -15,8 +15,9 @@ from vmdiff.owners.memory import Memory
 from vmdiff.owners.names import names
 from vmdiff.owners.shapes import shapes
 from vmdiff.owners.stacks import stacks
+from vmdiff.owners.v8 import v8
 
 __all__ = ["RULES", "Claim", "Memory", "Rule", "Scene", "assign"]
 
 # In the order of trust: among claims of equal certainty the earlier rule's stands.
-RULES: tuple[Rule, ...] = (jvm, go, names, stacks, images, loader, arenas, blocks, brk_heap, shapes)
+RULES: tuple[Rule, ...] = (jvm, go, v8, names, stacks, images, loader, arenas, blocks, brk_heap, shapes)

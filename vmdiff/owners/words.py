@@ -40,6 +40,11 @@ def raw_each(scene: Scene, addresses: Sequence[int], length: int) -> list[bytes 
     return scene.memory.read_many(addresses, length)
 
 
+def unpacked(raw: bytes | None) -> tuple[int, ...]:
+    """Give the words of *raw*, none if it could not be read."""
+    return struct.unpack(f"<{len(raw) // WORD}Q", raw) if raw else ()
+
+
 def variables(scene: Scene, image: Sequence[Mapping]) -> Iterator[tuple[int, bytes]]:
     """Yield address and bytes of the writable data and the .bss of the object mapped as *image*."""
     bss = scene.at(image[-1].end or 0)

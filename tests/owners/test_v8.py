@@ -1,0 +1,91 @@
+"""V8's heap is known by the headers of its chunks, and nothing else is taken for it."""
+
+import contextlib
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.owners.living import owned, running, snapshot
+from tests.owners.real import program
+from vmdiff.linux.memory import LiveMemory
+from vmdiff.model import Mapping, Snapshot
+from vmdiff.owners import Scene
+from vmdiff.owners.v8 import _LONGEST_HEAD, _size, v8
+
+SCRIPT = Path(__file__).parent / "programs" / "grow.js"
+CHUNK = 256 << 10
+
+
+def heap(seen: Snapshot) -> list[Mapping]:
+    return [m for m in seen.mappings if m.owner and m.owner.name == "v8 heap"]
+
+
+def resident(seen: Snapshot) -> int:
+    return sum(mapping.values.get("rss", 0) for mapping in heap(seen))
+
+
+def test_the_heap_grows_by_chunks_and_as_v8_says() -> None:
+    with running([program("node"), "--expose-gc", SCRIPT]) as (process, said):
+        before = owned(process.pid)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("200000\n")
+        process.stdin.flush()
+        grown = int(process.stdout.readline().split()[1])
+        assert process.stdout.readline() == "ready\n"
+        after = owned(process.pid)
+
+    chunks = [m.start for m in heap(after) if m.size == CHUNK]
+    assert len(chunks) - sum(m.size == CHUNK for m in heap(before)) > 30
+    assert all(start is not None and start % CHUNK == 0 for start in chunks)
+    assert {m.owner.certainty for m in heap(after) if m.owner} == {"certain"}
+    for seen, physical in ((before, int(said["physical"][0])), (after, grown)):
+        assert resident(seen) == pytest.approx(physical, rel=0.25)
+
+
+def test_a_large_buffer_is_mallocs() -> None:
+    with running([program("node"), "--expose-gc", SCRIPT]) as (process, _):
+        seen = owned(process.pid)
+
+    pieces = [(part, part.end - part.start) for m in seen.mappings if m.owner for part in m.owner.parts]
+    pieces += [(m.owner, m.size or 0) for m in seen.mappings if m.owner and not m.owner.parts]
+    blocks = [owner for owner, size in pieces if owner.name == "malloc large block" and size >= 50 << 20]
+    assert [owner.certainty for owner in blocks] == ["certain"]
+
+
+def others() -> Iterator[int]:
+    """Give the processes of this machine that are not known to hold a V8."""
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            maps = (folder / "maps").read_text(errors="replace") if folder.name.isdigit() else ""
+            if maps and not any(name in maps for name in ("node", "chrom", "v8", "electron")):
+                yield int(folder.name)
+
+
+def test_no_other_process_here_has_any() -> None:
+    for pid in islice(others(), 25):
+        with contextlib.suppress(OSError), LiveMemory(pid) as memory:
+            assert list(v8(Scene(snapshot(pid), memory))) == []
+
+
+words = st.one_of(
+    st.integers(0, (1 << 64) - 1),
+    st.integers(0, 8).map(lambda n: CHUNK * n),
+    st.integers(0, 2 * CHUNK).map(lambda n: 0x1234000000 + n),
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(words, max_size=12))
+def test_a_record_that_is_believed_has_its_area_inside_the_chunk(record: list[int]) -> None:
+    start = 0x1234000000
+    size = _size(record, start)
+
+    if size:
+        assert size in record
+        assert any(start < at <= start + _LONGEST_HEAD for at in record)
+        assert any(start + size - _LONGEST_HEAD <= end <= start + size for end in record)
