@@ -75,20 +75,30 @@ def _regions(ledger: Ledger) -> list[Region]:
 
 
 def _stand_in_order(ours: list[Block], theirs: list[Block], pids: tuple[int | None, int | None]) -> bool:
-    """Say whether two sides stand in the order that follows from their contents."""
-    for one, other in zip(ours, theirs, strict=False):
-        alike = one.contents == other.contents and one.touches == other.touches
-        if alike and one.mapping.build_id == other.mapping.build_id:
-            continue
-        if (ranks := _rank(one)) != (others := _rank(other)):
-            return ranks < others
+    """Say whether two sides stand in the order that follows from their contents.
+
+    Names decide only where nothing else does: they are others in redacted snapshots.
+    """
+    for rank in (_unnamed, _named):
+        for one, other in zip(ours, theirs, strict=False):
+            alike = one.contents == other.contents and one.touches == other.touches
+            if alike and one.mapping.build_id == other.mapping.build_id:
+                continue
+            if (ranks := rank(one)) != (others := rank(other)):
+                return ranks < others
     return (len(ours), pids[0] or 0) <= (len(theirs), pids[1] or 0)
 
 
-def _rank(block: Block) -> tuple[int, int, bool, str]:
-    mapping = block.mapping
-    details = (*block.family, mapping.offset, mapping.deleted, mapping.flags, mapping.build_id)
-    return block.size, block.weight, block.touches, repr((details, sorted(mapping.values.items())))
+def _unnamed(block: Block) -> tuple[int, int, bool, str]:
+    mapping, family = block.mapping, block.family
+    numbers = sorted((name, value) for name, value in mapping.values.items() if not isinstance(value, str))
+    details = (family.kind, family.perms, family.anonymous, family.owner, mapping.offset, mapping.flags)
+    return block.size, block.weight, block.touches, repr((details, mapping.deleted, numbers))
+
+
+def _named(block: Block) -> tuple[int, int, bool, str]:
+    details = (*block.family, block.mapping.build_id, sorted(block.mapping.values.items()))
+    return block.size, block.weight, block.touches, repr(details)
 
 
 def _objects(ledger: Ledger) -> None:
