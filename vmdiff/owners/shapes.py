@@ -10,12 +10,14 @@ _SMALLEST_RESERVATION = 16 << 20
 
 def shapes(scene: Scene) -> Iterator[Claim]:
     """Claim anonymous memory by its permissions and size alone."""
+    anonymous, reserved = Kind.ANONYMOUS, Kind.RESERVED
     for mapping in scene.mappings:
         if mapping.path is not None:
             continue
-        start, end, perms, kind, *_ = mapping
-        if perms[2:] == "xp" and kind is Kind.ANONYMOUS:
-            yield Claim(start or 0, end or 0, "jit code", "shape", "executable memory without a file")
-        elif kind is Kind.RESERVED and (mapping.size or 0) >= _SMALLEST_RESERVATION:
+        kind = mapping.kind
+        if kind is anonymous and mapping.perms[2:] == "xp":
+            how = "executable memory without a file"
+            yield Claim(mapping.start or 0, mapping.end or 0, "jit code", "shape", how)
+        elif kind is reserved and (mapping.size or 0) >= _SMALLEST_RESERVATION:
             how = "a large inaccessible range with nothing behind it"
-            yield Claim(start or 0, end or 0, "reservation", "shape", how)
+            yield Claim(mapping.start or 0, mapping.end or 0, "reservation", "shape", how)
