@@ -5,7 +5,6 @@ pointers needs the permission of a debugger (PTRACE_MODE_ATTACH), pages and file
 refused is answered with None and remembered in `LiveMemory.denied`.
 """
 
-import ctypes
 import errno
 import fcntl
 import os
@@ -26,6 +25,7 @@ MEMORY, STACK_POINTERS, PAGES, FILES = "memory", "stack pointers", "pages", "fil
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
 _BATCH = 1024  # UIO_MAXIOV: the kernel takes no more ranges in one call
 _BATCH_BYTES = 1 << 20
+_FEW = 64  # so many reads one by one cost less than getting ready for a batch
 _LONGEST_READ = 64 << 20
 _TRIES, _PAUSE = 4, 0.001  # a thread that waits in the kernel at all does so within a few ms
 
@@ -85,6 +85,8 @@ class LiveMemory:
 
     def read_many(self, addresses: Sequence[int], length: int) -> list[bytes | None]:
         """Give `read` for every address, thousands in a few calls."""
+        if len(addresses) < _FEW:
+            return [self.read(address, length) for address in addresses]
         batch = max(1, min(_BATCH, _BATCH_BYTES // max(length, 1)))
         if self._file("mem", MEMORY) is None or not 0 < length <= _LONGEST_READ:
             return [None] * len(addresses)
@@ -179,7 +181,7 @@ class LiveMemory:
         fd = self._file("pagemap", PAGES)
         if fd is None or not 0 <= start < end <= 1 << 64 or (start | end) % mmap_page():
             return None
-        vector = (ctypes.c_char * (_PAGE_REGION.size * _REGIONS))()
+        vector = array("Q", bytes(_PAGE_REGION.size * _REGIONS))
         found: list[tuple[int, int, int]] = []
         wanted = _PRESENT | _SWAPPED | _ZERO | (_GUARD if self._knows_guards else 0)
         if categories & ~wanted:
@@ -192,7 +194,7 @@ class LiveMemory:
                     start,
                     end,
                     0,
-                    ctypes.addressof(vector),
+                    vector.buffer_info()[0],
                     _REGIONS,
                     0,
                     0,
@@ -205,7 +207,7 @@ class LiveMemory:
                 count = fcntl.ioctl(fd, _PAGEMAP_SCAN, argument)
             except OSError:
                 return None
-            found += _PAGE_REGION.iter_unpack(vector.raw[: _PAGE_REGION.size * count])
+            found += _PAGE_REGION.iter_unpack(memoryview(vector).cast("B")[: _PAGE_REGION.size * count])
             reached = _SCAN_ARG.unpack(argument)[4]
             if reached <= start:
                 break
@@ -286,6 +288,8 @@ def _same(mapping: Mapping, found: os.stat_result) -> bool:
 
 @cache
 def _process_vm_readv() -> Callable[..., int] | None:
+    import ctypes  # takes 2 ms that most snapshots need not pay
+
     try:
         function = ctypes.CDLL(None, use_errno=True).process_vm_readv
     except (OSError, AttributeError):
@@ -301,11 +305,11 @@ def _readv(pid: int, addresses: Sequence[int], length: int) -> list[bytes | None
     call = _process_vm_readv()
     if call is None or any(not 0 <= address < 1 << 63 for address in addresses):
         return []
-    buffer = ctypes.create_string_buffer(length * len(addresses))
-    local = array("L", [ctypes.addressof(buffer), len(buffer)])
+    buffer = array("B", bytes(length * len(addresses)))
+    local = array("L", buffer.buffer_info())
     remote = array("L", bytes(2 * array("L").itemsize * len(addresses)))
     remote[0::2] = array("L", addresses)
     remote[1::2] = array("L", [length]) * len(addresses)
     got = call(pid, local.buffer_info()[0], 1, remote.buffer_info()[0], len(addresses), 0)
-    whole, raw = max(got, 0) // length, buffer.raw
+    whole, raw = max(got, 0) // length, buffer.tobytes()
     return [raw[at : at + length] for at in range(0, whole * length, length)]

@@ -5,12 +5,14 @@ is the only place that knows them all. `assign` settles what several rules claim
 owners on the mappings.
 """
 
+from collections.abc import Iterator
+
 from vmdiff.owners.blocks import blocks
 from vmdiff.owners.claims import Claim, Rule, Scene, assign
+from vmdiff.owners.elf import find_object
 from vmdiff.owners.glibc import arenas, brk_heap
 from vmdiff.owners.go import go
 from vmdiff.owners.images import images, loader
-from vmdiff.owners.jvm import jvm
 from vmdiff.owners.memory import Memory
 from vmdiff.owners.names import names
 from vmdiff.owners.shapes import shapes
@@ -19,5 +21,14 @@ from vmdiff.owners.v8 import v8
 
 __all__ = ["RULES", "Claim", "Memory", "Rule", "Scene", "assign"]
 
+
+def _jvm(scene: Scene) -> Iterator[Claim]:
+    """Load what it takes to read a JVM only where there is one."""
+    if find_object(scene, "libjvm.so") is not None:
+        from vmdiff.owners.jvm import jvm
+
+        yield from jvm(scene)
+
+
 # In the order of trust: among claims of equal certainty the earlier rule's stands.
-RULES: tuple[Rule, ...] = (jvm, go, v8, names, stacks, images, loader, arenas, blocks, brk_heap, shapes)
+RULES: tuple[Rule, ...] = (_jvm, go, v8, names, stacks, images, loader, arenas, blocks, brk_heap, shapes)

@@ -8,7 +8,6 @@ of blocks must be anchored: at an end of the mapping or at memory that a stronge
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from vmdiff.owners.claims import Claim, Scene
@@ -51,12 +50,12 @@ def blocks(scene: Scene) -> Iterator[Claim]:
             yield from _claims(peek, run, limit)
 
 
-@dataclass
 class Budget:
     """How many pages without a header may be looked at: *free* ones in each mapping, *rest* in all."""
 
-    free: int
-    rest: int = _BUDGET
+    def __init__(self, free: int, rest: int = _BUDGET) -> None:
+        self.free = free
+        self.rest = rest
 
     @property
     def is_spent(self) -> bool:

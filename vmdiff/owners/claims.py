@@ -3,7 +3,6 @@
 from bisect import bisect_left, bisect_right
 from collections import abc
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -30,7 +29,6 @@ class Claim(NamedTuple):
     place: int | None = None
 
 
-@dataclass(frozen=True, eq=False)
 class Scene:
     """What a rule may look at: the snapshot, and the process's memory where it can be read.
 
@@ -38,10 +36,11 @@ class Scene:
     *explained* are the ranges that earlier rules claim for certain: later ones need not look there.
     """
 
-    snapshot: Snapshot
-    memory: Memory | None = None
-    notes: dict[Hashable, Any] = field(default_factory=dict)
-    explained: list[tuple[int, int]] = field(default_factory=list)
+    def __init__(self, snapshot: Snapshot, memory: Memory | None = None) -> None:
+        self.snapshot = snapshot
+        self.memory = memory
+        self.notes: dict[Hashable, Any] = {}
+        self.explained: list[tuple[int, int]] = []
 
     @cached_property
     def mappings(self) -> tuple[Mapping, ...]:

@@ -7,7 +7,6 @@ whole snapshot, and it walks symbol tables of a hundred thousand entries one by 
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import BinaryIO, NamedTuple
 
@@ -47,12 +46,12 @@ class Layout(NamedTuple):
     segments: tuple[Segment, ...]
 
 
-@dataclass(frozen=True, eq=False)
 class Object:
     """An ELF file that the process has mapped, with the mappings of one of its loads."""
 
-    scene: Scene
-    mappings: tuple[Mapping, ...]
+    def __init__(self, scene: Scene, mappings: tuple[Mapping, ...]) -> None:
+        self.scene = scene
+        self.mappings = mappings
 
     @property
     def path(self) -> str:

@@ -7,7 +7,7 @@ Chromium. A name that is in none of them is an owner too: `named`, with the name
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from vmdiff.model import Kind, Mapping
@@ -70,11 +70,18 @@ _OF_KERNEL: tuple[tuple[str, str], ...] = (
     (r"/dev/(?P<label>nvidia.*|dri/.*|kfd|mali.*|kgsl.*|dma_heap/.*)", "gpu"),
     (r"/(?P<label>dmabuf.*|drm mm object|i915)", "gpu"),
 )
-_SPEAKING = {
-    "given": [(re.compile(pattern, re.DOTALL), owner) for pattern, owner in _GIVEN],
-    "kernel": [(re.compile(pattern, re.DOTALL), owner) for pattern, owner in _OF_KERNEL],
+# What every process has, so that most snapshots need none of the patterns.
+_USUAL = {
+    "[stack]": Word("main stack"),
+    "[vdso]": Word("kernel", "vdso"),
+    "[vvar]": Word("kernel", "vvar"),
+    "[vvar_vclock]": Word("kernel", "vvar_vclock"),
+    "[vsyscall]": Word("kernel", "vsyscall"),
 }
-_GIVEN_NAME = re.compile(r"\[(?:anon|anon_shmem): ?(?P<name>.*)\]", re.DOTALL)
+_GIVEN_NAME = re.compile(r"\[(?:anon|anon_shmem): ?(.*)\]", re.DOTALL)
+
+
+_LISTED = "its name in the listing"
 
 
 def names(scene: Scene) -> Iterator[Claim]:
@@ -93,18 +100,25 @@ def names(scene: Scene) -> Iterator[Claim]:
 
 def _meaning(mapping: Mapping) -> tuple[Word | None, str]:
     path = mapping.path or ""
+    if usual := _USUAL.get(path):
+        return usual, _LISTED
     if given := _GIVEN_NAME.fullmatch(path):
-        return _word("given", given["name"]) or Word("named", given["name"]), "the name that it was given"
+        return _word(_GIVEN, given[1]) or Word("named", given[1]), "the name that it was given"
     if mapping.kind is Kind.SHARED_MEMORY and path in {"/dev/zero", "/anon_hugepage"}:
         return Word("shared anonymous"), "the kernel's name for shared memory without a file"
-    return _word("kernel", path), "its name in the listing"
+    return _word(_OF_KERNEL, path), _LISTED
 
 
 @lru_cache(4096)
-def _word(where: str, name: str) -> Word | None:
-    for pattern, owner in _SPEAKING[where]:
+def _word(patterns: tuple[tuple[str, str], ...], name: str) -> Word | None:
+    for pattern, owner in _compiled(patterns):
         if found := pattern.fullmatch(name):
             groups = found.groupdict()
             tid = groups.get("tid")
             return Word(owner, groups.get("label") or None, int(tid[:10]) if tid else None)
     return None
+
+
+@cache
+def _compiled(patterns: tuple[tuple[str, str], ...]) -> list[tuple[re.Pattern[str], str]]:
+    return [(re.compile(pattern, re.DOTALL), owner) for pattern, owner in patterns]
