@@ -1,9 +1,11 @@
 """What the user named -> Snapshot: a live process or a file of any format that vmdiff reads."""
 
+import io
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from vmdiff import carrier, document, files
 from vmdiff.errors import InputError, ProcessError
@@ -12,6 +14,7 @@ from vmdiff.model import Snapshot
 
 STDIN = "-"
 _LIVE = "pid:"
+_ELF = b"\x7fELF"
 
 
 def snap(
@@ -77,15 +80,41 @@ def load(path: Path | str, *, notify: Notify | None = None) -> Snapshot:
         InputError: it cannot be read, is nothing that vmdiff reads, or holds several listings.
     """
     name, choice = _choice(str(path))
+    if _is_elf(name):
+        with Path(name).open("rb") as file:  # read where it lies: cores may be larger than memory
+            return _from_core(file, name)
     source, data = _read(name)
     if document.is_document(data):
         return document.load(data, source=source)
     if carrier.is_report(data):
         return _chosen(carrier.carried(data, source=source), choice, source, notify)
+    if data.startswith(_ELF):
+        return _from_core(io.BytesIO(data), source)
     from vmdiff import formats, owners
 
     snapshot = formats.read(data, source=source, choice=choice)
     return owners.assign(owners.Scene(snapshot), owners.RULES)
+
+
+def _is_elf(name: str) -> bool:
+    """Tell whether a regular file begins like a core; what a pipe gives would be gone once read."""
+    try:
+        if name == STDIN or not Path(name).is_file():
+            return False
+        with Path(name).open("rb") as file:
+            return file.read(len(_ELF)) == _ELF
+    except (OSError, ValueError):
+        return False
+
+
+def _from_core(stream: BinaryIO, source: str) -> Snapshot:
+    from vmdiff.formats import core
+    from vmdiff.linux.core import CoreMemory
+    from vmdiff.owners import RULES, Scene, assign
+
+    layout = core.layout(stream, source=source)
+    snapshot = core.snapshot_of(layout, source=source)
+    return assign(Scene(snapshot, CoreMemory(stream, layout)), RULES)
 
 
 def load_pair(path: Path | str) -> tuple[Snapshot, Snapshot]:

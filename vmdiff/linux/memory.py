@@ -132,14 +132,14 @@ class LiveMemory:
             return None
         link = self._home / "map_files" / f"{mapping.start:x}-{mapping.end:x}"
         try:
-            return _open_regular(link, lambda _: True)
+            return open_regular(link, lambda _: True)
         except OSError:
             pass  # following these links takes CAP_CHECKPOINT_RESTORE
         if mapping.deleted or not mapping.path.startswith("/"):
             return None
         name = bytes.fromhex(mapping.path_hex) if mapping.path_hex else os.fsencode(mapping.path)
         try:
-            return _open_regular(os.fsencode(self._home / "root") + name, lambda found: _same(mapping, found))
+            return open_regular(os.fsencode(self._home / "root") + name, lambda found: _same(mapping, found))
         except OSError as error:
             self._note(error, FILES)
             return None
@@ -269,7 +269,9 @@ def mmap_page() -> int:
     return os.sysconf("SC_PAGE_SIZE")
 
 
-def _open_regular(path: Path | bytes, fits: Callable[[os.stat_result], bool]) -> BinaryIO | None:
+def open_regular(
+    path: Path | bytes, fits: Callable[[os.stat_result], bool] = lambda _: True
+) -> BinaryIO | None:
     """Open a file if it is a regular one that *fits*; without touching it otherwise."""
     handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
