@@ -178,8 +178,8 @@ class _Reader:
     def _fact(self, text: str) -> None:
         if "0x" in text:
             self._place(text)
-        if found := _PID.search(text):
-            self.facts.setdefault("pid", found[1])
+        if "pid" not in self.facts and (found := _PID.search(text)):
+            self.facts["pid"] = found[1]
         if not self._measure(text):
             self._host(text)
 
@@ -260,7 +260,7 @@ class _Reader:
             self.limits |= {name.lower(): size for name, size in _LIMIT.findall(found[1])}
         elif found := _COUNTS.match(text):
             self.facts[found[1]] = found[2]
-        elif (found := _HUGE.search(text)) and "huge" not in self.facts and len(text) < 40:
+        elif len(text) < 40 and "huge" not in self.facts and (found := _HUGE.search(text)):
             self.facts["huge"] = found[1]
 
     # The end

@@ -26,8 +26,8 @@ _ROW = re.compile(
     re.DOTALL,
 )
 _FAULT = re.compile(r"--->\s{0,4}Fault address falls")
-_BUILD_ID = re.compile(r"\s*\(BuildId: ([0-9a-f]{2,128})\)")
-_LOAD_BIAS = re.compile(r"\s*\(load bias (0x[0-9a-f]{1,16})\)")
+_BUILD_ID = re.compile(r"\(BuildId: ([0-9a-f]{2,128})\)")
+_LOAD_BIAS = re.compile(r"\(load bias (0x[0-9a-f]{1,16})\)")
 _PERSON = re.compile(
     r"pid: ([0-9]{1,10}), tid: ([0-9]{1,10})(?:, name: (.{1,64}?))?\s{1,4}>>> (.{1,300}?) <<<"
 )

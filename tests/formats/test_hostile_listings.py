@@ -1,0 +1,108 @@
+"""Listings come from strangers: whatever a text holds, it is read or refused, in time that grows with its length."""
+
+import time
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vmdiff import formats
+from vmdiff.errors import VmdiffError
+
+HEADS = {
+    "vmmap": "Process: a [1]\nREGION TYPE  START - END  [ VSIZE  RSDNT  DIRTY   SWAP] PRT/MAX SHRMOD PURGE    REGION DETAIL\n",
+    "vmmap-summary": "REGION TYPE   VIRTUAL RESIDENT DIRTY SWAP VOLATILE NONVOL EMPTY REGION\n",
+    "procstat": "  PID              START                END PRT    RES PRES REF SHD FLAG  TP PATH\n",
+    "gdb": "process 1\nMapped address spaces:\n\nStart Addr  End Addr  Size  Offset Perms objfile\n",
+    "system-map": "1:\nMemory mappings:\nfrom               to                        vsize prot  rss hugetlb pgsz notes info file\n",
+    "hs-err": "# A fatal error has been detected by the Java Runtime Environment:\nDynamic libraries:\n",
+    "glibc-abort": "*** Error in `x': free(): 0x1 ***\n======= Memory map: ========\n",
+    "sanitizer": "==1==ERROR: AddressSanitizer: x\n==1==Process memory map follows:\n",
+    "tombstone": "*** *** *** *** *** *** *** *** ***\npid: 1, tid: 2, name: x  >>> y <<<\nmemory map (3 entries):\n",
+}
+ROWS = {
+    "vmmap": "MALLOC_TINY  {0:x}-{1:x} [ 8K 4K 4K 0K] rw-/rwx SM=PRV  thread 1",
+    "vmmap-summary": "MALLOC_TINY  8K 4K 4K 0K 0K 0K 0K {2}",
+    "procstat": " 912 0x{0:x} 0x{1:x} rw- 1 1 1 0 C---- vn /bin/x",
+    "gdb": "0x{0:x} 0x{1:x} 0x2000 0x0 rw-p /bin/x",
+    "system-map": "0x{0:016x}-0x{1:016x} 8192 rw-p 4096 0 4K com STACK-{2}-x -",
+    "hs-err": "{0:x}-{1:x} rw-p 00000000 00:00 0 [heap]",
+    "glibc-abort": "{0:x}-{1:x} rw-p 00000000 00:00 0 /bin/x",
+    "sanitizer": "\t0x{0:012x}-0x{1:012x}\t/bin/x",
+    "tombstone": "    00000000'{0:08x}-00000000'{3:08x} rw-         0      2000  /bin/x (BuildId: 00)",
+}
+NUMBERS = [
+    0,
+    1,
+    0xFFF,
+    0x1000,
+    0x7FFF7000,
+    1 << 32,
+    1 << 63,
+    (1 << 64) - 0x1000,
+    (1 << 64) - 1,
+    1 << 64,
+    1 << 68,
+]
+FRAGMENTS = st.sampled_from(
+    [
+        *ROWS.values(),
+        *"".join(HEADS.values()).splitlines(),
+        "...",
+        "\0",
+        "\x1b[31m",
+        "٣٤",
+        "-",
+        "TOTAL 1G 1G 1G 1G",
+    ]
+)
+
+
+def text_of(known, count):
+    starts = [(0x10000000 + index * 0x3000) for index in range(count)]
+    rows = [ROWS[known].format(at, at + 0x2000, index, at + 0x1FFF) for index, at in enumerate(starts)]
+    return HEADS[known] + "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize("known", ROWS)
+def test_an_ordinary_listing_of_the_format_is_read_whole(known):
+    snapshot = formats.read(text_of(known, 50).encode(), source="x")
+
+    assert len(snapshot.mappings) == 50
+    assert snapshot.total("size") == 50 * 0x2000
+
+
+@pytest.mark.parametrize("known", ROWS)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_a_damaged_listing_is_read_or_refused(known, data):
+    lines = HEADS[known].splitlines()
+    for index in range(data.draw(st.integers(0, 6))):
+        low, high = data.draw(st.sampled_from(NUMBERS)), data.draw(st.sampled_from(NUMBERS))
+        lines.append(ROWS[known].format(low, high, index, high))
+    for _ in range(data.draw(st.integers(0, 4))):
+        at = data.draw(st.integers(0, len(lines)))
+        lines.insert(at, data.draw(FRAGMENTS))
+    text = "\n".join(lines)
+    for _ in range(data.draw(st.integers(0, 3))):
+        at = data.draw(st.integers(0, len(text)))
+        text = text[:at] + data.draw(st.text(max_size=6)) + text[at + data.draw(st.integers(0, 6)) :]
+
+    with suppress(VmdiffError):
+        snapshot = formats.read(text.encode(errors="surrogatepass"), source="x")
+        assert snapshot.model_dump_json()
+
+
+@pytest.mark.parametrize("known", ROWS)
+@pytest.mark.parametrize("filler", [" ", "0x", "1 ", "[", "-", "*** ", "0-"])
+def test_endless_lines_cost_no_more_than_their_length(known, filler):
+    body = filler * (40_000 // len(filler))
+    row = ROWS[known].format(0x1000, 0x2000, 1, 0x1FFF)
+    text = HEADS[known] + "".join(f"{row[:cut]}{body}\n" for cut in range(0, len(row), 9))
+
+    began = time.perf_counter()
+    with suppress(VmdiffError):
+        formats.read(text.encode(), source="x")
+
+    assert time.perf_counter() - began < 15
