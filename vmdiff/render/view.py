@@ -246,7 +246,11 @@ def _faults(comparison: Comparison) -> str:
     if (one.pid, one.start_ticks) != (other.pid, other.start_ticks) or other.start_ticks is None:
         return ""
     pairs = (("minor", one.minor_faults, other.minor_faults), ("major", one.major_faults, other.major_faults))
-    told = [f"{now - then:,} {name}" for name, then, now in pairs if then is not None and now is not None]
+    told = [
+        f"{now - then:,} {name}"
+        for name, then, now in pairs
+        if then is not None and now is not None and now >= then
+    ]
     return f"page faults: {', '.join(told)}" if told else ""
 
 

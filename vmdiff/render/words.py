@@ -114,7 +114,7 @@ def title(mapping: Mapping) -> str:
     Examples: ``/usr/bin/cat``, ``[heap]``, ``malloc arena 3``, ``/memfd:x (deleted)``, ``anonymous``.
     """
     owner = mapping.owner
-    if mapping.path is None:
+    if mapping.path is None or (owner and mapping.path == _TELLS_NOTHING):
         return owner_words(owner) if owner else str(mapping.kind)
     text = name(mapping.path) + (" (deleted)" if mapping.deleted else "")
     if owner is None or owner.name in _TOLD_BY_PATH:
@@ -139,8 +139,11 @@ def place(mappings: Sequence[Mapping]) -> str:
     return "" if start is None or end is None else f"{start:x}-{end:x}"
 
 
-# Owners that the path names already.
-_TOLD_BY_PATH = frozenset({"malloc heap", "main stack", "named", "kernel"})
+# Owners that the path names already, and a path that says less than its owner.
+_TOLD_BY_PATH = frozenset(
+    {"malloc heap", "main stack", "named", "kernel", "memfd", "sysv shared memory", "posix shared memory"}
+)
+_TELLS_NOTHING = "/dev/zero"
 
 
 def _escaped(letter: str) -> str:
