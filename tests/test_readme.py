@@ -1,0 +1,90 @@
+"""The README is a program: its sessions are run, and say what they say there.
+
+``python -m tests.test_readme`` writes the output that the commands give now into the README.
+"""
+
+import contextlib
+import doctest
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+FIXTURES = ROOT / "fixtures" / "readme"
+_SESSION = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
+_LIBRARY = re.compile(r"(?<=```python\n).*?(?=```)", re.DOTALL)
+_COMMAND = re.compile(r"^\$ vmdiff (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+
+SHOWN = [
+    command.groups()
+    for session in _SESSION.findall(README.read_text())
+    for command in _COMMAND.finditer(session)
+]
+
+
+def output_of(command: str) -> str:
+    """Run one command line as a user would, where the README's snapshots are."""
+    script = "from vmdiff.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", script, *shlex.split(command)],
+        cwd=FIXTURES,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+@pytest.mark.parametrize(("command", "output"), SHOWN)
+def test_the_readme_tells_the_truth(command, output):
+    assert output_of(command) == output
+
+
+def test_the_readme_shows_something():
+    assert {command.split()[0] for command, _ in SHOWN} >= {"compare", "show"}
+
+
+def test_the_librarys_example_runs(monkeypatch):
+    monkeypatch.chdir(FIXTURES)
+    (example,) = _LIBRARY.findall(README.read_text())
+    test = doctest.DocTestParser().get_doctest(example, {}, "README", str(README), 0)
+    complaints = []
+    doctest.DocTestRunner(verbose=False).run(test, out=complaints.append)
+
+    assert "".join(complaints) == ""
+
+
+@pytest.mark.parametrize("target", ["demo", "test"])
+def test_the_two_commands_are_there(target):
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def _renew() -> None:
+    def session(found: re.Match[str]) -> str:
+        return _COMMAND.sub(lambda one: f"$ vmdiff {one[1]}\n{output_of(one[1])}", found[0])
+
+    os.chdir(FIXTURES)
+    README.write_text(_LIBRARY.sub(_answered, _SESSION.sub(session, README.read_text())))
+
+
+def _answered(found: re.Match[str]) -> str:
+    """Write the library's example with the answers that it gives now."""
+    test = doctest.DocTestParser().get_doctest(found[0], {}, "README", None, 0)
+    lines = []
+    for example in test.examples:
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            exec(compile(example.source, "README", "single"), test.globs)  # noqa: S102
+        lines += [f">>> {example.source}", out.getvalue()]
+    return "".join(lines)
+
+
+if __name__ == "__main__":
+    _renew()
