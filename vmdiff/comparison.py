@@ -336,10 +336,12 @@ class _StructureNamer(_Namer):
         return self._contents(old, new), None
 
     def _group(self, before: tuple[Mapping, ...], after: tuple[Mapping, ...]) -> ChangeName | None:
-        """Name a crowd of equal blocks, or a reservation that is used more or less than before."""
+        """Name a crowd of equal blocks, a reservation, or memory that was merged differently."""
         growth = _size(after) - _size(before) or _accessible(after) - _accessible(before)
         if growth:
             return ChangeName.GROWN if growth > 0 else ChangeName.SHRUNK
+        if len(before) != len(after) or len({mapping.size for mapping in (*before, *after)}) > 1:
+            return super()._group(before, after)
         for counters, name in (
             ({"rss", "swap"}, ChangeName.RESIDENT),
             (self._counters, ChangeName.RECOUNTED),

@@ -2,10 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from vmdiff.align.assign import Pair
 from vmdiff.align.blocks import Block
 from vmdiff.align.region import Region
+
+
+class Entry(NamedTuple):
+    """Blocks that belong together, and why; *replaced*: they are of two builds of one object."""
+
+    before: tuple[Block, ...]
+    after: tuple[Block, ...]
+    because: str
+    replaced: bool = False
 
 
 @dataclass
@@ -21,7 +31,7 @@ class Ledger:
     pids: tuple[int | None, int | None]
     same_boot: bool
     anchors: list[Pair] = field(default_factory=list)
-    _entries: list[tuple[Sequence[Block], Sequence[Block], str, bool]] = field(default_factory=list)
+    _entries: dict[int, Entry] = field(default_factory=dict)  # by the place of their first block before
     _taken: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
 
     def left(self) -> tuple[list[Block], list[Block]]:
@@ -32,26 +42,39 @@ class Ledger:
             [block for block in self.after if block.at not in taken_after and block.family.anonymous],
         )
 
+    def entries(self) -> list[Entry]:
+        """Give what belongs together so far."""
+        return list(self._entries.values())
+
     def couple(self, old: Block, new: Block, because: str, *, replaced: bool = False) -> None:
         """Make a pair of two blocks."""
-        self.gather((old,), (new,), because, replaced=replaced)
+        self._entries[old.at] = Entry((old,), (new,), because, replaced)
+        self._taken[0].add(old.at)
+        self._taken[1].add(new.at)
 
-    def gather(
-        self, before: Sequence[Block], after: Sequence[Block], because: str, *, replaced: bool = False
-    ) -> None:
+    def gather(self, before: Sequence[Block], after: Sequence[Block], because: str) -> None:
         """Make one region of blocks that have no counterparts one by one."""
-        self._entries.append((before, after, because, replaced))
+        entry = Entry(_in_order(before), _in_order(after), because)
+        self._entries[entry.before[0].at] = entry
         self._taken[0].update(block.at for block in before)
         self._taken[1].update(block.at for block in after)
+
+    def replace(
+        self, entries: Sequence[Entry], before: Sequence[Block], after: Sequence[Block], because: str
+    ) -> None:
+        """Make one region in the place of some entries, whose blocks are among *before* and *after*."""
+        for entry in entries:
+            del self._entries[entry.before[0].at]
+        self.gather(before, after, because)
 
     def regions(self) -> list[Region]:
         """Give every region: the pairs, then what is left; in the order of the snapshots."""
         placed = []
-        for before, after, because, replaced in self._entries:
+        for before, after, because, replaced in self.entries():
             mappings = [tuple(block.mapping for block in side) for side in (before, after)]
             region = Region(mappings[0], mappings[1], because, replaced=replaced)
             placed.append((after[0].at, 1, before[0].at, region))
-        mates = {before[0].at: after[0].at for before, after, *_ in self._entries}
+        mates = {before[0].at: after[0].at for before, after, *_ in self.entries()}
         mate = -1
         for block in self.before:
             mate = mates.get(block.at, mate)
@@ -61,3 +84,7 @@ class Ledger:
         placed += [(block.at, 0, 0, Region((), (block.mapping,))) for block in alone]
         placed.sort(key=lambda entry: entry[:3])
         return [entry[3] for entry in placed]
+
+
+def _in_order(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    return tuple(sorted(blocks, key=lambda block: block.at))

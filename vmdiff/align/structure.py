@@ -17,6 +17,8 @@ Each step takes what the steps before left over:
    is paired by its size, next to the other or anywhere; then by the other neighbour alone; then by order
    with what has about the same size.
 8. **Permissions.** What is as large as what is missing between the same neighbours has been reprotected.
+9. **Borders.** What the kernel merged differently, and the two parts of a reservation, become one region
+   (`vmdiff.align.merges`).
 
 Whatever is left then is new or removed.
 
@@ -31,11 +33,11 @@ from vmdiff.align.assign import Fits, Pair, assign
 from vmdiff.align.blocks import Block, Family, agree, base_name, blocks, compared_values
 from vmdiff.align.gaps import Neighbours, above, below, between, gaps
 from vmdiff.align.ledger import Ledger
+from vmdiff.align.merges import LARGE, join_merged, join_reservations
 from vmdiff.align.region import Region
 from vmdiff.model import Snapshot
 
 CROWD = 8  # so many equal blocks on a side are a crowd
-LARGE = 64 << 10  # bytes from which on it is no accident that two sizes are equal
 
 
 def pair(before: Snapshot, after: Snapshot) -> list[Region]:
@@ -69,6 +71,8 @@ def _regions(ledger: Ledger) -> list[Region]:
         _equal_size,
         _neighbour,
         _other_permissions,
+        join_reservations,
+        join_merged,
     ):
         step(ledger)
     return ledger.regions()
