@@ -1,7 +1,9 @@
 """The command line: words -> calls -> streams and exit codes."""
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 import vmdiff
@@ -23,12 +25,12 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
         app(args=words, prog_name="vmdiff")
     except VmdiffError as error:
-        print(f"vmdiff: {_harmless(str(error))}", file=sys.stderr)  # noqa: T201
+        _complain(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     except MemoryError:
-        print("vmdiff: out of memory", file=sys.stderr)  # noqa: T201
+        _complain("out of memory")
         sys.exit(2)
     except Exception:  # noqa: BLE001  # a bug of ours must not look like a difference
         import traceback
@@ -36,6 +38,12 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         traceback.print_exc()
         sys.exit(_BUG)
     sys.exit(0)
+
+
+def _complain(message: str) -> None:
+    """Tell standard error, even one that fails: the exit status must not depend on it."""
+    with suppress(OSError):
+        os.write(2, f"vmdiff: {_harmless(message)}\n".encode(errors="backslashreplace"))
 
 
 def _harmless(text: str) -> str:

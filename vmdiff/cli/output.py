@@ -47,8 +47,8 @@ def check_free(to: Path | None, *, force: bool) -> None:
     Raises:
         OutputError: the file exists, and nobody said to overwrite it.
     """
-    if not is_stdout(to) and to is not None and not force and os.path.lexists(to):
-        raise OutputError(f"{to}: exists already; --force overwrites it")
+    if to is not None and not is_stdout(to) and not force:
+        files.check_free(to)
 
 
 def free_name(snapshot: "Snapshot") -> Path:

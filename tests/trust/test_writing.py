@@ -1,0 +1,169 @@
+"""Whatever goes wrong while a file is written: the old one or the new one, whole, and no litter."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vmdiff
+from tests.draw import mappings, snapshot
+from vmdiff import files
+from vmdiff.errors import OutputError
+
+TAKEN = snapshot(*mappings("aab.11"))
+COMMAND = [sys.executable, "-m", "vmdiff", "convert"]
+
+pytestmark = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    vmdiff.save(TAKEN, tmp_path / "source.json")
+    return tmp_path / "source.json"
+
+
+WRITING = {"openat", "flock", "fchown", "write", "fsync", "linkat", "rename", "unlink", "close"}
+
+
+def calls(source: Path, target: Path, *options: str) -> dict[str, int]:
+    """Count the system calls that a run makes, by name; their last ones belong to the writing."""
+    log = source.parent / "strace.log"
+    command = ["strace", "-f", "-o", log, *COMMAND, source, "-o", target, *options]
+    subprocess.run(command, check=True, capture_output=True)
+    names = re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.MULTILINE)
+    return {name: names.count(name) for name in WRITING & set(names)}
+
+
+@pytest.mark.parametrize("options", [(), ("--force",)])
+def test_killed_at_any_system_call_the_file_is_whole_or_absent(
+    source: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    target = folder / "x.json"
+    old = b"old" if options else None
+    if old:
+        target.write_bytes(old)
+    counted = calls(source, target, *options)
+    assert counted.keys() >= {"openat", "write", "fsync"}
+    for call, times in counted.items():
+        if old:
+            target.write_bytes(old)
+        else:
+            target.unlink(missing_ok=True)
+        inject = f"inject={call}:signal=SIGKILL:when={times}"
+        command = ["strace", "-f", "-o", "/dev/null", "-e", inject, *COMMAND, source, "-o", target, *options]
+        subprocess.run(command, capture_output=True)
+        assert (target.read_bytes() if target.exists() else None) in (old, source.read_bytes()), call
+        assert len([path for path in folder.iterdir() if path != target]) <= (1 if options else 0)
+    vmdiff.save(TAKEN, target, force=True)  # the next run removes what was left
+    assert [path.name for path in folder.iterdir()] == ["x.json"]
+
+
+@pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EDQUOT"])
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_a_disk_that_fails_leaves_nothing(source: Path, tmp_path: Path, error: str, call: str) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    target = folder / "x.json"
+    command = ["strace", "-f", "-e", f"inject={call}:error={error}", "-o", "/dev/null", *COMMAND, source]
+    done = subprocess.run([*command, "-o", target], capture_output=True)
+
+    assert done.returncode == 2
+    assert list(folder.iterdir()) == []
+
+
+def test_where_files_cannot_be_without_a_name_they_are_whole_or_absent_too(
+    source: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    inject = "inject=openat:error=EOPNOTSUPP:when=1"
+    log = tmp_path / "log"
+    subprocess.run(
+        ["strace", "-f", "-P", folder, "-e", inject, "-o", log, *COMMAND, source, "-o", folder / "x.json"],
+        check=True,
+    )
+
+    assert "O_TMPFILE" in log.read_text()
+    assert [path.name for path in folder.iterdir()] == ["x.json"]
+    assert (folder / "x.json").read_bytes() == source.read_bytes()
+
+
+def test_litter_of_a_writer_that_lives_is_left_alone(tmp_path: Path) -> None:
+    def chunks() -> list[bytes]:
+        vmdiff.save(TAKEN, tmp_path / "x.json", force=True)  # meanwhile another one writes the same file
+        return [b"last"]
+
+    def lazily() -> object:
+        yield from chunks()
+
+    files.write(tmp_path / "x.json", lazily(), force=True)  # type: ignore[arg-type]
+
+    assert (tmp_path / "x.json").read_bytes() == b"last"
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_a_symlink_in_its_place_is_no_way_to_another_file(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"precious")
+    link = tmp_path / "x.json"
+    link.symlink_to(precious)
+    dangling = tmp_path / "y.json"
+    dangling.symlink_to(tmp_path / "nowhere")
+
+    for path in (link, dangling):
+        with pytest.raises(OutputError, match="exists already"):
+            vmdiff.save(TAKEN, path)
+    vmdiff.save(TAKEN, link, force=True)
+
+    assert precious.read_bytes() == b"precious"
+    assert not link.is_symlink()
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("name", ["missing/x.json", "file/x.json", "x" * 300, "a\0b", ""])
+def test_places_that_cannot_be_written_are_said(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(OutputError):
+        vmdiff.save(TAKEN, tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_device_is_written_to_and_stays_a_device(tmp_path: Path) -> None:
+    for force in (False, True):
+        vmdiff.save(TAKEN, "/dev/null", force=force)
+
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_what_root_writes_belongs_to_who_called_sudo(source: Path, tmp_path: Path) -> None:
+    subprocess.run(
+        [*COMMAND, source, "-o", tmp_path / "x.json"],
+        check=True,
+        env=os.environ | {"SUDO_UID": "1234", "SUDO_GID": "2345"},
+    )
+    status = (tmp_path / "x.json").stat()
+
+    assert (status.st_uid, status.st_gid) == (1234, 2345)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount")
+def test_a_full_disk_is_said_and_nothing_is_left(source: Path, tmp_path: Path) -> None:
+    big = tmp_path / "big.json"
+    vmdiff.save(snapshot(*mappings("ab" * 2000)), big)
+    script = (
+        f"mount -t tmpfs -o size=16k none {tmp_path}/disk && "
+        f"{' '.join(COMMAND)} {big} -o {tmp_path}/disk/x.json; echo status $?; ls -A {tmp_path}/disk"
+    )
+    (tmp_path / "disk").mkdir()
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True)
+
+    assert done.stdout == "status 2\n"
+    assert re.fullmatch(r"vmdiff: \S+x\.json: No space left on device; nothing was written\n", done.stderr)
