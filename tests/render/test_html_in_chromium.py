@@ -91,7 +91,7 @@ def test_filters_by_text_kind_owner_change_and_size(page: Page) -> None:
     page.click("input[name=words]")
     page.type("index.bin")
     assert names(page) == ["/srv/data/index.bin"]
-    assert page.texts("#matched") == ["1 of 64 changes"]
+    assert page.texts("#matched") == ["1 change of 64 changes"]
     assert page.texts("#table tfoot td.n") == ["+954 MiB", "+12.0 MiB", "0"]
 
     page.press("Escape")

@@ -8,13 +8,15 @@ from vmdiff.render import facts, words
 
 _LONGEST = 2000  # letters of a command line that anybody reads
 _NAMES = frozenset({"pid", "parent", "start_ticks"})  # numbers that nobody adds up
+_UNLIMITED = "unlimited"
 _OF_THE_MOMENT = "snapshot"
 
 
 class SideBySide(NamedTuple):
     """A fact of one or two snapshots; a blank value says that it is unknown.
 
-    *differs* is not said of what is the taking's own, such as the time.
+    One value for two snapshots is the same in both. *differs* is not said of what is the taking's own,
+    such as the time.
     """
 
     name: str
@@ -35,7 +37,8 @@ def of(*snapshots: Snapshot) -> list[tuple[str, list[SideBySide]]]:
 def _rows(sides: list[dict[str, str]], *, marked: bool) -> Iterator[SideBySide]:
     for name in dict.fromkeys(name for side in sides for name in side):
         values = tuple(side.get(name, "") for side in sides)
-        yield SideBySide(name, values, marked and len(set(values)) > 1)
+        same = len(set(values)) == 1
+        yield SideBySide(name, values[:1] if same else values, marked and not same)
 
 
 def _told(snapshot: Snapshot) -> dict[str, dict[str, str]]:
@@ -80,8 +83,19 @@ def _process(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
         names = [words.name(thread.name or "?") for thread in snapshot.process.threads]
         some = ", ".join(dict.fromkeys(names[:200]))
         yield "threads", f"{len(names):,}: {words.shorten(some, words.LONGEST_NAME)}"
-    for limit, value in (snapshot.process.limits or {}).items():
-        yield f"limit {words.name(limit)}", facts.text(f"limits.{limit}", value)
+    if snapshot.process.limits:
+        yield "limits", _limits(snapshot.process.limits)
+
+
+def _limits(limits: dict[str, Any]) -> str:
+    """Name the limits that limit anything."""
+    told = [
+        f"{words.name(name).replace('_', ' ')} {facts.text(f'limits.{name}', value)}"
+        for name, value in limits.items()
+        if value != _UNLIMITED
+    ]
+    unlimited = words.plural(len(limits) - len(told), "other")
+    return ", ".join([*told, f"{unlimited} unlimited"] if len(told) < len(limits) else told)
 
 
 def _plain(values: dict[str, Any], prefix: str) -> dict[str, str]:

@@ -144,7 +144,7 @@
 
   const body = el("tbody");
   const foot = el("tfoot");
-  const narrow = matchMedia("(max-width: 760px)");
+  const narrow = matchMedia("screen and (max-width: 760px)");
   const HEADS = [
     ...(ALONE ? [] : [["word", "change", 96, "only-wide"]]),
     ["what", ALONE ? "mapping" : "what", null, ""],
@@ -274,11 +274,14 @@
       ...(ALONE ? [] : [el("td", { className: "only-wide" })]),
       el("td", {}, label), el("td", { className: "only-wide" }), el("td", { className: "only-wide" }),
       ...sum.map((value, column) => el("td", { className: `n${column === RESIDENT ? "" : " only-wide"}` }, figure(value)))));
-    const all = LEAVES.length;
-    const noun = ALONE ? "mapping" : "change";
-    byId("matched").textContent = filtering()
-      ? `${grouped(String(matched.length))} of ${count(all, noun)}`
-      : count(all, noun);
+    byId("matched").textContent = filtering() ? `${tally(matched)} of ${tally(LEAVES)}` : tally(LEAVES);
+  }
+
+  // What was only counted anew is no change, so it is counted apart.
+  function tally(rows) {
+    const recounted = rows.filter((row) => row.word === "recounted").length;
+    const changed = count(rows.length - recounted, ALONE ? "mapping" : "change");
+    return recounted ? `${changed} and ${grouped(String(recounted))} recounted` : changed;
   }
 
   function refresh() {
@@ -675,7 +678,10 @@
     pen.clearRect(0, 0, width, strip.height);
     pen.font = "11px ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace";
     pen.fillStyle = paint.soft;
-    for (const label of strip.labels) pen.fillText(label.text, label.x, label.row * strip.step + 12);
+    for (const label of strip.labels) {
+      const fits = Math.max(0, Math.min(label.x, width - pen.measureText(label.text).width));
+      pen.fillText(label.text, fits, label.row * strip.step + 12);
+    }
     pen.font = "12px system-ui, sans-serif";
     if (strip.left) {
       for (let row = 0; row < strip.lines; row += 1) {
@@ -784,7 +790,9 @@
   function pick(strip) {
     const atom = strip.hits[strip.hot];
     if (!atom) return;
-    byId("seen").textContent = describe(strip, atom).join(" · ");
+    const side = strip.which.findLast((_, place) => atom.at[place] >= 0);
+    const why = text(D.sides[side].why[atom.at[strip.which.indexOf(side)]]);
+    byId("seen").textContent = [...describe(strip, atom), why].filter(Boolean).join(" · ");
     if (atom.row) showRow(atom.row);
   }
 
