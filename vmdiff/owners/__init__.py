@@ -8,6 +8,7 @@ owners on the mappings.
 from collections.abc import Iterator
 
 from vmdiff.owners.blocks import blocks
+from vmdiff.owners.chromium import chromium
 from vmdiff.owners.claims import Claim, Rule, Scene, assign
 from vmdiff.owners.elf import find_object
 from vmdiff.owners.glibc import arenas, brk_heap
@@ -31,4 +32,17 @@ def _jvm(scene: Scene) -> Iterator[Claim]:
 
 
 # In the order of trust: among claims of equal certainty the earlier rule's stands.
-RULES: tuple[Rule, ...] = (_jvm, go, v8, names, stacks, images, loader, arenas, blocks, brk_heap, shapes)
+RULES: tuple[Rule, ...] = (
+    _jvm,
+    go,
+    v8,
+    names,
+    stacks,
+    images,
+    loader,
+    arenas,
+    blocks,
+    brk_heap,
+    chromium,
+    shapes,
+)
