@@ -57,7 +57,8 @@ def compressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 def is_document(data: bytes) -> bool:
     """Say whether this looks like a snapshot document (JSON), however broken."""
-    return data.lstrip()[:1] in {b"{", b"["}
+    # Debuggers' listings begin with "[New LWP" and "[ Legend", so a list is one only of objects.
+    return re.match(rb"\s*(?:\{|\[\s*\{)", data) is not None
 
 
 def load(data: bytes, *, source: str) -> Snapshot:

@@ -439,7 +439,7 @@ def _named(core: Core, rows: list[Mapping]) -> list[Mapping]:
     given = list(rows)
     starts = [row.start or 0 for row in rows]
     stack = core.notes.auxiliary.get(_AT_RANDOM) or core.notes.auxiliary.get(_AT_EXECFN)
-    main_stack = owner("main stack", "record", "the auxiliary vector points into it (AT_RANDOM)")
+    main_stack = owner("main stack", "name", "the kernel's auxiliary vector points into it (AT_RANDOM)")
     places = (
         (core.notes.auxiliary.get(_AT_SYSINFO_EHDR), "[vdso]", Kind.KERNEL, None),
         (stack, "[stack]", Kind.STACK, main_stack),
@@ -518,7 +518,8 @@ def _say_what_is_doubtful(core: Core, doubts: list[str]) -> None:
     unsure = sum(core.notes.by_gdb and segment.perms == "r--" for segment in core.segments)
     if unsure:
         doubts.append(
-            f"gdb does not tell read-only from inaccessible memory: {unsure:,} mappings are one of them"
+            "gdb leaves out what it may not read, and does not tell read-only memory from inaccessible:"
+            f" {unsure:,} mappings are one of the two"
         )
 
 
