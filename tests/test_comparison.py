@@ -128,6 +128,14 @@ def test_growth_says_which_end_moved(before: str, after: str, end: str) -> None:
     assert change.moved_end == end
 
 
+def test_a_stack_whose_thread_one_side_does_not_tell_may_be_the_same() -> None:
+    likely = Owner("thread stack", "likely", "shape", "size")
+    certain = Owner("thread stack", "certain", "record", "pthread", tid=9)
+    before, after = snapshot(anonymous(1, 4, owner=likely)), snapshot(anonymous(1, 4, owner=certain))
+
+    assert names(_with_owners(before), _with_owners(after)) == ["relabelled"]
+
+
 def test_a_stack_in_the_place_of_a_freed_block_is_replaced() -> None:
     block = Owner("malloc large block", "certain", "record", "chunk")
     stack = Owner("thread stack", "certain", "register", "sp", tid=9)

@@ -428,7 +428,8 @@ def _other_owner(old: Mapping, new: Mapping) -> bool:
         return False
     if old.owner is None or new.owner is None or MIXED in (old.owner.name, new.owner.name):
         return False
-    return (old.owner.name, old.owner.tid) != (new.owner.name, new.owner.tid)
+    other_thread = None not in (old.owner.tid, new.owner.tid) and old.owner.tid != new.owner.tid
+    return old.owner.name != new.owner.name or other_thread
 
 
 def _bounds(old: Mapping, new: Mapping) -> tuple[ChangeName, Literal["start", "end", "both"] | None]:
