@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vmdiff import formats
+from vmdiff import formats, sources
 from vmdiff.errors import ListingError
 
 
@@ -175,6 +175,14 @@ def test_the_listing_of_a_core_file_is_known_to_be_incomplete():
     )
 
     assert "of a core file: only mappings of files are listed" in read(text).origin.doubts
+
+
+def test_the_output_of_a_whole_session_is_no_broken_document(tmp_path):
+    (tmp_path / "gdb.txt").write_text(
+        "[New LWP 11631]\n[Thread debugging using libthread_db enabled]\n" + GDB_13
+    )
+
+    assert len(sources.load(tmp_path / "gdb.txt").mappings) == 3
 
 
 def test_a_size_that_contradicts_the_addresses_is_said():
