@@ -5,10 +5,11 @@ import re
 
 import pytest
 from hypothesis import given, settings
+from markdown_it import MarkdownIt
 
 from tests.render.worlds import HOSTILE, compare, comparisons, example, hostile, mapping, snapshot
 from vmdiff.findings import find, find_in
-from vmdiff.render import RENDERERS, Format, ViewOptions, layout, markdown
+from vmdiff.render import RENDERERS, Format, ViewOptions, layout, markdown, words
 from vmdiff.render import json as json_renderer
 from vmdiff.render.schema import adapter
 
@@ -131,20 +132,38 @@ def test_json_of_nothing_is_json():
 # ---- Markdown
 
 
-def test_markdown_leaves_no_markup_of_a_name_outside_of_code():
+def test_markdown_reads_as_it_was_meant():
+    """A Markdown reader of its own finds our tables and tags, every name as it is, and nothing else."""
     text = shown(Format.MARKDOWN, hostile(), show_all=True)
-    outside = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", text)
-    tags = set(re.findall(r"</?([a-z]+)", outside))
+    reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    tokens = [token for block in reader.parse(text) for token in (block, *(block.children or ()))]
 
-    assert tags <= {"details", "summary", "br"}
-    assert not re.search(r"[@#]\w", re.sub(r"&#\d+;", "", outside))
-    assert outside.count("<details>") == outside.count("</details>")
+    kinds = {token.type.removesuffix("_open").removesuffix("_close") for token in tokens}
+    assert kinds <= {
+        *("paragraph", "inline", "text", "strong", "softbreak", "code_inline", "html_inline", "html_block"),
+        *("table", "thead", "tbody", "tr", "th", "td", "bullet_list", "list_item"),
+    }
+    tags = re.findall(r"</?([a-z]+)", "".join(t.content for t in tokens if t.type.startswith("html")))
+    assert set(tags) <= {"details", "summary", "br", "code"}
+    assert text.count("<details>\n") == text.count("\n</details>") > 0
+    plain = "".join(token.content for token in tokens if token.type == "text")
+    code = {token.content for token in tokens if token.type == "code_inline"}
+    for name in HOSTILE[:8]:
+        assert words.name(name) in code or words.name(name) in plain
+    assert not re.search(r"(?<![\w/])[@#]\w", plain.replace("/tmp/ | --- |", ""))
 
 
-def test_markdown_tables_have_the_same_number_of_cells_everywhere():
-    for line_group in shown(Format.MARKDOWN, hostile(), show_all=True).split("\n\n"):
-        rows = [line for line in line_group.split("\n") if line.startswith("|")]
-        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) <= 1
+def test_every_row_of_a_markdown_table_has_the_same_number_of_cells():
+    tokens = MarkdownIt("commonmark").enable("table").parse(shown(Format.MARKDOWN, hostile(), show_all=True))
+    cells: list[int] = []
+    for token in tokens:
+        if token.type == "tr_open":
+            cells.append(0)
+        elif token.type in ("th_open", "td_open"):
+            cells[-1] += 1
+        elif token.type == "table_close":
+            assert len(set(cells)) == 1
+            cells = []
 
 
 def test_markdown_fits_a_comment_and_says_that_it_was_cut():

@@ -30,7 +30,7 @@ HOSTILE = (
     "/tmp/漢字" * 20,
     "/tmp/\x7f e\u0301\udcff\x85\u2028end",
     "anon_inode:[eventpoll]",
-    "/tmp/ | --- | **b** _i_ ~~s~~ $x$ \\| \\",
+    "/tmp/ | --- | \\\\| **b** _i_ ~~s~~ $x$ \\| \\",
     "",
 )
 

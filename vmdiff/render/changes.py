@@ -199,9 +199,8 @@ def _reasons(change: Change) -> Iterator[str]:
     """Yield why the two sides were paired and how the owner is known."""
     if change.because:
         yield f"paired {words.printable(change.because)}"
-    owner = change.owner
-    if owner and owner.evidence:
-        yield f"{words.owner_words(owner)}: {words.printable(owner.evidence)}"
+    if seen := words.evidence(change.owner):
+        yield seen
 
 
 def _crowd_row(columns: tuple[Column, ...], changes: Sequence[Change]) -> Row:

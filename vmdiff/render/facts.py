@@ -21,8 +21,8 @@ _IDENTITY = frozenset({"start_ticks", "started_at", "parent"})
 _STARTED, _ENDED = "threads started", "threads ended"
 _SIZES = frozenset(
     {"page_tables", "peak_size", "peak_rss", "host.page_size", "host.memory_total", "host.swap_total"}
-    | {f"limits.{limit}" for limit in ("stack", "data", "rss", "core", "memlock", "locked_memory")}
-    | {f"limits.{limit}" for limit in ("as", "address_space", "file_size", "fsize", "msgqueue")}
+    | {f"limits.{limit}" for limit in ("stack", "data", "file", "core_file", "resident_set")}
+    | {f"limits.{limit}" for limit in ("locked_memory", "address_space", "msgqueue")}
 )
 
 

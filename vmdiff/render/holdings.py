@@ -61,9 +61,7 @@ def _mapping_row(snapshot: Snapshot, columns: tuple[Column, ...], mapping: Mappi
         perms=mapping.perms,
         cells=figures_of(columns, partial(_mapping_value, snapshot, mapping), sign=False),
         where=words.place((mapping,)),
-        why=f"{words.owner_words(owner)}: {words.printable(owner.evidence)}"
-        if owner and owner.evidence
-        else "",
+        why=words.evidence(owner),
         kind=str(mapping.kind),
         owner=words.name(owner.name) if owner else "",
         path=words.name(mapping.path or ""),

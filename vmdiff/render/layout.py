@@ -26,7 +26,7 @@ _GAP = 2
 
 def comparison_lines(view: ComparisonView, options: ViewOptions, picture: Lines = ()) -> Iterator[Line]:
     """Lay out a comparison, top to bottom; *picture* stands above the tables."""
-    yield [(fit(view.title, options.width), "title")]
+    yield [(clip(view.title, options.width), "title")]
     for text in (view.when, view.match):
         if text:
             yield from _paragraph(text, options.width, "dim")
@@ -41,7 +41,7 @@ def comparison_lines(view: ComparisonView, options: ViewOptions, picture: Lines 
 
 def snapshot_lines(view: SnapshotView, options: ViewOptions, picture: Lines = ()) -> Iterator[Line]:
     """Lay out one snapshot, top to bottom; *picture* stands above the tables."""
-    yield [(fit(view.title, options.width), "title")]
+    yield [(clip(view.title, options.width), "title")]
     yield from _paragraph(view.when, options.width, "dim")
     yield []
     yield from _figures(view.figures, with_change=False)
@@ -269,12 +269,17 @@ def fit(text: str, columns: int) -> str:
     if text.startswith("/") and mark and width(rest) + 2 <= columns // 2:
         return fit(path, columns - width(rest) - 2) + mark + rest
     if not text.startswith("/"):
-        return _cut(text, columns - 1) + "…"
+        return clip(text, columns)
     name = text[text.rindex("/") :]
     if width(name) >= columns:
         return _cut("…" + name, columns - 1) + "…"
     tail = _cut(text[::-1], columns - 1)[::-1]
     return "…" + tail[tail.index("/") :]
+
+
+def clip(text: str, columns: int) -> str:
+    """Cut the end off a text that is too wide."""
+    return text if width(text) <= columns else _cut(text, columns - 1) + "…"
 
 
 def _cut(text: str, columns: int) -> str:

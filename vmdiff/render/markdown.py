@@ -12,12 +12,14 @@ from vmdiff.comparison import Comparison
 from vmdiff.findings import Finding
 from vmdiff.model import Snapshot
 from vmdiff.render import view, words
+from vmdiff.render.layout import fit
 from vmdiff.render.options import ViewOptions
 from vmdiff.render.view import ComparisonView, Figure, Remark, Role, Row, SnapshotView, Table
 
 LIMIT = 65_536  # characters that GitHub takes in one comment
 SHORT = 10  # rows of the table that everybody sees
 _MOST_ROWS = LIMIT // 20  # more would be cut anyway: no row is as short as that
+_TITLE = 56  # columns of a name that leave the figures in sight
 _RESERVE = 400  # characters for saying that something was cut, and for closing what is open
 
 _MARKS = {"warning": "⚠️ ", "notice": "", "info": ""}
@@ -40,7 +42,7 @@ Block = list[str]
 
 def _comparison_head(shown: ComparisonView) -> Iterator[Block]:
     told = [text for text in (shown.when, shown.match) if text]
-    yield [f"**Memory of {code(shown.title, in_table=False)}**", *([""] if told else []), *map(escape, told)]
+    yield [f"**Memory of {code(shown.title)}**", *([""] if told else []), *map(escape, told)]
     rows = [
         (figure.name, words.size(figure.before), words.size(figure.after), _bold(words.signed(figure.delta)))
         for figure in shown.figures
@@ -51,7 +53,7 @@ def _comparison_head(shown: ComparisonView) -> Iterator[Block]:
 
 
 def _snapshot_head(shown: SnapshotView) -> Iterator[Block]:
-    yield [f"**Memory of {code(shown.title, in_table=False)}**", "", escape(shown.when)]
+    yield [f"**Memory of {code(shown.title)}**", "", escape(shown.when)]
     rows = [(figure.name, words.size(figure.after)) for figure in shown.figures]
     yield [*_table(("", "size"), rows), *_stated(shown.figures)]
     yield [escape(shown.counts)]
@@ -75,7 +77,7 @@ def _remarks(remarks: Sequence[Remark]) -> Iterator[Block]:
 def _facts(shown: ComparisonView) -> Iterator[Block]:
     rows = [(code(fact.name), code(fact.before), code(fact.after)) for fact in shown.facts]
     if rows:
-        yield from _details("Process and host", _table(("fact", "before", "after"), rows))
+        yield from _details("Process and host", _table(("fact", "before", "after"), rows, figures=0))
 
 
 # ---- tables
@@ -84,16 +86,20 @@ def _facts(shown: ComparisonView) -> Iterator[Block]:
 def _tables(groups: Table | None, table: Table) -> Iterator[Block]:
     shown, hidden = table.rows[:SHORT], table.rows[SHORT:]
     folds = [fold for fold in table.folds if fold.members]
-    unseen = sum(row.count for row in hidden)
-    yield _rows(table, [*shown, *_unseen(table, hidden), *table.folds, table.total])
+    yield _rows(table, [*map(_shortened, shown), *_unseen(table, hidden), *table.folds, table.total])
     if hidden:
-        yield from _details(f"{words.plural(unseen, 'more row')}", _rows(table, hidden))
+        yield from _details(words.plural(len(hidden), "more row"), _rows(table, hidden))
     for fold in folds:
         yield from _details(fold.title, _rows(table, table.unfold(fold)))
     if groups is not None:
         yield from _details(
             groups.title.capitalize(), _rows(groups, [*groups.rows, *groups.folds, groups.total])
         )
+
+
+def _shortened(row: Row) -> Row:
+    """Cut a long path, so that the figures stay in sight."""
+    return replace(row, title=fit(row.title, _TITLE))
 
 
 def _unseen(table: Table, hidden: Sequence[Row]) -> Iterator[Row]:
@@ -136,18 +142,25 @@ def _details(summary: str, lines: Sequence[str]) -> Iterator[Block]:
 # ---- text that is not markup
 
 
-def code(text: str, *, in_table: bool = True) -> str:
-    """Write a name as a code span that nothing in it can end.
+def code(text: str) -> str:
+    """Write a name as code that nothing in it can end or be markup in.
 
-    A pipe would split a table's cell even inside of code, so there it is escaped as tables want it.
+    A pipe would split a table's cell even inside of a code span, however it is escaped there.
     """
     if not text:
         return ""
+    if "|" in text:
+        return f"<code>{_NOT_PLAIN.sub(_entity, text)}</code>"
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     edge = " " if text[0] in "` " or text[-1] in "` " else ""
-    if in_table:
-        text = text.replace("|", "\\|")
     return f"{fence}{edge}{text}{edge}{fence}"
+
+
+_NOT_PLAIN = re.compile(r"[^\w /.=+,-]|_")
+
+
+def _entity(found: re.Match[str]) -> str:
+    return f"&#{ord(found[0])};"
 
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>|~&]")
@@ -160,7 +173,7 @@ def escape(text: str) -> str:
     Trackers look for ``@name`` and ``#12`` after they have undone the entities, so an invisible
     character has to part them.
     """
-    return _CALLING.sub("\\1\u200b", _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", text))
+    return _SPECIAL.sub(_entity, _CALLING.sub("\\1\u200b", text))
 
 
 # ---- the limit

@@ -171,7 +171,11 @@ def who(snapshot: Snapshot) -> str:
     text = words.name(process.name) if process.name else "a process"
     if process.pid is not None:
         text += f" (pid {process.pid})" if process.name else f" {process.pid}"
-    return f"{text}, {words.name(snapshot.label)!r}" if snapshot.label else text
+    return f"{text}, {_quoted(snapshot.label)}" if snapshot.label else text
+
+
+def _quoted(label: str) -> str:
+    return f"‘{words.name(label)}’"
 
 
 # ---- the headline
@@ -185,7 +189,7 @@ def _title(comparison: Comparison) -> str:
     if (one.process.pid, one.process.name) == (other.process.pid, other.process.name) and one.label:
         unlabelled = who(one.model_copy(update={"label": None}))
         if other.label:
-            return f"{unlabelled}: {words.name(one.label)!r} → {words.name(other.label)!r}"
+            return f"{unlabelled}: {_quoted(one.label)} → {_quoted(other.label)}"
     return f"{before} → {after}"
 
 

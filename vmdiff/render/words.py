@@ -59,8 +59,10 @@ def cell(count: int | None, *, sign: bool) -> str:
 
 
 def residency(held: int, able: int) -> str:
-    """Say how much of something is resident: ``4 KiB of 954 MiB resident``, ``all 132 KiB resident``."""
-    return f"all {size(able)} resident" if held == able else f"{size(held)} of {size(able)} resident"
+    """Say how much of something is resident: ``4 KiB of 954 MiB resident``, ``all of 132 KiB resident``."""
+    if held in (0, able):
+        return f"{'all' if held else 'none'} of {size(able)} resident"
+    return f"{size(held)} of {size(able)} resident"
 
 
 def span(seconds: float) -> str:
@@ -100,10 +102,26 @@ def owner_words(owner: Owner) -> str:
     return f"{name(text)} ({', '.join(told)})" if told else name(text)
 
 
-def _parts_words(owner: Owner) -> str:
+def evidence(owner: Owner | None) -> str:
+    """Say what an owner is known by; of several in one mapping, how much each has of it."""
+    if owner is None:
+        return ""
+    if owner.parts:
+        sizes = _part_sizes(owner)
+        shares = [f"{size(sizes[one])} {name(one)}" for one in sorted(sizes, key=lambda one: -sizes[one])]
+        return f"of it {', '.join(shares[:4])}" + (f" and {len(shares) - 4} more" if shares[4:] else "")
+    return f"seen: {shorten(printable(owner.evidence), LONGEST_NAME)}" if owner.evidence else ""
+
+
+def _part_sizes(owner: Owner) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for part in owner.parts:
         sizes[part.name] = sizes.get(part.name, 0) + part.end - part.start
+    return sizes
+
+
+def _parts_words(owner: Owner) -> str:
+    sizes = _part_sizes(owner)
     names = sorted(sizes, key=lambda one: (-sizes[one], one))
     return " + ".join(map(name, names[:2])) + (f" + {len(names) - 2} more" if names[2:] else "")
 
