@@ -19,7 +19,7 @@ from vmdiff.redaction.mappings import Mappings
 from vmdiff.redaction.paths import Paths, base_name, is_plain
 from vmdiff.redaction.policies import facts_policies, fields
 from vmdiff.redaction.pseudonyms import Pseudonyms
-from vmdiff.redaction.visible import Visible, visible
+from vmdiff.redaction.visible import Visible, told
 
 __all__ = ["Visible", "betrays", "redact", "visible"]
 
@@ -43,6 +43,11 @@ def redact(snapshots: Iterable[Snapshot], *, key: bytes | None = None) -> tuple[
     fits = key is None or run == names.run
     treat = Mappings(names, paths, moved)
     return tuple(_redacted(snapshot, names, paths, treat, run, fits=fits) for snapshot in originals)
+
+
+def visible(snapshot: Snapshot) -> list[Visible]:
+    """List what a snapshot would still tell once it is redacted, or tells if it is."""
+    return told(snapshot if snapshot.origin.redaction else redact([snapshot])[0])
 
 
 def betrays(originals: Iterable[Snapshot], text: str) -> bool:

@@ -166,6 +166,6 @@ def _extension(name: str) -> tuple[str, str]:
 
 
 def _core(name: str) -> tuple[str, str]:
-    """Give a file's name without versions, and its extension without that of a library."""
+    """Give a file's name without versions, and its extension unless that is a library's."""
     stem, extension = _extension(name)
-    return _VERSION.sub("", stem), ".so" if ".so" in extension else extension
+    return _VERSION.sub("", stem), "" if ".so" in extension else extension

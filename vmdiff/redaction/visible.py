@@ -19,11 +19,11 @@ class Visible(NamedTuple):
     times: int
 
 
-def visible(redacted: Snapshot) -> list[Visible]:
-    """List what is still told, each once with the number of times; counters and sizes are not listed.
+def told(redacted: Snapshot) -> list[Visible]:
+    """List what a redacted snapshot still tells, each once with the number of times.
 
-    *redacted* is a snapshot as `vmdiff.redaction.redact` gives it. Texts that are wholly pseudonyms
-    are left out, and so are addresses, devices and inodes.
+    Texts that are wholly pseudonyms are left out, and so are addresses, devices, inodes, counters and
+    what every mapping has: permissions, kind, flags and offset.
     """
     found: dict[tuple[str, str], int] = {}
     document = redacted.model_dump(mode="json", exclude={"mappings", "rollup"})
@@ -44,7 +44,7 @@ def _leaves(value: Any, place: str) -> Iterator[tuple[str, str]]:
             for item in value:
                 yield from _leaves(item, f"{place}[]")
         case _:
-            if text := _told(str(value)):
+            if text := _text(str(value)):
                 yield place, text
 
 
@@ -57,7 +57,7 @@ def _of_mappings(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
                 yield place, value
 
 
-def _told(text: str) -> str:
+def _text(text: str) -> str:
     """Give the text unless only pseudonyms and separators are left in it."""
     rest = _PSEUDONYM.sub("", text)
     return text if re.search(r"\w", rest) else ""

@@ -1,0 +1,51 @@
+"""What matching looks at in a name is the same of two pseudonyms where it was of the two names."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from vmdiff.align.objects import base_name, stem
+from vmdiff.redaction.paths import Paths
+from vmdiff.redaction.pseudonyms import Pseudonyms
+
+HASH = "040039e1"
+_WORDS = st.sampled_from(["tool", "libssl", "x", "py"])
+_PIECES = st.sampled_from(["tool", "x", "-", "_", ".", "1", "2", "31", "2024", HASH, " ", "4711"])
+_ENDINGS = st.sampled_from(
+    ["", ".so", ".so.1", ".so.2.0", ".db", ".cpython-311-x86_64-linux-gnu.so", ".abi3.so"]
+)
+names = st.builds(
+    "{}{}{}".format, _WORDS, st.lists(_PIECES, max_size=4).map("".join), _ENDINGS
+)  # as files are called: a word, a version or a number, an extension
+
+
+def without_numbers(path: str) -> str:
+    return re.sub("[0-9]+", "#", path)
+
+
+def without_pid(path: str) -> str:
+    return re.sub("[0-9]+", lambda number: "#" if number[0] == "4711" else number[0], path)
+
+
+def library_name(path: str) -> str | None:
+    name, dot, _ = base_name(path).partition(".so")
+    return name if dot else None
+
+
+@pytest.mark.parametrize("seen", [base_name, stem, without_numbers, without_pid, library_name])
+@given(one=names, other=names, system=st.booleans())
+@settings(max_examples=400, deadline=None)
+def test_names_that_match_still_match_and_no_others(
+    seen: Callable[[str], object], one: str, other: str, system: bool
+) -> None:
+    assume(
+        seen is not without_numbers or HASH not in one + other
+    )  # its letters are numbers too, and not kept
+    paths = Paths(Pseudonyms(b"key", ids=[4711]), ["tool-1.so"] if system else [], everywhere=True)
+    originals = f"/opt/acme/{one}", f"/opt/acme/{other}"
+    redacted = tuple(map(paths, originals))
+
+    assert (seen(redacted[0]) == seen(redacted[1])) == (seen(originals[0]) == seen(originals[1])), redacted
