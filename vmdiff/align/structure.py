@@ -140,7 +140,7 @@ def _crowds(ledger: Ledger) -> None:
         if max(len(ours), len(theirs)) < CROWD:
             continue
         alike, olds, news = _pairs_alike(ours, theirs)
-        because = f"{len(ours)} and {len(theirs)} equal blocks"
+        because = "as equal blocks in numbers"
         if max(len(olds), len(news)) > 1 and len(ours) != len(theirs):
             ledger.gather(ours, theirs, because)
             continue
