@@ -13,6 +13,7 @@ from typing import NamedTuple
 from vmdiff.model import MIXED, Kind, Mapping, Owner, Scalar, Snapshot
 
 _NUMBER = re.compile(r"[0-9]+")
+_GUARD = 64 << 10  # bytes; the largest guard pages there are, those of arm64
 _MANY_DIGITS = 4  # more than a number that people choose
 
 
@@ -43,8 +44,8 @@ class Block(NamedTuple):
 
     *at* is its place in the snapshot, *size* its bytes (0 where unknown), *weight* what of it is
     resident or swapped. *touches* says that the mapping below ends where this one starts, *placed* that it
-    continues the data of a program or library there, as ``.bss`` does. *contents* is everything that is
-    compared between runs: two blocks with equal contents are alike.
+    continues the data of a program or library there, as ``.bss`` does, *guarded* that a guard page does.
+    *contents* is everything that is compared between runs: two blocks with equal contents are alike.
     """
 
     at: int
@@ -54,6 +55,7 @@ class Block(NamedTuple):
     weight: int
     touches: bool
     placed: bool
+    guarded: bool
     contents: Hashable
 
 
@@ -62,7 +64,7 @@ def blocks(snapshot: Snapshot, compared: frozenset[str]) -> list[Block]:
     families = _Families(snapshot)
     found = []
     reach: int | None = None
-    data_below = False
+    data_below = guard_below = False
     for index, mapping in enumerate(snapshot.mappings):
         start, end, values = mapping.start, mapping.end, mapping.values
         family = families.of(mapping)
@@ -70,8 +72,10 @@ def blocks(snapshot: Snapshot, compared: frozenset[str]) -> list[Block]:
         contents = (family, size, mapping.offset, mapping.deleted, mapping.flags, _counted(values, compared))
         touches = start is not None and start == reach
         placed = touches and data_below and _may_be_bss(family)
-        found.append(Block(index, mapping, family, size, _weight(values), touches, placed, contents))
+        guarded = touches and guard_below
+        found.append(Block(index, mapping, family, size, _weight(values), touches, placed, guarded, contents))
         reach, data_below = end, family.kind is Kind.IMAGE and family.perms[1] == "w"
+        guard_below = family.kind is Kind.RESERVED and size <= _GUARD
     return found
 
 

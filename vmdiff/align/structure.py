@@ -266,7 +266,10 @@ def _called(family: Family) -> str:
 
 
 def _may_pair(old: Block, new: Block) -> bool:
+    """Say whether two blocks may be the same; of two sizes, a block and a thread's stack are not."""
     one, other = old.family, new.family
+    if old.guarded != new.guarded and old.size != new.size and one.name is other.name is None:
+        return False
     return one is other or (one.kind is other.kind and agree(one, other) and _same_owner(one, other))
 
 
