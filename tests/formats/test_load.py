@@ -39,7 +39,9 @@ def test_a_listing_is_read_from_standard_input(monkeypatch):
 
 
 def test_of_two_listings_one_must_be_chosen(file):
-    with pytest.raises(InputError, match=r"holds 2 listings: #1 lines 1-2 \(maps\), #2 line 5 \(maps\)"):
+    with pytest.raises(
+        InputError, match=r"holds 2 listings: #1 lines 1-2 \(maps or smaps\), #2 line 5 \(maps or smaps\)"
+    ):
         sources.load(file(TWO))
 
 

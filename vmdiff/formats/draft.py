@@ -11,7 +11,7 @@ from vmdiff.errors import InputError, ListingError
 from vmdiff.formats.text import Line, Section
 from vmdiff.model import PAGE_SIZES, Host, Mapping, Origin, Process, Scalar, Snapshot, add, images, kind_of
 
-MOST_ROWS = 2_000_000  # vm.max_map_count is 65,530, and people who raise it choose 262,144 or a million
+MOST_ROWS = 1_000_000  # vm.max_map_count is 65,530, and people who raise it choose 262,144 too
 LONGEST_NAME = 65_536  # what a document may hold; the kernel's paths end at 4,096 bytes
 _LINES_NAMED = 5
 

@@ -21,7 +21,7 @@ from vmdiff.formats.draft import Draft, amount_of
 from vmdiff.formats.pmap_owners import with_owners
 from vmdiff.formats.quantity import kilobytes
 from vmdiff.formats.smaps import name_of, snake_case
-from vmdiff.formats.text import Line, Mark, Role, Section, find_sections, is_elision
+from vmdiff.formats.text import Line, Mark, Role, Section, at_line_start, find_sections, is_elision
 from vmdiff.formats.types import TextFormat
 from vmdiff.model import KNOWN_COUNTERS, PAGE_SIZES, Mapping, Process, Scalar, Snapshot
 from vmdiff.model.mapping import ADDRESS_LIMIT
@@ -48,6 +48,8 @@ _TOTALS = re.compile(rf"[^\d:]{{0,40}}?\b(?:kB|KB|ko|кБ|კბ)\b[^\d:]{{0,40}
 _WIDE_TOTALS = re.compile(r"((?:[0-9]{1,20}\s+)+)K[Bb]\s*")
 _AMOUNT = r"[^\d]{1,60}?([0-9]{1,20})\s?[KkКк]\b"
 _DEVICE_TOTALS = re.compile(rf"{_AMOUNT}\s+{_AMOUNT}\s+{_AMOUNT}\s*")
+_KILO = "KkКк"
+_STARTS_WITH_ADDRESS = re.compile(r"[0-9a-f]{6,16}\s")
 _RULER = re.compile(r"[-=]{4,}(?:\s+[-=]+)*\s*")
 _NEARLY = re.compile(
     r"[0-9a-fA-F]{8,16}\s+[0-9]{1,20}\s?K?\s+(?:\S*[r-][w-]|read|write)|[0-9a-f]{8,16}\s+[0-9]{1,20}K?(?:\s+[0-9]{1,20})*\s*$"
@@ -112,18 +114,31 @@ class _Columns(NamedTuple):
 
 def _mark(text: str, *, chosen: bool = False) -> Mark | None:
     """Give the role of a line; *chosen* columns make a row of anything that starts like one."""
+    if _STARTS_WITH_ADDRESS.match(text) and (mark := _mark_of_row(text, chosen=chosen)):
+        return mark
+    if _is_total(text):
+        return Mark(Role.END)
+    if _TITLE.fullmatch(text) or _is_header(text):
+        return Mark(Role.BEGIN)
+    return Mark(Role.MORE) if _NEARLY.match(text) else None
+
+
+def _mark_of_row(text: str, *, chosen: bool) -> Mark | None:
     for shape in _ANY_ROW:
         if found := shape.fullmatch(text):
             return _row_mark(found[1], found[found.re.groups] or "")
-    if found := _WIDE.match(text):
+    if found := _WIDE.match(text) or (_CHOSEN.match(text) if chosen else None):
         return _row_mark(found[1], text)
-    if _TITLE.fullmatch(text) or _is_header(text):
-        return Mark(Role.BEGIN)
-    if any(shape.fullmatch(text) for shape in (_TOTAL, _TOTALS, _WIDE_TOTALS, _DEVICE_TOTALS)):
-        return Mark(Role.END)
-    if chosen and (found := _CHOSEN.match(text)):
-        return _row_mark(found[1], text)
-    return Mark(Role.MORE) if _NEARLY.match(text) else None
+    return None
+
+
+def _is_total(text: str) -> bool:
+    end = text.rstrip()[-1:] if len(text) < _LONGEST_HEADER else ""
+    if end.isdigit() or end == "-":
+        return bool(_TOTALS.fullmatch(text))
+    if end in _KILO:
+        return bool(end and (_TOTAL.fullmatch(text) or _DEVICE_TOTALS.fullmatch(text)))
+    return end in {"B", "b"} and bool(_WIDE_TOTALS.fullmatch(text))
 
 
 def _row_mark(address: str, name: str) -> Mark:
@@ -138,24 +153,30 @@ def _find(lines: Sequence[Line]) -> list[tuple[int, int]]:
 
 
 def _is_header(text: str) -> bool:
-    words = text.split() if len(text) < _LONGEST_HEADER else []
-    if len(words) < 2 or _DIGITS.search(text):
+    if len(text) > _LONGEST_HEADER or _DIGITS.search(text):
+        return False
+    words = text.split()
+    if len(words) < 2:
         return False
     return words[0] in _ADDRESS_WORDS or ("RSS" in words and len(words) < 10) or _columns(text) is not None
 
 
 def _columns(text: str) -> _Columns | None:
     """Read the header of ``-X``: words, among them keys of the kernel."""
-    words = text.split() if len(text) < _LONGEST_HEADER else []
-    names = [snake_case(word) if word.isascii() and word.isidentifier() else word for word in words]
-    keys = [index for index, name in enumerate(names) if name in _KEYS and words[index][0].isupper()]
-    if _DIGITS.search(text) or not keys or (len(keys) < 2 and words[0] not in _ADDRESS_WORDS):
+    if len(text) > _LONGEST_HEADER or _DIGITS.search(text):
         return None
-    if words[keys[0]] == "RSS":
+    words = text.split()
+    names = [_name_of_column(word) for word in words]
+    keys = [index for index, name in enumerate(names) if name in _KEYS and words[index][0].isupper()]
+    if not keys or (len(keys) < 2 and words[0] not in _ADDRESS_WORDS) or words[keys[0]] == "RSS":
         return None
     first, flags = keys[0], "VmFlags" in words
     names = names[first : words.index("VmFlags") if flags else None]
     return _Columns(tuple(names), len(keys), flags, inode=first > 4 or "Inode" in words)
+
+
+def _name_of_column(word: str) -> str:
+    return snake_case(word) if word.isascii() and word.isidentifier() else word
 
 
 class _Reader:
@@ -492,9 +513,9 @@ def _say_what_is_missing(reader: _Reader, rows: Sequence[_Row]) -> None:
 
 FORMAT = TextFormat(
     "pmap",
-    hint=re.compile(
-        rf"{_MODE}(?:\s|$)|\bRSS\b|\bRss\b|\d\s?[KkКк]\b|[r-][w-][x-][ps]\s+[0-9a-f]{{8}}|read/write",
-        re.MULTILINE,
+    hint=at_line_start(
+        r"[0-9a-fA-F]{6,16}[ \t\xa0]|[^\d\n:]{1,60}[0-9]{1,20}\s?[KkКк]\b"
+        r"|[^\d\n:]{0,40}?(?:kB|KB|ko|кБ|კბ)\b[^\d\n:]{0,40}[0-9]"
     ),
     find=_find,
     parse=parse,

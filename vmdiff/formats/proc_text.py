@@ -10,16 +10,16 @@ address of a private anonymous mapping as its offset; those of 4.14 to 4.18 prin
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from pydantic import ValidationError
 
 from vmdiff.errors import ListingError
 from vmdiff.formats import smaps
-from vmdiff.formats.draft import Draft, with_kinds
+from vmdiff.formats.draft import MOST_ROWS, Draft, with_kinds
 from vmdiff.formats.smaps import name_of, snake_case
-from vmdiff.formats.text import Line, Mark, Role, Section, find_sections, is_elision
+from vmdiff.formats.text import Line, Mark, Role, Section, at_line_start, find_sections, is_elision
 from vmdiff.formats.types import TextFormat
 from vmdiff.model import DERIVED, PAGE_SIZES, Host, Mapping, Origin, Scalar, Snapshot
 from vmdiff.model.mapping import ADDRESS_LIMIT
@@ -55,6 +55,9 @@ _NEARLY = re.compile(
 )
 _REMARKS_AFTER_DELETED = re.compile(r"(/SYSV[0-9a-f]{8}) \(deleted\)(?: \([a-z]+=\w+\))+")
 _LAST = re.compile(r"\[(?:stack|vdso|vsyscall)\]$")
+_SHORT = 120
+_AS_WRITTEN = re.compile(rb"[0-9a-f]+-[0-9a-f]+ [r-][w-][x-][ps] ")
+_MOST_KEYS = 40
 _ROLLUP = "[rollup]"
 _DETAIL: dict[str, Literal["maps", "smaps"]] = {"maps": "maps", "smaps": "smaps"}
 _SIZE = re.compile(rb"^Size:[ \t]+([0-9]{1,16}) kB$", re.MULTILINE)
@@ -84,13 +87,52 @@ class _Record:
     name: str = ""
 
 
+class _Part(NamedTuple):
+    """A line after a header: a key with its value, flags, a name, or one that is only nearly a header."""
+
+    key: str = ""
+    value: Scalar = None
+    counts: bool = False
+    flags: tuple[str, ...] | None = None
+    name: str = ""
+    nearly: bool = False
+
+
 def _mark(text: str) -> Mark | None:
     """Give the role of a line; one that is nearly a header is kept with its neighbours, to be reported."""
     if header := _header(text):
         return Mark(Role.ROW, header.start, _last(header.name))
-    if any(known.fullmatch(text) for known in (_KEY, _FLAGS, _NAME, _NAME_ALONE)) or _NEARLY.match(text):
-        return Mark(Role.MORE)
-    return None
+    return Mark(Role.MORE) if _part(text) else None
+
+
+def _part(text: str) -> _Part | None:
+    """Read a line that is no header; most of them are the same over and over."""
+    return _short_part(text) if len(text) < _SHORT else _any_part(text)
+
+
+def _any_part(text: str) -> _Part | None:
+    if found := _FLAGS.fullmatch(text):
+        return _Part(flags=tuple(found[1].split()))
+    if found := _NAME.fullmatch(text):
+        return _Part(name=found[1])
+    if found := _KEY.fullmatch(text):
+        return _keyed(*found.groups())
+    if _NAME_ALONE.fullmatch(text):
+        return _Part(name=text)
+    return _Part(nearly=True) if _NEARLY.match(text) else None
+
+
+_short_part = lru_cache(maxsize=4096)(_any_part)
+
+
+def _keyed(key: str, number: str | None, unit: str | None, text: str | None) -> _Part:
+    """Read a key and its value: kB as bytes, other units as unknown, bare numbers and words as they are."""
+    name = snake_case(key)
+    counts = unit is not None and name not in PAGE_SIZES
+    if number is None:
+        return _Part(name, text or "")
+    size = int(number) << 10 if unit == "kB" else ADDRESS_LIMIT + 1
+    return _Part(name, int(number) if unit is None else size if size <= ADDRESS_LIMIT else None, counts)
 
 
 def _last(name: str) -> str:
@@ -166,54 +208,38 @@ class _Reader:
         if header := _header(text):
             self._record = _Record(line, header)
             self.records.append(self._record)
-        elif found := _FLAGS.fullmatch(text):
-            self._take(line, flags=tuple(found[1].split()))
-        elif found := _NAME.fullmatch(text):
-            self._take(line, name=found[1])
-        elif found := _KEY.fullmatch(text):
-            self._take(line, values=self._value(*found.groups()))
-        elif _NAME_ALONE.fullmatch(text) and self._lacks_a_name(line):
-            self._joined.append(line.number)
-            self._take(line, name=text)
-        elif _NEARLY.match(text):
-            self._record = None
-            self.draft.could_not_read(line)
+        elif part := _part(text):
+            self._take(line, part)
         elif is_elision(text):
             self._cut.append(line.number)
         elif text.strip(" \t`~=-"):
             self._foreign.append(line.number)
 
-    def _take(
-        self,
-        line: Line,
-        *,
-        values: dict[str, Scalar] | None = None,
-        flags: tuple[str, ...] | None = None,
-        name: str = "",
-    ) -> None:
-        record = self._record
-        if record is None:
+    def _take(self, line: Line, part: _Part) -> None:
+        """Add what a line says to the record before it."""
+        if part.nearly:
+            self._record = None
+            self.draft.could_not_read(line)
+        elif self._record is None or (part.name == line.text and not self._lacks_a_name(line)):
             self._foreign.append(line.number)
-            return
-        record.values.update(values or {})
-        record.flags = flags if record.flags is None else record.flags
-        record.name = record.name or name
+        elif part.key:
+            self._note(part)
+            self._record.values[part.key] = part.value
+        elif part.flags is not None:
+            self._record.flags = part.flags
+        else:
+            if part.name == line.text:
+                self._joined.append(line.number)
+            self._record.name = self._record.name or part.name
 
     def _lacks_a_name(self, line: Line) -> bool:
         record = self._record
         return record is not None and not record.header.name and record.line.number == line.number - 1
 
-    def _value(self, key: str, number: str | None, unit: str | None, text: str | None) -> dict[str, Scalar]:
-        """Read a value: kB as bytes, other units as unknown, bare numbers and words as they are."""
-        name = snake_case(key)
-        counts = unit is not None and name not in PAGE_SIZES
-        known = self.draft.counters if counts else self.draft.attributes
-        if name not in DERIVED and name not in self.draft.counters and name not in self.draft.attributes:
-            known[name] = None
-        if number is None:
-            return {name: text or ""}
-        size = int(number) << 10 if unit == "kB" else None
-        return {name: int(number) if unit is None else size if (size or 0) <= ADDRESS_LIMIT else None}
+    def _note(self, part: _Part) -> None:
+        name, draft = part.key, self.draft
+        if name not in draft.counters and name not in draft.attributes and name not in DERIVED:
+            (draft.counters if part.counts else draft.attributes)[name] = None
 
 
 def _mapping(record: _Record) -> Mapping:
@@ -253,7 +279,13 @@ def _tidied(mapping: Mapping) -> Mapping:
     return mapping
 
 
-def _parse(name: str, section: Section) -> Snapshot:
+def parse(section: Section) -> Snapshot:
+    """Read one listing of maps, smaps or smaps_rollup.
+
+    Raises:
+        ListingError: its mappings overlap, or none of its lines can be read.
+    """
+    name = _is_called(section.lines)
     reader = _Reader(section, name)
     reader.read()
     draft = reader.draft
@@ -314,9 +346,12 @@ def _page_size(sizes: Iterable[Scalar]) -> int | None:
     return min((size for size in sizes if isinstance(size, int) and size), default=None)
 
 
-def _quick(name: str, data: bytes, source: str) -> Snapshot | None:
+def quick(data: bytes, source: str) -> Snapshot | None:
     """Read what a kernel wrote and nobody touched; None where that is not what it is."""
-    if not data.endswith(b"\n") or b"\r" in data or b"\0" in data:
+    if not _AS_WRITTEN.match(data) or b"\r" in data or b"\0" in data or not data.endswith(b"\n"):
+        return None
+    name = "smaps" if b"\nRss:" in data[:4096] else "maps"
+    if data.count(b"\n") > MOST_ROWS * (_MOST_KEYS if name == "smaps" else 1):
         return None
     page_size = _page_size({int(size) << 10 for size in set(_PAGE_SIZE.findall(data))})
     try:
@@ -352,9 +387,8 @@ def _is_plain(name: str, data: bytes, listing: smaps.Listing) -> bool:
     return not sizes or sum(map(int, sizes)) << 10 == sum(mapping.size or 0 for mapping in listing.mappings)
 
 
-def _find(name: str, lines: Sequence[Line]) -> list[tuple[int, int]]:
-    sections = find_sections(lines, _mark)
-    return [(first, stop) for first, stop in sections if _is_called(lines[first:stop]) == name]
+def _find(lines: Sequence[Line]) -> list[tuple[int, int]]:
+    return find_sections(lines, _mark)
 
 
 def _is_called(lines: Sequence[Line]) -> str:
@@ -365,18 +399,12 @@ def _is_called(lines: Sequence[Line]) -> str:
     return "smaps" if any(_KEY.fullmatch(line.text) for line in lines) else "maps"
 
 
-def _format(name: str, hint: str, *, quick: bool = True) -> TextFormat:
-    return TextFormat(
-        name,
-        re.compile(hint, re.MULTILINE),
-        find=partial(_find, name),
-        parse=partial(_parse, name),
-        quick=partial(_quick, name) if quick else None,
-        nearly=_NEARLY,
-        expected=EXPECTED,
-    )
-
-
-SMAPS_ROLLUP = _format("smaps_rollup", r"\[rollup\]", quick=False)
-SMAPS = _format("smaps", r"^\W*(?:Size|Rss|Pss):")
-MAPS = _format("maps", r"(?<![^\s>;])(?:0x)?[0-9a-fA-F]{1,17}-(?:0x)?[0-9a-fA-F]{1,17}[:\s]")
+FORMAT = TextFormat(
+    "maps or smaps",
+    hint=at_line_start(rf"{_RANGE}[:\s]|[A-Za-z]\w*:[ \t]+[0-9]+ kB"),
+    find=_find,
+    parse=parse,
+    quick=quick,
+    nearly=_NEARLY,
+    expected=EXPECTED,
+)

@@ -37,9 +37,7 @@ FORMATS: tuple[TextFormat | BinaryFormat, ...] = (
     debugger.FORMAT,
     pmap.FORMAT,
     showmap.FORMAT,
-    proc_text.SMAPS_ROLLUP,
-    proc_text.SMAPS,
-    proc_text.MAPS,
+    proc_text.FORMAT,
 )
 
 

@@ -120,6 +120,7 @@ def name_of(raw: bytes, *, escaped: bool = True) -> Name:
         return Name(exact.decode(errors="backslashreplace"), deleted, exact.hex())
 
 
+@lru_cache(maxsize=256)
 def snake_case(key: str) -> str:
     """Write a key of smaps in snake_case: ``Private_Dirty``, ``SwapPss``, ``MMUPageSize``."""
     if key == "THPeligible":
