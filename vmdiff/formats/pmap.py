@@ -45,14 +45,14 @@ _CHOSEN = re.compile(rf"{_ADDRESS}(?:\s+\S+){{0,5}}?\s+[0-9]{{1,20}}(?:\s|$)")  
 _TITLE = re.compile(r"([0-9]{1,10}):\s{1,8}(?=\S)(.*)", re.DOTALL)
 _TOTAL = re.compile(r"[^\W\d_]{2,30}\s+([0-9]{1,20})K\s*")
 _TOTALS = re.compile(rf"[^\d:]{{0,40}}?\b(?:kB|KB|ko|кБ|კბ)\b[^\d:]{{0,40}}?((?:\s+{_NUMBER}){{2,5}})\s*")
-_WIDE_TOTALS = re.compile(r"((?:[0-9]{1,20}\s+)+)K[Bb]\s*")
+_WIDE_TOTALS = re.compile(r"((?:[0-9]{1,20}\s+){1,60})K[Bb]\s*")
 _AMOUNT = r"[^\d]{1,60}?([0-9]{1,20})\s?[KkКк]\b"
 _DEVICE_TOTALS = re.compile(rf"{_AMOUNT}\s+{_AMOUNT}\s+{_AMOUNT}\s*")
 _KILO = "KkКк"
 _STARTS_WITH_ADDRESS = re.compile(r"[0-9a-f]{6,16}\s")
-_RULER = re.compile(r"[-=]{4,}(?:\s+[-=]+)*\s*")
+_RULER = re.compile(r"[-=]{4,}(?:\s+[-=]+){0,60}\s*")
 _NEARLY = re.compile(
-    r"[0-9a-fA-F]{8,16}\s+[0-9]{1,20}\s?K?\s+(?:\S*[r-][w-]|read|write)|[0-9a-f]{8,16}\s+[0-9]{1,20}K?(?:\s+[0-9]{1,20})*\s*$"
+    r"[0-9a-fA-F]{8,16}\s+[0-9]{1,20}\s?K?\s+(?:\S*[r-][w-]|read|write)|[0-9a-f]{8,16}\s+[0-9]{1,20}K?(?:\s+[0-9]{1,20}){0,6}\s*$"
 )
 _ANY_ROW = (_PLAIN, _EXTENDED, _DEVICE)
 

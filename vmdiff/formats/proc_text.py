@@ -45,7 +45,7 @@ _ONE_ADDRESS = re.compile(
 _KEY = re.compile(
     rf"([A-Za-z_]\w{{0,63}}):{_BLANKS}*(?:([0-9]{{1,20}})(?:{_BLANKS}+([A-Za-z]{{1,8}}))?|(\S{{0,64}})){_BLANKS}*"
 )
-_FLAGS = re.compile(rf"VmFlags:((?:{_BLANKS}+\S{{1,16}})*){_BLANKS}*")
+_FLAGS = re.compile(rf"VmFlags:((?:{_BLANKS}+\S{{1,16}}){{0,200}}){_BLANKS}*")
 _NAME = re.compile(rf"Name:{_BLANKS}*(\S.*)", re.DOTALL)
 _NAME_ALONE = re.compile(r"/\S.*|\[[a-z]\S*\]", re.DOTALL)
 _NEARLY = re.compile(
