@@ -58,7 +58,7 @@ def _unsteady(snapshot: Snapshot) -> Iterator[Finding]:
         message = "the layout moved while it was read: it may show no single instant"
         yield Finding("inconsistent-snapshot", "warning", message, doubts)
     elif doubts:
-        more = f" (and {len(doubts) - 1} more doubts)" if len(doubts) > 1 else ""
+        more = f" (and {len(doubts) - 1} more)" if len(doubts) > 1 else ""
         yield Finding("doubts", "info", f"{doubts[0]}{more}", doubts)
 
 

@@ -64,6 +64,21 @@ def test_no_line_is_wider_than_asked_for_or_ends_in_blanks(target, comparison):
         assert [line for line in lines if line != line.rstrip()] == []
 
 
+@pytest.mark.parametrize("target", Format)
+@pytest.mark.parametrize("options", [{}, {"by": "owner"}, {"show_all": True, "width": 140}])
+def test_totals_without_mappings_are_shown_by_everyone(target, options):
+    stated = snapshot().model_copy(update={"rollup": {"rss": 4096, "swap": None}})
+
+    texts = [
+        shown_alone(target, stated, **options),
+        shown(target, compare(stated, stated), **options),
+        shown(target, compare(stated, snapshot(mapping(1, 2, rss=4096))), **options),
+    ]
+
+    if target in (*PLAIN, Format.MARKDOWN):
+        assert all("no mappings, only the totals that the listing states" in text for text in texts)
+
+
 def test_wide_letters_keep_their_columns():
     text = shown(Format.TERMINAL, hostile(), show_all=True)
 

@@ -136,7 +136,7 @@ def _tables(groups: Table | None, table: Table, options: ViewOptions) -> Iterato
     cells = {column.name: max(9, len(column.name)) for column in table.columns}
     for one, rows in tables:
         for at, column in enumerate(one.columns):
-            cells[column.name] = max(cells[column.name], *(width(row.cells[at].text) for row in rows))
+            cells[column.name] = max([cells[column.name], *(width(row.cells[at].text) for row in rows)])
     for one, rows in tables:
         shape = _Shape(one, rows, cells, options)
         yield []

@@ -145,23 +145,23 @@ def _comparison_tables(
     comparison: Comparison, columns: tuple[Column, ...], options: ViewOptions
 ) -> tuple[Table | None, Table]:
     """Give the short table of groups, if any, and the table that was asked for."""
-    if options.by in (None, By.MAPPING):
-        groups = None
-        if options.by is None:
-            by = usual_groups(comparison.before, comparison.after)
-            groups = groups_table(comparison, columns, by, ViewOptions(), signed=True)
-        return groups, changes_table(comparison, columns, options)
+    if options.by is None:
+        by = usual_groups(comparison.before, comparison.after)
+        groups = groups_table(comparison, columns, by, ViewOptions(), signed=True)
+        return groups if groups.rows else None, changes_table(comparison, columns, options)
+    if options.by is By.MAPPING:
+        return None, changes_table(comparison, columns, options)
     return None, groups_table(comparison, columns, options.by, options, signed=True)
 
 
 def _snapshot_tables(
     alone: Comparison, columns: tuple[Column, ...], options: ViewOptions
 ) -> tuple[Table | None, Table]:
-    if options.by in (None, By.MAPPING):
-        groups = None
-        if options.by is None:
-            groups = groups_table(alone, columns, usual_groups(alone.before), ViewOptions(), signed=False)
-        return groups, mappings_table(alone, columns, options)
+    if options.by is None:
+        groups = groups_table(alone, columns, usual_groups(alone.before), ViewOptions(), signed=False)
+        return groups if groups.rows else None, mappings_table(alone, columns, options)
+    if options.by is By.MAPPING:
+        return None, mappings_table(alone, columns, options)
     return None, groups_table(alone, columns, options.by, options, signed=False)
 
 
@@ -232,8 +232,14 @@ def _stated(snapshot: Snapshot, counter: str) -> str:
 _COUNTED = ((ChangeName.NEW, "new"), (ChangeName.REMOVED, "gone"), (ChangeName.GROWN, "grown"))
 
 
+_TOTALS_ONLY = "no mappings, only the totals that the listing states"
+
+
 def _counts(comparison: Comparison) -> str:
     """Count the changes; recounted ones are not among the changed, since nothing became of them."""
+    for side, snapshot in (("before", comparison.before), ("after", comparison.after)):
+        if not snapshot.mappings and snapshot.rollup:
+            return f"{side} has {_TOTALS_ONLY}"
     tally = dict.fromkeys(ChangeName, 0)
     for change in comparison.changes:
         tally[change.change] += 1
@@ -259,6 +265,8 @@ def _faults(comparison: Comparison) -> str:
 
 
 def _inventory(snapshot: Snapshot) -> str:
+    if not snapshot.mappings and snapshot.rollup:
+        return _TOTALS_ONLY
     parts = [words.plural(len(snapshot.mappings), "mapping")]
     if snapshot.process.threads is not None:
         parts.append(words.plural(len(snapshot.process.threads), "thread"))
