@@ -287,6 +287,10 @@ def test_two_runs_are_drawn_apart(opened: Open) -> None:
     shifted = tuple(m._replace(start=m.start + 0x5000, end=m.end + 0x5000) for m in restarted.mappings)
     with opened(report(pictures.server(), restarted.model_copy(update={"mappings": shifted}))) as page:
         assert page.texts("#strips h3") == ["before", "after"]
+        page("document.querySelector('#strips canvas').focus()")
+        page.press("ArrowRight")
+        assert page.texts("#seen")[0].startswith("[heap]")
+        assert page("document.querySelectorAll('.frame:not([hidden])').length") == 2  # and where it went
 
 
 def test_sixty_thousand_mappings_open_and_scroll(opened: Open) -> None:

@@ -57,7 +57,7 @@ def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions)
         noun="mappings",
         growth_title="What it is made of",
         facts_title="The snapshot",
-        sides=("",),
+        sides=("value",),
         fact_groups=html_facts.of(taken),
         data=html_data.of_snapshot(taken, shown.table),
         carried=(taken,),

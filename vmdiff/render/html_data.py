@@ -4,10 +4,11 @@ Texts are harmless words of the view, each stored once and named by its index; f
 where unknown. ``<`` and ``&`` are written as escapes, so that no text can end the element it stands in.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
+
+from pydantic_core import to_json
 
 from vmdiff.comparison import GROUPINGS, Change, Comparison, Group, Total
 from vmdiff.model import DERIVED, Mapping, Snapshot, add
@@ -19,24 +20,29 @@ _GROUPS = 200  # of one grouping; the rest is one
 
 def of_comparison(found: Comparison, table: Table) -> str:
     """Write the figures of a comparison whose every row is in *table*."""
-    return _Data((found.before, found.after), table).written(found, matched=found.match)
+    changed = chain.from_iterable(change.mappings for change in found.changes)
+    return _Data((found.before, found.after), table, changed).written(found, matched=found.match)
 
 
 def of_snapshot(taken: Snapshot, table: Table) -> str:
     """Write the figures of one snapshot whose every row is in *table*."""
     alone = Comparison(taken, taken, "address", "", (), ())
-    return _Data((taken,), table).written(alone, matched="alone")
+    return _Data((taken,), table, taken.mappings).written(alone, matched="alone")
 
 
 class _Data:
-    """The tables of one report under construction."""
+    """The tables of one report under construction.
 
-    def __init__(self, sides: Sequence[Snapshot], table: Table) -> None:
+    Only what is in *detailed* can be looked into, so that only this needs all of its counters.
+    """
+
+    def __init__(self, sides: Sequence[Snapshot], table: Table, detailed: Iterable[Mapping]) -> None:
         self._sides = sides
         self._table = table
         self._texts: dict[str, int] = {"": 0}
         names = dict.fromkeys(chain.from_iterable(side.origin.counters for side in sides))
         self._counters = {name: at for at, name in enumerate(name for name in names if name not in DERIVED)}
+        self._detailed = set(map(id, detailed))
         self._places = [{id(mapping): at for at, mapping in enumerate(side.mappings)} for side in sides]
 
     def written(self, found: Comparison, *, matched: str) -> str:
@@ -74,6 +80,8 @@ class _Data:
 
     def _values(self, mapping: Mapping) -> list[int | None]:
         """Give the counters that are not 0, each as its index and its value."""
+        if id(mapping) not in self._detailed:
+            return []
         places = self._counters
         return [
             figure  # type: ignore[misc]  # counters are numbers
@@ -153,5 +161,5 @@ def _sides(totals: Any) -> tuple[dict[str, int | None], dict[str, int | None]]:
 
 
 def _safe(data: Any) -> str:
-    text = json.dumps(data, separators=(",", ":"))
+    text = to_json(data).decode()
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

@@ -382,9 +382,9 @@
     const rows = [["size", sizeOf(0, ALONE ? [] : row.before), sizeOf(last, row.after)]];
     D.counters.forEach((name, at) => rows.push([name, ALONE ? 0 : sumOf(0, row.before, at), sumOf(last, row.after, at)]));
     const told = rows.filter(([, before, after]) => before || after);
-    const heads = ALONE ? ["", ""] : ["", "before", "after", "change"];
+    const heads = ALONE ? ["counter", "value"] : ["counter", "before", "after", "change"];
     return el("table", { className: "figures-of" },
-      el("thead", {}, el("tr", {}, ...heads.map((head) => el("th", { className: "n", scope: "col" }, head)))),
+      el("thead", {}, el("tr", {}, ...heads.map((head, at) => el("th", { className: at ? "n" : "", scope: "col" }, head)))),
       el("tbody", {}, ...told.map(([name, before, after]) => el("tr", {}, el("th", { scope: "row" }, name),
         ...(ALONE ? [size(after)] : [size(before), size(after), signed(add(after, before === null ? null : -before))])
           .map((value) => el("td", { className: "n" }, value))))));
@@ -613,8 +613,9 @@
     canvas.addEventListener("click", (event) => { hover(strip, event); pick(strip); });
     canvas.addEventListener("keydown", (event) => stripKey(strip, event));
     canvas.addEventListener("blur", () => leave(strip));
+    strip.frame = el("div", { className: "frame", hidden: true });
     strips.push(strip);
-    return canvas;
+    return el("div", { className: "strip" }, canvas, strip.frame);
   }
 
   const weight = (bytes) => Math.max(1, (bytes / 4096) ** 0.3);
@@ -694,7 +695,7 @@
       for (const atom of strip.hits) if (Boolean(atom.row) === changed || ALONE) paintAtom(pen, strip, atom);
       if (ALONE) break;
     }
-    if (strip.hot >= 0) outline(pen, strip, strip.hits[strip.hot]);
+    frame(strip);
   }
 
   function paintAtom(pen, strip, atom) {
@@ -728,10 +729,22 @@
     }
   }
 
-  function outline(pen, strip, atom) {
-    pen.strokeStyle = paint.ink;
-    pen.lineWidth = 1.5;
-    pen.strokeRect(atom.x - 1, atom.y - 1.5, Math.max(atom.w, 2) + 1, strip.bars + 3);
+  // Painting thousands of mappings again for each move of the mouse would lag behind it.
+  function point(strip, at) {
+    strip.hot = at;
+    const row = strip.hits[at]?.row;
+    for (const other of strips) {
+      if (other !== strip) other.hot = row ? other.hits.findIndex((atom) => atom.row === row) : -1;
+      frame(other);
+    }
+  }
+
+  function frame(strip) {
+    const atom = strip.hits[strip.hot];
+    strip.frame.hidden = !atom;
+    if (!atom) return;
+    const box = { left: atom.x - 2, top: atom.y - 3, width: Math.max(atom.w, 2) + 3, height: strip.bars + 6 };
+    for (const [side, pixels] of Object.entries(box)) strip.frame.style[side] = `${pixels}px`;
   }
 
   function hit(strip, x, y) {
@@ -749,14 +762,14 @@
   function hover(strip, event) {
     const box = strip.canvas.getBoundingClientRect();
     const at = hit(strip, event.clientX - box.left, event.clientY - box.top);
-    if (at !== strip.hot) { strip.hot = at; paintStrip(strip); }
+    if (at !== strip.hot) point(strip, at);
     if (at < 0) { byId("tip").hidden = true; return; }
     showTip(strip, strip.hits[at], event.clientX, event.clientY);
   }
 
   function leave(strip) {
     byId("tip").hidden = true;
-    if (strip.hot >= 0) { strip.hot = -1; paintStrip(strip); }
+    point(strip, -1);
   }
 
   function describe(strip, atom) {
@@ -805,8 +818,7 @@
     const current = strip.hits[strip.hot]?.row;
     for (let at = from + step; at >= 0 && at < strip.hits.length; at += step) {
       if (ALONE || (strip.hits[at].row && strip.hits[at].row !== current)) {
-        strip.hot = at;
-        paintStrip(strip);
+        point(strip, at);
         byId("seen").textContent = describe(strip, strip.hits[at]).join(" · ");
         return;
       }
