@@ -1,5 +1,7 @@
 """Maps inside crash reports: glibc's abort, AddressSanitizer's errors, Android's tombstones."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from vmdiff import formats
@@ -28,6 +30,12 @@ def test_a_glibc_report_tells_the_program_and_its_map():
     assert (snapshot.process.name, len(snapshot.mappings)) == ("hhtest", 4)
     assert [str(m.kind) for m in snapshot.mappings] == ["image", "image", "heap", "anonymous"]
     assert snapshot.origin.doubts == ()
+
+
+def test_an_overflow_is_reported_in_other_words():
+    text = GLIBC.replace(GLIBC.splitlines()[0], "*** buffer overflow detected ***: /opt/a b/prog terminated")
+
+    assert read(text).process.name == "prog"
 
 
 def test_what_old_kernels_print_as_offset_of_anonymous_memory_is_none():
@@ -131,6 +139,7 @@ TOMBSTONE = """\
 *** *** *** *** *** *** *** *** *** *** *** *** *** *** *** ***
 Build fingerprint: 'google/oriole/oriole:14/AP1A/1:user/release-keys'
 ABI: 'arm64'
+Timestamp: 2024-05-12 10:11:12.123456789+0200
 pid: 2314, tid: 2320, name: RenderThread  >>> com.example.app <<<
 signal 11 (SIGSEGV), code 1 (SEGV_MAPERR), fault addr 0x0000000000000010
 
@@ -167,6 +176,7 @@ def test_the_heading_names_the_process():
     assert (snapshot.process.pid, snapshot.process.name) == (2314, "com.example.app")
     assert [(t.tid, t.name) for t in snapshot.process.threads] == [(2320, "RenderThread")]
     assert (snapshot.host.system, snapshot.host.machine) == ("Android", "arm64")
+    assert snapshot.taken_at == datetime(2024, 5, 12, 8, 11, 12, tzinfo=UTC)
 
 
 def test_missing_entries_are_said():
@@ -206,5 +216,5 @@ def test_the_real_tombstones_parse_whole(case, name, sizes):
 
 
 def test_overlaps_are_refused_with_their_lines():
-    with pytest.raises(InputError, match=r"crash.txt:11: expected addresses that line 10 has not taken"):
+    with pytest.raises(InputError, match=r"crash.txt:12: expected addresses that line 11 has not taken"):
         read(TOMBSTONE.replace("0000007a'0a635000-0000", "0000007a'0a634800-0000"))

@@ -87,7 +87,7 @@ def owners(text):
         pytest.param(0xF0000000, ("jvm heap", None, None), id="heap"),
         pytest.param(0xF8000000, ("jvm heap", None, None), id="uncommitted-heap"),
         pytest.param(0x7F7700000000, ("jvm code cache", "non-nmethods", None), id="code"),
-        pytest.param(0x7F778F000000, ("jvm cds archive", None, None), id="archive"),
+        pytest.param(0x7F778F000000, ("jvm cds", None, None), id="archive"),
         pytest.param(0x7F7790000000, ("jvm class space", None, None), id="classes"),
         pytest.param(0x7F7809A00000, ("mixed", None, None), id="card-table-and-more"),
         pytest.param(

@@ -13,6 +13,7 @@ Path:            /Users/USER/app
 Code Type:       ARM64
 Parent Process:  zsh [81]
 
+Date/Time:       2024-03-02 10:05:00.250 +0100
 Launch Time:     2024-03-02 10:00:00.000 +0100
 OS Version:      macOS 14.3 (23D56)
 
@@ -84,14 +85,14 @@ def test_both_tables_are_one_address_space_in_order():
         pytest.param(
             0x105000000,
             "malloc large block",
-            "MALLOC_LARGE, DefaultMallocZone_0x104010000",
+            "MALLOC_LARGE, DefaultMallocZone",
             "anonymous",
             id="large",
         ),
         pytest.param(
             0x108000000,
             "malloc heap",
-            "MALLOC_TINY (empty), DefaultMallocZone_0x104010000",
+            "MALLOC_TINY (empty), DefaultMallocZone",
             "anonymous",
             id="tiny",
         ),
@@ -133,6 +134,7 @@ def test_the_heading_tells_of_process_and_host():
         81,
         "/Users/USER/app",
     )
+    assert snapshot.taken_at == datetime(2024, 3, 2, 9, 5, 0, 250_000, tzinfo=UTC)
     assert process.started_at == datetime(2024, 3, 2, 9, tzinfo=UTC)
     assert (snapshot.host.page_size, snapshot.host.machine) == (16384, "ARM64")
     assert snapshot.rollup["physical_footprint"] == 2 << 20

@@ -14,7 +14,10 @@ from vmdiff.formats.types import TextFormat
 from vmdiff.model import Process, Snapshot
 
 _TITLE = re.compile(r"={5,9} Memory map: ={5,9}")
-_REPORT = re.compile(r"\*\*\* (?:glibc detected \*\*\* |Error in [`'\"])(.{1,4096}?)(?:['\"]?): ")
+_REPORT = re.compile(
+    r"\*\*\* (?:(?:glibc detected \*\*\* |Error in [`'\"])(.{1,4096}?)['\"]?: "
+    r"|(?:stack smashing|buffer overflow) detected \*\*\*: (.{1,4096}?) terminated)"
+)
 _REACH = 400  # lines of backtrace between the report and its map
 
 
@@ -56,7 +59,7 @@ def parse(section: Section) -> Snapshot:
         if (mapping := kernel_row(line.text)) is not None:
             draft.add(line, mapping)
         elif found := _REPORT.search(line.text[:5000]):
-            draft.process = Process(name=found[1].strip().rpartition("/")[2] or None)
+            draft.process = Process(name=(found[1] or found[2]).strip().rpartition("/")[2] or None)
         elif draft.rows and is_beginning(line.text):
             draft.doubt(f"cut off in the middle of a row: {line.text!r}", [line.number])
         elif draft.rows and line.text and is_elision(line.text):

@@ -199,7 +199,7 @@ class _Reader:
             high = int(found[2], 16) if found[2] else low + int(found[3])
             self._claim(low, high, "jvm class space", text)
         elif found := _ARCHIVE.search(text):
-            self._claim(int(found[1], 16), int(found[3] or found[2], 16), "jvm cds archive", text)
+            self._claim(int(found[1], 16), int(found[3] or found[2], 16), "jvm cds", text)
         elif found := _TABLE.search(text):
             self._claim(int(found[1], 16), int(found[2], 16), "jvm gc", text, "card table")
         elif found := _BITS.search(text):

@@ -21,7 +21,7 @@ TAGS = {
     "CODE": "jvm code cache",
     "GC": "jvm gc",
     "CARDTBL": "jvm gc",
-    "CDS": "jvm cds archive",
+    "CDS": "jvm cds",
     "STACK": "thread stack",
 }
 INTERNAL = "jvm internal"  # all others: POLL, INTERN, TEST, JDK, ...

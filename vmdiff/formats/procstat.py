@@ -1,7 +1,9 @@
 """Read FreeBSD ``procstat -v PID`` and ``procstat vm PID``.
 
-Facts: procstat(1); FreeBSD's ``usr.bin/procstat/procstat_vm.c``. RES and PRES count pages. No column
-says whether writes are shared: a copy-on-write mapping (flag C) is private, of the others it is unknown.
+Facts: procstat(1); FreeBSD's ``usr.bin/procstat/procstat_vm.c``. RES and PRES count pages, of the mapping
+and of the whole object behind it; REF and SHD count that object's users, which says nothing of this
+process. No column tells whether writes are shared: a copy-on-write mapping (flag C) is private, of the
+others it is unknown.
 CheriBSD adds capability rights to the protection, guards (type ``gd``), and rows of several processes
 in one address space.
 """
@@ -27,7 +29,7 @@ _ROW = re.compile(
     r"\s{1,40}([A-Za-z-]{1,12})\s{1,40}([a-z?-]{2})(?:\s(.*))?"
 )
 _LOOKS_LIKE_ONE = re.compile(r"\s{0,40}[0-9]{1,10}\s{1,40}0x[0-9a-f]")
-_ATTRIBUTES = ("object_type", "map_flags", "protection", "object_pages", "references", "shadows")
+_ATTRIBUTES = ("object_type", "map_flags", "protection")
 
 
 def _mark(text: str) -> Mark | None:
@@ -65,7 +67,8 @@ def parse(section: Section) -> Snapshot:
     Raises:
         ListingError: mappings overlap, or no line is a row.
     """
-    draft = Draft(section, "procstat", counters={"rss": None}, attributes=dict.fromkeys(_ATTRIBUTES))
+    counters = dict.fromkeys(("rss", "object_rss"))
+    draft = Draft(section, "procstat", counters=counters, attributes=dict.fromkeys(_ATTRIBUTES))
     pids: dict[int, int] = {}
     for line in section.lines:
         if found := _ROW.fullmatch(line.text):
@@ -93,12 +96,10 @@ def _mapping(line: Line, found: re.Match[str], section: Section) -> Mapping:
     perms = protection[:3] + ("p" if "C" in flags else "?")
     values: dict[str, Scalar] = {
         "rss": int(found[5]) * PAGE,
+        "object_rss": int(found[6]) * PAGE,
         "object_type": type_,
         "map_flags": flags,
         "protection": protection,
-        "object_pages": int(found[6]),
-        "references": int(found[7]),
-        "shadows": int(found[8]),
     }
     kind = _kind(type_, flags, path, perms)
     return Mapping(start, end, perms, kind, None, None, None, path, owner=_owner(type_, flags), values=values)

@@ -7,6 +7,7 @@ by an apostrophe, the row of the fault address begins with ``--->``, and three l
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from vmdiff.formats.draft import Draft
 from vmdiff.formats.quantity import hexadecimal
@@ -37,6 +38,7 @@ _LOGCAT = re.compile(
     r"(?:[0-9-]{5,10} [0-9:.]{8,18}\s{1,8}[0-9]{1,7}\s{1,8}[0-9]{1,7} )?"
     r"[VDIWEFA][ /](?:DEBUG|crash_dump\S{0,8})\s{0,8}(?:\([ 0-9]{1,9}\))?\s{0,4}[:\N{SMALL COLON}] ?"
 )
+_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8})(?:\.[0-9]{1,9})?([+-][0-9]{4})")
 _BANNER = re.compile(r"(?:\*\*\* ){8,}|(?:--- ){8,}")
 
 
@@ -104,7 +106,7 @@ def parse(section: Section) -> Snapshot:
     if stated is not None and stated != len(draft.rows):
         draft.doubt(f"the listing counts {stated:,} entries, its rows are {len(draft.rows):,}")
     draft.host = Host(system="Android", machine=facts.get("ABI"))
-    return draft.snapshot(EXPECTED)
+    return draft.snapshot(EXPECTED).model_copy(update={"taken_at": _time(facts.get("Timestamp"))})
 
 
 def _add(draft: Draft, line: Line, row: re.Match[str], open_ends: list[int]) -> None:
@@ -161,6 +163,15 @@ def _fact(draft: Draft, line: Line, facts: dict[str, str], *, started: bool) -> 
         facts.setdefault(found[1], found[2])
     elif started and line.text and is_elision(line.text):
         draft.doubt("lines were left out here", [line.number])
+
+
+def _time(text: str | None) -> datetime | None:
+    """Read ``2024-05-12 10:11:12.123456789+0200``; the fraction is missing in older releases."""
+    found = _TIME.fullmatch(text or "")
+    try:
+        return datetime.strptime(f"{found[1]}{found[2]}", "%Y-%m-%d %H:%M:%S%z") if found else None
+    except ValueError:
+        return None
 
 
 FORMAT = TextFormat(

@@ -36,7 +36,7 @@ _ATTRIBUTES = ("region_type", "max_perms", "sharing", "purgeable", "detail")
 
 _PERMS = re.compile(r"([r-][w-][x-])/([r-][w-][x-])")
 _THREAD = re.compile(r"thread ([0-9]{1,10})\b")
-_ZONE = re.compile(r"([\w.-]{1,100}_0x[0-9a-f]{1,16})\b")
+_ZONE = re.compile(r"([\w.-]{1,100})_0x[0-9a-f]{1,16}\b")  # where a zone lies differs between runs
 _PERSON = re.compile(r"(.{0,200}?) \[([0-9]{1,10})\]")
 _PID = re.compile(r"of process ([0-9]{1,10})(?: \((.{0,200})\))?$")
 
@@ -222,7 +222,8 @@ class _Reader:
         used = {name for row in draft.rows for name in row.mapping.values}
         draft.attributes.update(dict.fromkeys(n for n in (*_ATTRIBUTES, "regions") if n in used))
         draft.rows.sort(key=lambda row: row.mapping.start or 0)  # two tables, each in order
-        return draft.snapshot(EXPECTED, kinds=False)
+        snapshot = draft.snapshot(EXPECTED, kinds=False)
+        return snapshot.model_copy(update={"taken_at": _time(self.facts.get("Date/Time"))})
 
     def _by_type(self) -> None:
         """Make a mapping without addresses of each row of the summary."""
@@ -302,7 +303,7 @@ def _mapping(region_type: str, perms: str, detail: str | None, values: dict[str,
     """Build the mapping, all but its bounds."""
     path = detail if detail and detail.startswith("/") else None
     if detail is not None and path is None:
-        values["detail"] = detail
+        values["detail"] = _ZONE.sub(r"\1", detail)
     return Mapping(
         start=None,
         end=None,
