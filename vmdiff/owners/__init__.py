@@ -6,6 +6,7 @@ owners on the mappings.
 """
 
 from collections.abc import Iterator
+from importlib import import_module
 
 from vmdiff.owners.blocks import blocks
 from vmdiff.owners.chromium import chromium
@@ -14,6 +15,7 @@ from vmdiff.owners.elf import find_object
 from vmdiff.owners.glibc import arenas, brk_heap
 from vmdiff.owners.go import go
 from vmdiff.owners.images import images, loader
+from vmdiff.owners.jemalloc import jemalloc
 from vmdiff.owners.memory import Memory
 from vmdiff.owners.names import names
 from vmdiff.owners.shapes import shapes
@@ -23,19 +25,24 @@ from vmdiff.owners.v8 import v8
 __all__ = ["RULES", "Claim", "Memory", "Rule", "Scene", "assign"]
 
 
-def _jvm(scene: Scene) -> Iterator[Claim]:
-    """Load what it takes to read a JVM only where there is one."""
-    if find_object(scene, "libjvm.so") is not None:
-        from vmdiff.owners.jvm import jvm
+def _where(library: str, rule: str) -> Rule:
+    """Give the *rule* of the module of that name, loaded only where *library* is mapped."""
 
-        yield from jvm(scene)
+    def late(scene: Scene) -> Iterator[Claim]:
+        if find_object(scene, library) is not None:
+            yield from getattr(import_module(f"vmdiff.owners.{rule}"), rule)(scene)
+
+    return late
 
 
 # In the order of trust: among claims of equal certainty the earlier rule's stands.
 RULES: tuple[Rule, ...] = (
-    _jvm,
+    _where("libjvm.so", "jvm"),
     go,
     v8,
+    jemalloc,
+    _where("libtcmalloc", "tcmalloc"),
+    _where("libmimalloc", "mimalloc"),
     names,
     stacks,
     images,

@@ -1,0 +1,39 @@
+"""tcmalloc's memory, from its own map of pages (gperftools: src/{pagemap,page_heap,span}.h, 2.x).
+
+The map's root is in the library's .bss. With tcmalloc in malloc's place brk is its own too.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from vmdiff.model import Kind as MappingKind
+from vmdiff.owners.claims import Claim, Scene
+from vmdiff.owners.elf import find_object
+from vmdiff.owners.radix import Kind, find
+
+_SHIFT = 13
+
+
+def _starts(record: Sequence[int], place: int) -> bool:
+    """Tell the record (Span) of pages that begin at *place*: the first page's number, how many."""
+    return record[0] == place >> _SHIFT and 0 < record[1] < 1 << 35
+
+
+_MAP = Kind(_SHIFT, (1 << 48) - 8, _starts)
+
+
+def tcmalloc(scene: Scene) -> Iterator[Claim]:
+    """Claim the spans of tcmalloc, and the heap that it has from brk."""
+    library = find_object(scene, "libtcmalloc")
+    if library is None:
+        return
+    heaps = [mapping for mapping in scene.mappings if mapping.kind is MappingKind.HEAP]
+    radix = find(scene, library.mappings, _MAP)
+    if radix is None:
+        return
+    evidence = "tcmalloc's map of pages has spans there"
+    for mapping in scene.plain:
+        for start, end in radix.owned(mapping.start or 0, mapping.end or 0):
+            yield Claim(start, end, "tcmalloc", "record", evidence)
+    for mapping in heaps:
+        if any(radix.owned(mapping.start or 0, mapping.end or 0)):
+            yield Claim(mapping.start or 0, mapping.end or 0, "tcmalloc", "record", evidence)
