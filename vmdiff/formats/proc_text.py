@@ -57,6 +57,7 @@ _REMARKS_AFTER_DELETED = re.compile(r"(/SYSV[0-9a-f]{8}) \(deleted\)(?: \([a-z]+
 _LAST = re.compile(r"\[(?:stack|vdso|vsyscall)\]$")
 _SHORT = 120
 _AS_WRITTEN = re.compile(rb"[0-9a-f]+-[0-9a-f]+ [r-][w-][x-][ps] ")
+_DEVICE = re.compile("[0-9a-f]{2,}:[0-9a-f]{2,}")
 _MOST_KEYS = 40
 _ROLLUP = "[rollup]"
 _DETAIL: dict[str, Literal["maps", "smaps"]] = {"maps": "maps", "smaps": "smaps"}
@@ -381,6 +382,10 @@ def _is_plain(name: str, data: bytes, listing: smaps.Listing) -> bool:
     sizes = _SIZE.findall(data)
     keys = len(listing.counters) + len(listing.attributes) + bool(sizes) + (b"\nVmFlags:" in data)
     if not listing.mappings or data.count(b"\n") != len(listing.mappings) * (1 + keys):
+        return False
+    if b"...\n" in data or not all(
+        map(_DEVICE.fullmatch, {mapping.device or "" for mapping in listing.mappings})
+    ):
         return False
     if (name == "smaps") != bool(keys) or "name" in listing.attributes or listing.mappings[0].path == _ROLLUP:
         return False
