@@ -113,7 +113,7 @@
     const key = view.sort === "what" ? (item) => item.row.title.toLowerCase()
       : view.sort === "where" ? (item) => start(item.row)
       : view.sort === "word" ? (item) => item.row.word
-      : view.sort === "owner" ? (item) => item.row.owner || item.row.kind
+      : view.sort === "owner" ? (item) => item.row.owner
       : (item) => (ALONE ? item.figures[view.sort] || 0 : Math.abs(item.figures[view.sort] || 0));
     return rows.map((item) => [key(item), item]).sort((one, other) =>
       sign * (one[0] < other[0] ? -1 : one[0] > other[0] ? 1 : 0)).map((pair) => pair[1]);
@@ -256,7 +256,7 @@
         row.word === "…" || row.word === "recounted" && folds(row) ? null : dot(row), el("span", { className: "name" }, row.title),
         partly || row.note ? el("span", { className: "note" }, partly || row.note) : null,
         el("span", { className: "under" }, under)),
-      el("td", { className: "owner only-wide", title: row.owner }, row.owner || (row.path || folds(row) ? "" : row.kind)),
+      el("td", { className: "owner only-wide", title: row.owner }, row.owner),
       el("td", { className: "where only-wide" }, row.where),
       ...figures.map((value, column) => el("td", { className: `n${column === RESIDENT ? "" : " only-wide"}` }, value ? figure(value) : value === null ? "?" : "")),
     ];
@@ -653,7 +653,7 @@
       if (atom.gap && x === 0) { atom.w = 0; continue; }
       if (fresh && atom.from !== null) {
         const last = strip.labels[strip.labels.length - 1];
-        if (!last || last.row !== row || left + x - last.x > 104) strip.labels.push({ x: left + x, row, text: atom.from.toString(16) });
+        if (!last || last.row !== row || left + x - last.x > 90) strip.labels.push({ x: left + x, row, text: atom.from.toString(16) });
         fresh = false;
       }
       atom.x = left + x;
