@@ -1,5 +1,7 @@
 """Maps inside crash reports: glibc's abort, AddressSanitizer's errors, Android's tombstones."""
 
+import shutil
+import subprocess
 from datetime import UTC, datetime
 
 import pytest
@@ -133,6 +135,29 @@ def test_the_real_sanitizer_report_parses_whole(case):
     snapshot = formats.read(case("asan/zziplib-CVE-2018-6869.txt"), source="zzip")
 
     assert (len(snapshot.mappings), snapshot.process.pid) == (26, 10395)
+
+
+BROKEN = "#include <stdlib.h>\nint main(int c, char **v) { char *p = malloc(10); p[c + 9] = 1; return 0; }\n"
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+def test_the_sanitizer_of_this_machine_tells_the_kernels_map(tmp_path):
+    (tmp_path / "broken.c").write_text(BROKEN)
+    built = subprocess.run(
+        ["gcc", "-fsanitize=address", "broken.c", "-o", "broken"], cwd=tmp_path, capture_output=True
+    )
+    if built.returncode:
+        pytest.skip("this gcc has no AddressSanitizer")
+    ran = subprocess.run(
+        [tmp_path / "broken"], env={"ASAN_OPTIONS": "print_module_map=2"}, capture_output=True
+    )
+    if b"memory map follows" not in ran.stderr:
+        pytest.skip("this AddressSanitizer prints no map")
+    snapshot = formats.read(ran.stderr, source="asan")
+
+    assert not any("cut short" in doubt for doubt in snapshot.origin.doubts)
+    assert {str(m.kind) for m in snapshot.mappings if m.path == str(tmp_path / "broken")} == {"image"}
+    assert any(m.path == "[stack]" for m in snapshot.mappings)
 
 
 TOMBSTONE = """\

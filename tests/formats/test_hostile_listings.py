@@ -74,6 +74,28 @@ def test_an_ordinary_listing_of_the_format_is_read_whole(known):
 
 
 @pytest.mark.parametrize("known", ROWS)
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        pytest.param(lambda text: text.replace("\n", "\n> "), id="quoted"),
+        pytest.param(lambda text: text.replace("\n", "\r\n"), id="crlf"),
+        pytest.param(lambda text: f"```\n{text}```\n", id="fenced"),
+        pytest.param(lambda text: "    " + text.replace("\n", "\n    "), id="indented"),
+        pytest.param(
+            lambda text: f"Hi all,\n\nthis is what I see:\n\n$ some command 812\n{text}\nThanks,\nx",
+            id="in-a-mail",
+        ),
+    ],
+)
+def test_what_mail_does_to_a_listing_is_undone(known, wrap):
+    plain, wrapped = (
+        formats.read(text.encode(), source="x") for text in (text_of(known, 20), wrap(text_of(known, 20)))
+    )
+
+    assert [m[:3] for m in wrapped.mappings] == [m[:3] for m in plain.mappings]
+
+
+@pytest.mark.parametrize("known", ROWS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_a_damaged_listing_is_read_or_refused(known, data):

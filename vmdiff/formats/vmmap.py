@@ -43,6 +43,9 @@ _PID = re.compile(r"of process ([0-9]{1,10})(?: \((.{0,200})\))?$")
 # XNU's share modes: private copies, and memory that others write too; empty regions tell neither.
 _SHARING = {"COW": "p", "PRV": "p", "ALI": "p", "SHM": "s", "S/A": "s"}
 
+# XNU's osfmk/i386/cpu_capabilities.h: pages that the kernel shares with every process on x86-64.
+_COMMPAGE, _TOP = 0x7FFFFFE00000, 0x800000000000
+
 _TITLE = re.compile(r"(Process|Path|Parent Process|Date/Time|Launch Time|OS Version|Code Type):[ \t]+(\S.*)")
 _BEGIN = re.compile(r"Process:[ \t]+.{0,200} \[[0-9]{1,10}\]|Virtual Memory Map of process ")
 _PART = re.compile(r"==== (?:Non-writable|Writable|Summary|Legend|regions)|REGION TYPE|VM page size:")
@@ -155,8 +158,10 @@ class _Reader:
                 values[name] = min(sizes[name], head.end - head.start)
                 self.draft.counters[name] = None
         perms, detail = _tail(head.rest, values)
-        mapping = _mapping(head.type, perms, detail, values)
-        self.draft.add(line, mapping._replace(start=head.start, end=head.end))
+        mapping = _mapping(head.type, perms, detail, values)._replace(start=head.start, end=head.end)
+        if head.type == "VM_ALLOCATE" and head.start >= _COMMPAGE and head.end <= _TOP:
+            mapping = mapping._replace(kind=Kind.KERNEL)
+        self.draft.add(line, mapping)
 
     def _sizes(self, line: Line, texts: list[str]) -> dict[str, int]:
         """Read the sizes of a row by the columns of its table; old versions give the first ones only."""
