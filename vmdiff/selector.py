@@ -15,6 +15,7 @@ from vmdiff.model import Kind, Mapping
 FIELDS = ("kind", "owner", "path")
 
 _TERM = re.compile(r"""\s*(kind|owner|path):('[^']*'|"[^"]*"|\S+)(?:\s+|$)""")
+_LOOSE = re.compile(r"\b(kind|owner|path):(.+?)(?=\s+(?:kind|owner|path):|\s*$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,9 @@ def parse(text: str) -> Selector:
         ConditionError: the text is no selector, or names a kind that there is not.
     """
     selector, rest = split(text)
-    if rest or not selector.terms:
+    if rest:  # a shell has taken the quotes away: owner:malloc arena
+        selector = Selector(tuple(_term(field, value) for field, value in _LOOSE.findall(text)))
+    if not selector.terms or not text.lstrip().startswith(tuple(f"{field}:" for field in FIELDS)):
         raise ConditionError(
             f"{text!r} is no selector; write kind:heap, owner:'malloc arena' or path:*/libc.so*"
         )

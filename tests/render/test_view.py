@@ -250,3 +250,18 @@ def test_owners_are_named_with_their_labels(owner, expected):
 def test_a_name_that_is_too_long_keeps_what_tells_it_apart(text, columns, expected):
     assert layout.fit(text, columns) == expected
     assert layout.width(layout.fit(text, columns)) <= columns
+
+
+@pytest.mark.parametrize(
+    ("width", "sort", "expected"),
+    [
+        (80, None, ["virtual", "resident", "swap"]),
+        (80, "private", ["virtual", "resident", "private"]),
+        (80, "pss", ["virtual", "resident", "pss"]),
+        (120, "pss", ["virtual", "resident", "private", "swap", "pss"]),
+    ],
+)
+def test_a_narrow_table_has_three_figures_and_what_is_sorted_by_is_one(width, sort, expected):
+    comparison = compare(snapshot(mapping(1, 4, rss=PAGE)), snapshot(mapping(1, 4, rss=PAGE, swap=PAGE)))
+
+    assert [column.name for column in seen(comparison, width=width, sort=sort).table.columns] == expected

@@ -51,10 +51,11 @@ def columns_of(totals: Totals, options: ViewOptions) -> tuple[Column, ...]:
     """Choose the columns: what is known, swap where there is any, and what is sorted by."""
     sort = sort_column(totals, options)
     columns = [column for column in HEADLINE if _speaks(totals, column)]
-    if options.width < NARROW and len(columns) > 3 and sort != PRIVATE:
-        columns.remove(PRIVATE)
     if sort is not None and sort not in columns:
         columns.append(sort)
+    spare = [column for column in (PRIVATE, SWAP) if column in columns and column != sort]
+    while options.width < NARROW and len(columns) > 3 and spare:
+        columns.remove(spare.pop(0))
     return tuple(columns)
 
 
@@ -75,7 +76,7 @@ def sort_column(totals: Totals, options: ViewOptions) -> Column | None:
         if wanted in column:
             return column
     if wanted not in totals:
-        known = ", ".join([*(column.name for column in HEADLINE), "address", *totals])
+        known = ", ".join(dict.fromkeys([*(column.name for column in HEADLINE), "address", *totals]))
         raise ConditionError(f"no counter {wanted!r} to sort by; there are {known}")
     return Column(wanted.replace("_", " "), wanted)
 
