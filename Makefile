@@ -30,3 +30,6 @@ $(VENV)/.installed-test: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,check]'
 	@touch $@ $(VENV)/.installed
+
+bench: $(VENV)/.installed-test  ## measure whole commands against their peers; one table
+	@$(BIN)/python benchmarks/run.py $(ARGS)
