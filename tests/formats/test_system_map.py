@@ -116,6 +116,27 @@ from               to                        vsize prot    share     offset  vmi
     assert snapshot.total("rss") is None
 
 
+def test_the_map_of_windows_has_states_and_only_images_have_names():
+    snapshot = read("""\
+from               to                        vsize prot  state      offset vminfo/file
+===========================================================================================
+0x00000000f0000000-0x00000000f8000000    134217728 rw-   c-pvt           0 JAVAHEAP \n\
+0x00000000f8000000-0x0000000100000000    134217728 ---   r-pvt   0x8000000 JAVAHEAP \n\
+0x0000015d00000000-0x0000015d00010000        65536 r--   c-map           0 \n\
+0x0000002b00000000-0x0000002b00004000        16384 rw-g  c-pvt      0xec000 STACK-812-main \n\
+0x00007ffb24565000-0x00007ffb24a7e000      5345280 rw-c  c-img   0x1155000 C:\\Program Files\\jdk\\bin\\server\\jvm.dll
+""")
+
+    assert [(m.perms, str(m.kind), m.path, m.owner and m.owner.name) for m in snapshot.mappings] == [
+        ("rw-p", "anonymous", None, "jvm heap"),
+        ("---p", "reserved", None, "jvm heap"),
+        ("rw-p", "anonymous", None, "thread stack"),
+        ("r--s", "shared-memory", None, None),
+        ("rw-p", "image", "C:\\Program Files\\jdk\\bin\\server\\jvm.dll", None),
+    ]
+    assert snapshot.host.system == "Windows"
+
+
 def test_overlaps_are_refused_with_their_lines():
     with pytest.raises(ListingError, match=r"map.txt:3: expected addresses that line 2 has not taken"):
         read(HEADER + ROWS.replace("0x00007f0001000000", "0x00000000ffff0000"))

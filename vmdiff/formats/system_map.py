@@ -1,6 +1,6 @@
 """Read what ``jcmd PID System.map`` (and ``-XX:+PrintMemoryMapAtExit``) of JDK 24 and later writes.
 
-Facts: HotSpot's ``os/linux/memMapPrinter_linux.cpp`` and ``os/bsd/memMapPrinter_macosx.cpp``. Sizes are in
+Facts: HotSpot's ``os/*/memMapPrinter_*.cpp`` for Linux, macOS and Windows. Sizes are in
 bytes. The tags come from native memory tracking, so without it nobody's memory is named; several tags are
 joined by a comma. The header names the columns, which differ between systems and versions.
 """
@@ -13,7 +13,7 @@ from vmdiff.formats.jvm import tagged
 from vmdiff.formats.quantity import amount, hexadecimal
 from vmdiff.formats.text import Line, Mark, Role, Section, find_sections, is_elision
 from vmdiff.formats.types import TextFormat
-from vmdiff.model import Host, Mapping, Process, Scalar, Snapshot
+from vmdiff.model import Host, Kind, Mapping, Process, Scalar, Snapshot
 
 EXPECTED = "FROM-TO VSIZE PROT RSS HUGETLB PGSZ NOTES INFO FILE"
 
@@ -21,17 +21,26 @@ _LINUX = ("vsize", "prot", "rss", "hugetlb", "pgsz", "notes", "info", "file")
 
 _HEADER = re.compile(r"from {2,60}to {2,60}[a-z]")
 _RANGE = re.compile(r"(0x[0-9a-f]{1,16}) ?- ?(0x[0-9a-f]{1,17})\s{1,80}(\S.*)", re.DOTALL)
-_ROW_TAIL = re.compile(r"(?:[0-9]{1,20} {1,60})?[r-][w-][x-](?:[sp-]|/[r-][w-][x-])?\s")
-_PERMS = re.compile(r"([r-][w-][x-])(?:([sp-])|/([r-][w-][x-]))?")
+_ROW_TAIL = re.compile(r"(?:[0-9]{1,20} {1,60})?[r-][w-][x-](?:[sp-]|/[r-][w-][x-]|[cgnW]{1,4})?\s")
+_PERMS = re.compile(r"([r-][w-][x-])(?:([sp-])|/[r-][w-][x-]|[cgnW]{1,4})?")
 _PID = re.compile(r"([0-9]{1,10}):")
 _TOTAL = re.compile(r"\s{0,40}([A-Za-z ]{2,20}):\s{1,10}([0-9]{1,20})\b")
 _LEGEND = re.compile(r"from, to, vsize: |vm info: |NMT is disabled")
-_TAGGED = re.compile(r"\[?([A-Za-z_][\w ,=()-]{0,250})\]? ?(.*)", re.DOTALL)
+_PATH = re.compile(r"/|[A-Za-z]:\\|\\\\")
 
 _COUNTERS = {"rss": "rss", "hugetlb": "private_hugetlb"}
 _ROLLUP = {"vsize": "size", "rss": "rss", "swapped out": "swap", "hugetlb": "private_hugetlb"}
+_SYSTEMS = {"hugetlb": "Linux", "share": "macOS", "state": "Windows"}
 _MORE_TOTALS = frozenset({"committed", "shared", "using thp", "reserved", "private", "peak rss"})
-_SHARING = {"cow": "p", "pvt": "p", "p/a": "p", "shr": "s", "tsh": "s", "s/a": "s"}
+# macOS's share modes, and Windows's types of memory behind the letter for committed or reserved.
+_SHARING = {"cow": "p", "pvt": "p", "p/a": "p", "shr": "s", "tsh": "s", "s/a": "s"} | {
+    "c-img": "p",
+    "c-pvt": "p",
+    "r-pvt": "p",
+    "c-map": "s",
+    "r-map": "s",
+}
+_KINDS = {"img": Kind.IMAGE, "map": Kind.SHARED_MEMORY, "pvt": Kind.ANONYMOUS}
 
 
 def find(lines: Sequence[Line]) -> list[tuple[int, int]]:
@@ -71,10 +80,9 @@ def parse(section: Section) -> Snapshot:
             stated = int(total[2])
         else:
             _fact(draft, line)
-    if "hugetlb" in columns:
-        draft.host = Host(system="Linux", page_size=draft.host.page_size)
+    draft.host = Host(system=next((name for column, name in _SYSTEMS.items() if column in columns), None))
     _compare(draft, stated)
-    return draft.snapshot(EXPECTED)
+    return draft.snapshot(EXPECTED, kinds="state" not in columns)
 
 
 def _row(draft: Draft, line: Line, found: re.Match[str], columns: Sequence[str]) -> None:
@@ -100,6 +108,7 @@ def _row(draft: Draft, line: Line, found: re.Match[str], columns: Sequence[str])
             start,
             end,
             perms[1] + _sharing(perms[2], cells),
+            _kind(cells),
             offset=_offset(cells),
             device=None,
             inode=None,
@@ -119,13 +128,20 @@ def _attributes(draft: Draft, cells: dict[str, str], values: dict[str, Scalar]) 
         values["kernel_page_size"] = page[0]
     if cells.get("notes", "-") != "-":
         values["notes"] = cells["notes"]
-    if cells.get("share", "-").strip("-"):
-        values["sharing"] = cells["share"]
+    for column, name in (("share", "sharing"), ("state", "state")):
+        if cells.get(column, "-").strip("-"):
+            values[name] = cells[column]
     draft.attributes.update(dict.fromkeys(name for name in values if name not in _COUNTERS.values()))
 
 
 def _sharing(letter: str | None, cells: dict[str, str]) -> str:
-    return letter if letter in {"s", "p"} else _SHARING.get(cells.get("share", ""), "?")
+    return letter if letter in {"s", "p"} else _SHARING.get(cells.get("share") or cells.get("state", ""), "?")
+
+
+def _kind(cells: dict[str, str]) -> Kind:
+    """Name what is behind memory where Windows tells; a name would tell elsewhere."""
+    state, _, type_ = cells.get("state", "").partition("-")
+    return Kind.RESERVED if state == "r" else _KINDS.get(type_, Kind.ANONYMOUS)
 
 
 def _offset(cells: dict[str, str]) -> int | None:
@@ -139,9 +155,8 @@ def _info(cells: dict[str, str]) -> tuple[str, str | None]:
         path = cells.get("file", "-")
         return cells.get("info", "-"), None if path in {"", "-"} else path
     text = f"{cells['vminfo']} {cells.get('file', '')}".strip()
-    found = None if text.startswith("/") else _TAGGED.fullmatch(text)
-    if found is None:
-        return "-", text if text.startswith("/") else None
+    if _PATH.match(text):
+        return "-", text
     tag, _, path = text.partition(" ")
     return ("-" if tag.startswith("[") else tag), path.strip() or None
 
