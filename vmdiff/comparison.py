@@ -310,7 +310,7 @@ class _Namer:
         if not _same_path(old.path, new.path) or old.deleted != new.deleted:
             return True
         kind = old.path == new.path and old.kind != new.kind  # a base name does not tell the kind
-        return kind or (self._owners and old.owner != new.owner)
+        return kind or (self._owners and _said(old.owner) != _said(new.owner))
 
 
 def _tells_its_name(mapping: Mapping) -> bool:
@@ -426,10 +426,26 @@ def _other_owner(old: Mapping, new: Mapping) -> bool:
     """Say whether two anonymous mappings have owners that cannot be the same."""
     if old.kind is not Kind.ANONYMOUS or new.kind is not Kind.ANONYMOUS:
         return False
-    if old.owner is None or new.owner is None or MIXED in (old.owner.name, new.owner.name):
+    if old.owner is None or new.owner is None:
+        # A stack has all of its addresses from the start: it neither grows out of something nor into it.
+        only_one = _is_stack(old) != _is_stack(new)
+        return only_one and (old.start, old.end) != (new.start, new.end)
+    if MIXED in (old.owner.name, new.owner.name):
         return False
     other_thread = None not in (old.owner.tid, new.owner.tid) and old.owner.tid != new.owner.tid
     return old.owner.name != new.owner.name or other_thread
+
+
+def _said(owner: Owner | None) -> tuple[object, ...]:
+    """Give what an owner says of the memory, without how it was seen or what of it was resident."""
+    if owner is None:
+        return ()
+    parts = [(part.start, part.end, part.name, part.certainty, part.label, part.tid) for part in owner.parts]
+    return owner.name, owner.certainty, owner.label, owner.tid, parts
+
+
+def _is_stack(mapping: Mapping) -> bool:
+    return mapping.owner is not None and mapping.owner.name == "thread stack"
 
 
 def _bounds(old: Mapping, new: Mapping) -> tuple[ChangeName, Literal["start", "end", "both"] | None]:

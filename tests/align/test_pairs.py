@@ -66,6 +66,14 @@ def test_a_stack_in_the_place_of_a_freed_block_is_no_growth_of_it() -> None:
     assert sorted(told(comparison)) == [("new", 4), ("new", 8192), ("removed", -6400)]
 
 
+def test_a_stack_in_the_place_of_a_freed_block_replaces_it() -> None:
+    comparison = between(
+        "glibc-mmap-threshold-x86_64", "A-after-malloc-6553500.maps", "C-thread-started.maps", "address"
+    )
+
+    assert sorted(told(comparison)) == [("new", 4), ("replaced", 1792)]
+
+
 @pytest.mark.parametrize("match", ["address", "structure"])
 def test_a_page_in_migration_is_resident_and_no_allocation(match: str) -> None:
     [change] = between("thp-migration-entries", "before.smaps", "after.smaps", match).changes
