@@ -52,7 +52,7 @@ def test_stacks_side_by_side_are_told_apart(stacks: tuple[Snapshot, dict[str, li
     assert [part.tid for part in parts if isinstance(part, Part)] == [
         tid for _, tid in sorted(told(said, "guarded"))
     ]
-    assert {(part.name, part.basis) for part in parts if part} == {("thread stack", "register")}
+    assert {(part.name, part.basis) for part in parts if part} == {("thread stack", "record")}
     for below, above in pairwise(parts):
         assert isinstance(below, Part)
         assert isinstance(above, Part)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from vmdiff.model import Basis, Kind, Mapping
+from vmdiff.model import Kind, Mapping
 from vmdiff.owners.claims import Claim, Scene, is_plain
 
 _LARGEST_GUARD = 1 << 20
@@ -34,9 +34,10 @@ _JAVA_ZONES = (16 << 10, 12 << 10, 20 << 10)
 _ENDED, _UNKNOWN = 0, -1
 _GONE = frozenset({0, 0xFFFFFFFF})  # what the kernel and pthread_join leave as the id
 _HOW = {
-    True: "the C library's record of the thread is in it, with these bounds",
-    False: "a thread record of the C library is in it, with these bounds, and no thread that is seen here",
+    _ENDED: "the C library's record of a thread that has ended is in it, with these bounds",
+    _UNKNOWN: "the C library's record of a thread is in it, with these bounds and an id not known here",
 }
+_KNOWN = "the C library's record of the thread is in it, with these bounds"
 
 
 class Stack(NamedTuple):
@@ -54,12 +55,8 @@ def stacks(scene: Scene) -> Iterator[Claim]:
     """Claim the stacks of all threads, and the guard pages at their low ends."""
     pointers = _pointers(scene)
     for stack in _recorded(scene, pointers):
-        pointer = pointers.pop(stack.tid, 0)
-        if stack.start <= pointer < stack.end:
-            how = "holds the thread's stack pointer, within the bounds of the C library's record"
-            yield from _claims(scene, stack, how, "register")
-        else:
-            yield from _claims(scene, stack, _HOW[stack.tid > 0], "record")
+        pointers.pop(stack.tid, None)
+        yield from _claims(scene, stack)
     yield from _by_pointer(scene, pointers)
     yield from _by_shape(scene)
 
@@ -75,7 +72,7 @@ def _names(scene: Scene) -> dict[int, str | None]:
     return {thread.tid: thread.name for thread in scene.snapshot.process.threads or ()}
 
 
-def _claims(scene: Scene, stack: Stack, how: str, basis: Basis) -> Iterator[Claim]:
+def _claims(scene: Scene, stack: Stack) -> Iterator[Claim]:
     """Claim a recorded stack: what is accessible as stack, what is not at its low end as guard."""
     label, tid = (_names(scene).get(stack.tid), stack.tid) if stack.tid > 0 else (None, None)
     if stack.tid == _ENDED:
@@ -88,7 +85,7 @@ def _claims(scene: Scene, stack: Stack, how: str, basis: Basis) -> Iterator[Clai
         why = "the inaccessible low end of a recorded stack"
         yield Claim(stack.start, bottom, "guard page", "record", why, label, tid)
     if bottom < stack.end:
-        yield Claim(bottom, stack.end, "thread stack", basis, how, label, tid)
+        yield Claim(bottom, stack.end, "thread stack", "record", _HOW.get(stack.tid, _KNOWN), label, tid)
 
 
 def _lightweight_guard(scene: Scene, stack: Stack) -> int:
