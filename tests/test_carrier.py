@@ -1,17 +1,20 @@
 """Snapshots ride inside a report and come back as they were; nothing else can pose as one."""
 
+import contextlib
 import gzip
+import time
 from base64 import b64encode
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.render import pictures
 from tests.render.worlds import comparisons
 from vmdiff.carrier import carried, carry, is_report
 from vmdiff.errors import DocumentError, InputError
 
-HEAD = "<!doctype html><html><title>vmdiff</title>"
+HEAD = '<!doctype html><html data-made-by="vmdiff"><title>vmdiff</title>'
 
 
 def page(*snapshots) -> bytes:
@@ -46,7 +49,7 @@ def test_it_survives_crlf_and_a_browsers_own_spelling() -> None:
     ("data", "message"),
     [
         (HEAD.encode(), "no snapshots ride in it"),
-        (page(*[pictures.server()] * 3), "3 snapshots ride in it"),
+        (page(*[pictures.server()] * 3), "more than two ride in it"),
         (page(pictures.server())[:-400], "no snapshots ride in it"),
         (page(pictures.server()).replace(b"H4sI", b"AAAA", 1), "damaged"),
         (page(pictures.server()).replace(b"H4sI", b"=H4s", 1), "damaged"),
@@ -70,4 +73,34 @@ def test_a_bomb_is_refused() -> None:
 
 def test_a_report_is_told_from_other_pages() -> None:
     assert is_report(page(pictures.server()))
-    assert not is_report(b"<!doctype html><html><title>other</title>")
+    assert not is_report(b"<!doctype html><html><title>about vmdiff</title>")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"<script data-vmdiff-snapshot ",
+        b"data-vmdiff-snapshot",
+        b"<script data-vmdiff-snapshot>A",
+        b"<script ><data-vmdiff-snapshot>",
+    ],
+)
+def test_a_hostile_page_costs_no_more_than_its_length(piece: bytes) -> None:
+    started = time.process_time()
+    with pytest.raises(InputError):
+        carried(HEAD.encode() + piece * (4_000_000 // len(piece)), source="r")
+    assert time.process_time() - started < 5
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"<script", b" ", b"data-vmdiff-snapshot", b">", b"QUJD", b"</script>", b"<", b"\n"]
+        ),
+        max_size=24,
+    )
+)
+def test_whatever_the_page_it_is_read_or_refused(pieces: list[bytes]) -> None:
+    with contextlib.suppress(InputError):
+        carried(b"".join(pieces), source="r")

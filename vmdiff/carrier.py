@@ -7,18 +7,18 @@ outside can pose as one of these elements.
 
 import base64
 import binascii
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from vmdiff import document
 from vmdiff.errors import InputError
 from vmdiff.model import Snapshot
 
-_OPEN = '<script type="application/gzip" data-vmdiff-snapshot>'
-_ELEMENT = re.compile(
-    rb"<script\b[^>]{0,200}\bdata-vmdiff-snapshot\b[^>]{0,200}>([A-Za-z0-9+/=\s]*)</script>", re.IGNORECASE
-)
+_MARK = b"data-vmdiff-snapshot"
+_OPEN = f'<script type="application/gzip" {_MARK.decode()}>'
+_LONGEST_TAG = 200
 _MOST = 2
+_MADE_BY = b'data-made-by="vmdiff"'  # an attribute of a report's first element
 _HEAD = 4096
 
 
@@ -29,7 +29,7 @@ def carry(snapshots: Sequence[Snapshot]) -> str:
 
 def is_report(data: bytes) -> bool:
     """Say whether this looks like an HTML report of vmdiff, whole or not."""
-    return b"<html" in data[:_HEAD].lower() and b"vmdiff" in data[:_HEAD]
+    return _MADE_BY in data[:_HEAD]
 
 
 def carried(data: bytes, *, source: str, largest: int = document.LARGEST) -> tuple[Snapshot, ...]:
@@ -40,13 +40,26 @@ def carried(data: bytes, *, source: str, largest: int = document.LARGEST) -> tup
     Raises:
         InputError: nothing rides in it, it was cut short, or it is damaged.
     """
-    packed = _ELEMENT.findall(data)
+    packed = list(islice(_elements(data), _MOST + 1))
     if not 1 <= len(packed) <= _MOST:
-        found = "no snapshots ride in it" if not packed else f"{len(packed)} snapshots ride in it"
+        found = "no snapshots ride in it" if not packed else "more than two ride in it"
         raise InputError(
             f"{source}: a report of vmdiff, but {found}; was it saved from a browser or cut short?"
         )
     return tuple(_unpacked(text, source, largest) for text in packed)
+
+
+def _elements(data: bytes) -> Iterator[bytes]:
+    """Yield what stands in each carrying element, in time that grows with the data alone."""
+    at = data.find(_MARK)
+    while at >= 0:
+        tag = data.rfind(b"<", max(0, at - _LONGEST_TAG), at)
+        body = data.find(b">", max(tag, 0), at + _LONGEST_TAG) + 1
+        if body > at and data[tag : tag + 7].lower() == b"<script":
+            end = data.find(b"<", body)
+            if data[end : end + 8].lower() == b"</script":
+                yield data[body:end]
+        at = data.find(_MARK, at + 1)
 
 
 def _packed(snapshot: Snapshot) -> str:
