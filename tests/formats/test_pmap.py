@@ -160,6 +160,37 @@ def test_vsyscall_has_one_address():
     assert read(plain()).mappings[-1].path == "[vsyscall]"
 
 
+BUSYBOX = """\
+7: sh
+Address\t\t  Kbytes     PSS   Dirty    Swap  Mode  Mapping
+0000000000400000     788      20       4       0 r-xp  /bin/busybox
+00000000006c5000       8       8       8       4 rw-p  [heap]
+00007f0000000000       8       8       8       0 rw-p    [ anon ]
+----------------  ------  ------  ------  ------
+total kB             804      36      20       4
+"""
+
+
+def test_busyboxes_columns_are_named_by_its_header():
+    snapshot = read(BUSYBOX)
+
+    assert snapshot.origin.counters == ("pss", "dirty", "swap")
+    assert [m.perms for m in snapshot.mappings] == ["r-xp", "rw-p", "rw-p"]
+    assert [m.path for m in snapshot.mappings] == ["/bin/busybox", "[heap]", None]
+    assert snapshot.rollup == {"size": 804 * KIB, "pss": 36 * KIB, "dirty": 20 * KIB, "swap": 4 * KIB}
+    assert snapshot.origin.doubts == ()
+
+
+def test_four_numbers_without_a_header_are_not_guessed():
+    rows = "".join(BUSYBOX.splitlines(keepends=True)[2:5])
+
+    snapshot = read(rows)
+
+    assert snapshot.total("size") == 804 * KIB
+    assert snapshot.origin.counters == ()
+    assert "no header, so what follows the size is not known and not read" in snapshot.origin.doubts
+
+
 # ---------------------------------------------------------------- lies
 
 
@@ -373,6 +404,7 @@ def test_totals_of_d_in_other_languages(total_, stated):
         ("zero", "r----", "zero", Kind.FILE),
         ("a b  c", "r----", "a b  c", Kind.FILE),
         ("[heap]", "rw---", "[heap]", Kind.HEAP),
+        ("[anon]", "rw---", None, Kind.ANONYMOUS),
         ("[anon:x y]", "rw---", "[anon:x y]", Kind.ANONYMOUS),
         ("libc.so.6", "r----", "libc.so.6", Kind.IMAGE),
     ],

@@ -1,5 +1,7 @@
 """``pmap`` of procps: plain, ``-x``, ``-d``, ``-X``, ``-XX``, with ``-p``, ``-k`` or ``-q``, in any language.
 
+BusyBox's and toybox's are read too: they show Pss and Swap, and the kernel's names.
+
 A row is told by its shape, a column by its header: the kernel's keys are never translated, other words are.
 
 Facts: ``pmap.c`` of procps 3.2.8, 3.3.10 and 4.0.4. This of what it prints is not so:
@@ -29,7 +31,7 @@ from vmdiff.model.mapping import ADDRESS_LIMIT
 EXPECTED = "ADDRESS SIZE MODE [MAPPING], a row of pmap"
 
 _ADDRESS = r"([0-9a-f]{6,16})"
-_MODE = r"([r-][w-][x-][s-][R-])"
+_MODE = r"([r-][w-][x-](?:[s-][R-]|[ps]))"
 _NUMBER = r"(?:[0-9]{1,20}|-)"
 _PLAIN = re.compile(rf"{_ADDRESS}\s+([0-9]{{1,20}}K)\s+{_MODE}(?:\s+(.*))?", re.DOTALL)
 _EXTENDED = re.compile(rf"{_ADDRESS}((?:\s+{_NUMBER}){{3,4}})\s+{_MODE}(?:\s+(.*))?", re.DOTALL)
@@ -44,7 +46,9 @@ _WIDE = re.compile(
 _CHOSEN = re.compile(rf"{_ADDRESS}(?:\s+\S+){{0,5}}?\s+[0-9]{{1,20}}(?:\s|$)")  # columns chosen with -c or -f
 _TITLE = re.compile(r"([0-9]{1,10}):\s{1,8}(?=\S)(.*)", re.DOTALL)
 _TOTAL = re.compile(r"[^\W\d_]{2,30}\s+([0-9]{1,20})K\s*")
-_TOTALS = re.compile(rf"[^\d:]{{0,40}}?\b(?:kB|KB|ko|кБ|კბ)\b[^\d:]{{0,40}}?((?:\s+{_NUMBER}){{2,5}})\s*")
+_TOTALS = re.compile(
+    rf"[^\d:]{{0,40}}?\b(?:kB|KB|ko|кБ|კბ|total)\b[^\d:]{{0,40}}?((?:\s+{_NUMBER}){{2,5}})\s*"
+)
 _WIDE_TOTALS = re.compile(r"((?:[0-9]{1,20}\s+){1,60})K[Bb]\s*")
 _AMOUNT = r"[^\d]{1,60}?([0-9]{1,20})\s?[KkКк]\b"
 _DEVICE_TOTALS = re.compile(rf"{_AMOUNT}\s+{_AMOUNT}\s+{_AMOUNT}\s*")
@@ -72,8 +76,17 @@ _UNIMPORTANT = frozenset(  # to -X
 )
 _ALWAYS_FIRST = ("size", "rss", "pss")  # columns of -X without a header
 _KEYS = frozenset({"size", *KNOWN_COUNTERS, *PAGE_SIZES, *_NO_UNIT})
+_EXTENDED_WORDS = {
+    "RSS": "rss",
+    "PSS": "pss",
+    "Dirty": "dirty",
+    "Anon": "anonymous",
+    "Locked": "locked",
+    "Swap": "swap",
+}
 _TOTALLED = frozenset({"size", "dirty", "writable_private", "shared"})
 _DIGITS = re.compile(r"[:0-9]")
+_WITHOUT_HEADER = {2: ("rss", "dirty"), 3: ("rss", "anonymous", "locked")}
 _LONGEST_HEADER = 2000
 _MOST_WORDS = 120
 _ADDRESS_WORDS = frozenset(  # procps' translations of its first column
@@ -158,7 +171,11 @@ def _is_header(text: str) -> bool:
     words = text.split()
     if len(words) < 2:
         return False
-    return words[0] in _ADDRESS_WORDS or ("RSS" in words and len(words) < 10) or _columns(text) is not None
+    return (
+        words[0] in _ADDRESS_WORDS
+        or (not {"RSS", "PSS"}.isdisjoint(words) and len(words) < 10)
+        or _columns(text) is not None
+    )
 
 
 def _columns(text: str) -> _Columns | None:
@@ -168,7 +185,7 @@ def _columns(text: str) -> _Columns | None:
     words = text.split()
     names = [_name_of_column(word) for word in words]
     keys = [index for index, name in enumerate(names) if name in _KEYS and words[index][0].isupper()]
-    if not keys or (len(keys) < 2 and words[0] not in _ADDRESS_WORDS) or words[keys[0]] == "RSS":
+    if not keys or (len(keys) < 2 and words[0] not in _ADDRESS_WORDS) or words[keys[0]].isupper():
         return None
     first, flags = keys[0], "VmFlags" in words
     names = names[first : words.index("VmFlags") if flags else None]
@@ -188,6 +205,7 @@ class _Reader:
         self.totals: dict[str, int] = {}
         self.columns = next(filter(None, (_columns(line.text) for line in section.lines)), None)
         self._names = self._numbers()
+        self._extended_header = _extended_header(section.lines)
         self._cut: list[int] = []
         self._foreign: list[int] = []
 
@@ -223,10 +241,17 @@ class _Reader:
 
     def _extended(self, line: Line, found: re.Match[str]) -> _Row:
         self.draft.format = "pmap-x"
-        size, *numbers = (kilobytes(number) for number in found[2].split())
-        names = ("rss", "dirty") if len(numbers) == 2 else ("rss", "anonymous", "locked")
-        values = dict(zip(names, numbers, strict=True))
-        return _Row(line, int(found[1], 16), size, _perms(found[3]), found[4] or "", values={**values})
+        size, *numbers = found[2].split()
+        values = dict(zip(self._extended_names(numbers), map(kilobytes, numbers), strict=False))
+        return _Row(
+            line, int(found[1], 16), kilobytes(size), _perms(found[3]), found[4] or "", values={**values}
+        )
+
+    def _extended_names(self, numbers: Sequence[str]) -> tuple[str, ...]:
+        """Name what follows the size: by the header, or by the number of columns, if that tells."""
+        if len(self._extended_header) == len(numbers):
+            return self._extended_header
+        return _WITHOUT_HEADER.get(len(numbers), ()) if len(numbers) == 2 or "-" in numbers else ()
 
     def _device(self, line: Line, found: re.Match[str]) -> _Row:
         self.draft.format = "pmap-d"
@@ -315,12 +340,8 @@ class _Reader:
         if found := _TITLE.fullmatch(text):
             self.draft.process = _process(found)
         elif found := _TOTALS.fullmatch(text):
-            names = (
-                ("size", "rss", "dirty")
-                if len(found[1].split()) == 3
-                else ("size", "rss", "anonymous", "locked")
-            )
-            self._total(names, found[1].split())
+            size, *numbers = found[1].split()
+            self._total(("size", *self._extended_names(numbers)), (size, *numbers))
         elif found := _TOTAL.fullmatch(text):
             self._total(("size",), found.groups())
         elif found := _WIDE_TOTALS.fullmatch(text):
@@ -342,6 +363,14 @@ class _Reader:
             size = kilobytes(number)
             if size is not None and (name in KNOWN_COUNTERS or name in _TOTALLED):
                 self.totals[name] = size
+
+
+def _extended_header(lines: Iterable[Line]) -> tuple[str, ...]:
+    """Read what the header of ``-x`` says of the numbers after the size; nothing if it is translated."""
+    for line in lines:
+        if _is_header(line.text) and not _columns(line.text):
+            return tuple(_EXTENDED_WORDS[word] for word in line.text.split() if word in _EXTENDED_WORDS)
+    return ()
 
 
 def _leading_numbers(words: Iterable[str]) -> Iterator[str]:
@@ -405,6 +434,8 @@ def _named(row: _Row, remarks: list[int]) -> Mapping:
 
 
 def _with_name(mapping: Mapping, name: str) -> Mapping:
+    if name == "[anon]":
+        return mapping
     path, deleted, path_hex = name_of(name.encode("utf-8", "surrogateescape"))
     own = path is not None and _KERNELS_OWN.fullmatch(path) and (deleted or path.startswith("memfd:"))
     if path == "zero" and own:
@@ -504,6 +535,8 @@ def _say_what_is_missing(reader: _Reader, rows: Sequence[_Row]) -> None:
         draft.doubt(
             "no header, so only size, rss and pss are known to be the first numbers: others are not read"
         )
+    if draft.format == "pmap-x" and not any(row.values for row in rows):
+        draft.doubt("no header, so what follows the size is not known and not read")
     files = [row.name for row in rows if row.name and not row.name.startswith("[")]
     if files and not any("/" in name for name in files):
         draft.doubt("names are without their directories")
@@ -515,7 +548,7 @@ FORMAT = TextFormat(
     "pmap",
     hint=at_line_start(
         r"[0-9a-fA-F]{6,16}[ \t\xa0]|[^\d\n:]{1,60}[0-9]{1,20}\s?[KkКк]\b"
-        r"|[^\d\n:]{0,40}?(?:kB|KB|ko|кБ|კბ)\b[^\d\n:]{0,40}[0-9]"
+        r"|[^\d\n:]{0,40}?(?:kB|KB|ko|кБ|კბ|total)\b[^\d\n:]{0,40}[0-9]"
     ),
     find=_find,
     parse=parse,

@@ -13,15 +13,15 @@ from vmdiff.model import Mapping, Owner, owner
 _FARTHEST_BRK = 1 << 30
 _LARGEST_DATA = 1 << 18  # of a program whose sizes are unknown, so that its bss is not taken for the heap
 _LARGEST_VDSO = 1 << 16
+_NAMED = frozenset({"[heap]", "[vdso]", "[vvar]"})  # then the others are named too
 _NO_PROGRAM = re.compile(r"\.so\b|^\[|(?:^|/)ld-")
 
 
 def with_owners(mappings: Sequence[Mapping], program: str | None) -> tuple[Mapping, ...]:
     """Give the mappings in address order their likely owners; *program* is the base name of what runs."""
-    owners: dict[int, Owner] = {}
-    if not any(mapping.path == "[heap]" for mapping in mappings):
-        owners |= dict(_heap(mappings, program))
-    owners |= dict(_vdso(mappings))
+    if not _NAMED.isdisjoint(mapping.path for mapping in mappings):
+        return tuple(mappings)
+    owners = dict((*_heap(mappings, program), *_vdso(mappings)))
     return tuple(
         mapping._replace(owner=owners.get(index, mapping.owner)) for index, mapping in enumerate(mappings)
     )
