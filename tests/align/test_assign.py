@@ -32,7 +32,7 @@ pieces = st.lists(
 
 
 def drawn(program: list[Piece]) -> list[Block]:
-    return blocks(run(program), frozenset({"rss"}))
+    return blocks(run(program), frozenset({"rss"}), {})
 
 
 def fits(old: Block, new: Block) -> bool:

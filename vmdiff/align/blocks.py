@@ -8,6 +8,7 @@ the one below, its size and its contents, and no address.
 import re
 from collections import abc
 from collections.abc import Hashable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from vmdiff.model import MIXED, Kind, Mapping, Owner, Scalar, Snapshot
@@ -17,7 +18,8 @@ _GUARD = 64 << 10  # bytes; the largest guard pages there are, those of arm64
 _MANY_DIGITS = 4  # more than a number that people choose
 
 
-class Family(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Traits:
     """What the mappings have in common that may be paired with each other.
 
     *kind* and *perms* as in the mapping; *object* is the path of a file or the kernel's name
@@ -33,10 +35,21 @@ class Family(NamedTuple):
     owner: str | None = None
     label: str | None = None
 
-    @property
-    def anonymous(self) -> bool:
-        """Whether no object is behind it, only memory."""
-        return self.object is None
+
+class Family:
+    """All mappings of the same traits, on both sides: one object, so that ``is`` compares traits.
+
+    *kin* is the family of the same traits without the label.
+    """
+
+    __slots__ = ("anonymous", "kin", "kind", "label", "name", "object", "owner", "perms", "traits")
+
+    def __init__(self, traits: Traits, kin: "Family | None") -> None:
+        self.traits = traits
+        self.kind, self.perms, self.object = traits.kind, traits.perms, traits.object
+        self.name, self.owner, self.label = traits.name, traits.owner, traits.label
+        self.kin = kin or self
+        self.anonymous = traits.object is None
 
 
 class Block(NamedTuple):
@@ -59,9 +72,12 @@ class Block(NamedTuple):
     contents: Hashable
 
 
-def blocks(snapshot: Snapshot, compared: frozenset[str]) -> list[Block]:
-    """Give the blocks of a snapshot, in its order; *compared* names the values that are contents."""
-    families = _Families(snapshot)
+def blocks(snapshot: Snapshot, compared: frozenset[str], known: dict[Traits, Family]) -> list[Block]:
+    """Give the blocks of a snapshot, in its order.
+
+    *compared* names the values that are contents, *known* holds the families that both sides share.
+    """
+    families = _Families(snapshot, known)
     found = []
     reach: int | None = None
     data_below = guard_below = False
@@ -105,31 +121,38 @@ def base_name(path: str) -> str:
 class _Families:
     """The families of one snapshot, each built once."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, known: dict[Traits, Family]) -> None:
         process = snapshot.process
+        self._families = known
         self._threads = {thread.tid: thread.name for thread in process.threads or ()}
         self._numbers = {str(number) for number in (process.pid, *self._threads)}
-        self._known: dict[Hashable, Family] = {}
+        self._seen: dict[Hashable, Family] = {}
 
     def of(self, mapping: Mapping) -> Family:
         owner = mapping.owner
         whose = None if owner is None else (owner.name, owner.label, owner.tid)
         key = (mapping.kind, mapping.perms, mapping.path, whose)
-        family = self._known.get(key)
+        family = self._seen.get(key)
         if family is None:
-            family = self._known[key] = self._build(mapping)
+            family = self._seen[key] = self._family(self._traits(mapping))
         return family
 
-    def _build(self, mapping: Mapping) -> Family:
+    def _family(self, traits: Traits) -> Family:
+        if traits not in self._families:
+            kin = None if traits.label is None else self._family(replace(traits, label=None))
+            self._families[traits] = Family(traits, kin)
+        return self._families[traits]
+
+    def _traits(self, mapping: Mapping) -> Traits:
         kind, perms, path, owner = mapping.kind, mapping.perms, mapping.path, mapping.owner
         name, label = (None, None) if owner is None or owner.name == MIXED else self._whose(owner)
         if path is None or path == "[anonymous]":
-            return Family(kind, perms, None, None, name, label)
+            return Traits(kind, perms, None, None, name, label)
         if path.startswith("[anon:"):
-            return Family(kind, perms, None, self._timeless(path), name, label)
+            return Traits(kind, perms, None, self._timeless(path), name, label)
         if path.startswith("[stack:"):  # Linux 3.4 to 4.4 named thread stacks so, which are anonymous
-            return Family(Kind.ANONYMOUS, perms, None, "[stack:]", name, label)
-        return Family(kind, perms, path, None, name, label)
+            return Traits(Kind.ANONYMOUS, perms, None, "[stack:]", name, label)
+        return Traits(kind, perms, path, None, name, label)
 
     def _whose(self, owner: Owner) -> tuple[str, str | None]:
         """Give the owner's name and which one it is; ``3 blocks`` is a number of them and tells none."""
@@ -148,6 +171,8 @@ class _Families:
 
 def _counted(values: abc.Mapping[str, Scalar], compared: frozenset[str]) -> frozenset[tuple[str, Scalar]]:
     """Give the values that count as contents; 0 is what an absent one means."""
+    if values.keys() <= compared and 0 not in values.values():  # as nearly always, and four times as fast
+        return frozenset(values.items())
     return frozenset([item for item in values.items() if item[1] != 0 and item[0] in compared])
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from vmdiff.align.assign import Pair
 from vmdiff.align.blocks import Block
 from vmdiff.align.region import Region
+from vmdiff.model import Mapping
 
 
 class Entry(NamedTuple):
@@ -32,15 +33,23 @@ class Ledger:
     same_boot: bool
     anchors: list[Pair] = field(default_factory=list)
     _entries: dict[int, Entry] = field(default_factory=dict)  # by the place of their first block before
+    _left: tuple[list[Block], list[Block]] = ([], [])
     _taken: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
+
+    def __post_init__(self) -> None:
+        before, after = (
+            [block for block in side if block.family.anonymous] for side in (self.before, self.after)
+        )
+        self._left = before, after
 
     def left(self) -> tuple[list[Block], list[Block]]:
         """Give the anonymous blocks that nothing has taken yet."""
-        taken_before, taken_after = self._taken
-        return (
-            [block for block in self.before if block.at not in taken_before and block.family.anonymous],
-            [block for block in self.after if block.at not in taken_after and block.family.anonymous],
+        before, after = (
+            [block for block in side if block.at not in taken]
+            for side, taken in zip(self._left, self._taken, strict=True)
         )
+        self._left = before, after  # whoever asks next looks at these only
+        return before, after
 
     def entries(self) -> list[Entry]:
         """Give what belongs together so far."""
@@ -70,11 +79,11 @@ class Ledger:
     def regions(self) -> list[Region]:
         """Give every region: the pairs, then what is left; in the order of the snapshots."""
         placed = []
-        for before, after, because, replaced in self.entries():
-            mappings = [tuple(block.mapping for block in side) for side in (before, after)]
-            region = Region(mappings[0], mappings[1], because, replaced=replaced)
+        mates = {}
+        for before, after, because, replaced in self._entries.values():
+            region = Region(_mappings(before), _mappings(after), because, replaced=replaced)
+            mates[before[0].at] = after[0].at
             placed.append((after[0].at, 1, before[0].at, region))
-        mates = {before[0].at: after[0].at for before, after, *_ in self.entries()}
         mate = -1
         for block in self.before:
             mate = mates.get(block.at, mate)
@@ -84,6 +93,12 @@ class Ledger:
         placed += [(block.at, 0, 0, Region((), (block.mapping,))) for block in alone]
         placed.sort(key=lambda entry: entry[:3])
         return [entry[3] for entry in placed]
+
+
+def _mappings(blocks: tuple[Block, ...]) -> tuple[Mapping, ...]:
+    if len(blocks) == 1:
+        return (blocks[0].mapping,)
+    return tuple([block.mapping for block in blocks])
 
 
 def _in_order(blocks: Sequence[Block]) -> tuple[Block, ...]:

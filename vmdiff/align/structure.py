@@ -30,7 +30,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from vmdiff.align import objects
 from vmdiff.align.assign import Fits, Pair, assign
-from vmdiff.align.blocks import Block, Family, agree, base_name, blocks, compared_values
+from vmdiff.align.blocks import Block, Family, Traits, agree, base_name, blocks, compared_values
 from vmdiff.align.gaps import Neighbours, above, below, between, gaps
 from vmdiff.align.ledger import Ledger
 from vmdiff.align.merges import LARGE, join_merged, join_reservations
@@ -46,7 +46,8 @@ def pair(before: Snapshot, after: Snapshot) -> list[Region]:
     ``pair(after, before)`` gives the same regions with their sides exchanged.
     """
     compared = compared_values(before, after)
-    ours, theirs = blocks(before, compared), blocks(after, compared)
+    known: dict[Traits, Family] = {}
+    ours, theirs = blocks(before, compared, known), blocks(after, compared, known)
     pids = before.process.pid, after.process.pid
     same_boot = before.host.boot_id is not None and before.host.boot_id == after.host.boot_id
     if _stand_in_order(ours, theirs, pids):
@@ -101,7 +102,7 @@ def _unnamed(block: Block) -> tuple[int, int, bool, str]:
 
 
 def _named(block: Block) -> tuple[int, int, bool, str]:
-    details = (*block.family, block.mapping.build_id, sorted(block.mapping.values.items()))
+    details = (block.family.traits, block.mapping.build_id, sorted(block.mapping.values.items()))
     return block.size, block.weight, block.touches, repr(details)
 
 
@@ -170,7 +171,7 @@ def _pairs_alike(
 def _owners(ledger: Ledger) -> None:
     """Pair what has the same owner or name, in order."""
     for family, ours, theirs in _shared(ledger, _owner):
-        called = _called(family._replace(label=None))
+        called = _called(family.kin)
         because = f"the only {called}" if len(ours) == len(theirs) == 1 else f"by order among: {called}"
         _couple(ledger, ours, theirs, because)
 
@@ -246,7 +247,7 @@ def _equal_blocks(block: Block) -> Hashable:
 
 
 def _family_and_size(block: Block) -> Hashable:
-    return (*block.family[:-1], block.size)
+    return (block.family.kin, block.size)
 
 
 def _large(block: Block) -> Hashable:
@@ -255,7 +256,7 @@ def _large(block: Block) -> Hashable:
 
 def _owner(block: Block) -> Hashable:
     family = block.family
-    return family[:-1] if family.owner or family.name else None
+    return family.kin if family.owner or family.name else None
 
 
 def _called(family: Family) -> str:
