@@ -563,9 +563,8 @@ def _look(change: Change) -> abc.Hashable:
     """Give what the changes of a crowd share; None for what stands on its own."""
     if len(change.before) > 1 or len(change.after) > 1:
         return None
-    mapping = change.mappings[-1]
     perms = tuple(side[0].perms if side else None for side in (change.before, change.after))
-    owner = mapping.owner and mapping.owner.name
+    owner = change.owner and change.owner.name
     sizes = tuple(
         (side[0].size or 0).bit_length() if side else None for side in (change.before, change.after)
     )

@@ -14,9 +14,9 @@ from itertools import pairwise
 
 from vmdiff.align.blocks import Block
 
-EXACT = 1600  # cells; two sequences of 40
+EXACT = 1024  # cells; two sequences of 32
 _WINDOW = 24  # blocks on a side
-_DEPTH = 8  # cuts within cuts before the windows
+_DEPTH = 4  # cuts within cuts before the windows
 
 _SIZE_UNIT = 1 << 96  # sums of weights stay below: 2^64 bytes in fewer than 2^32 blocks
 _CHANGE = 1 << 192
