@@ -238,6 +238,57 @@ def test_memory_is_read_across_segments_and_not_beyond_what_was_dumped():
     assert memory.residency(0x1000, 0x2000) is None
 
 
+def test_more_headers_than_the_header_can_count_are_read():
+    data = bytearray(example())
+    count, section = struct.unpack_from("<H", data, 56)[0], len(data)
+    struct.pack_into("<H", data, 56, 0xFFFF)  # PN_XNUM
+    struct.pack_into("<Q", data, 40, section)
+    data += struct.pack("<IIQQQQIIQQ", 0, 0, 0, 0, 0, 0, 0, count, 0, 0)
+
+    assert len(read(bytes(data)).mappings) == 10
+
+
+def test_the_notes_of_another_system_are_not_taken_for_linuxes():
+    snapshot = read(build([(0x1000, PAGE, 6, b"x")], [note("<", NT_PRPSINFO, bytes(200), b"FreeBSD\0")]))
+
+    assert (snapshot.host.system, snapshot.process.pid) == ("FreeBSD", None)
+    assert any("no note lists the mapped files" in doubt for doubt in snapshot.origin.doubts)
+
+
+@pytest.mark.parametrize(
+    ("change", "opens"),
+    [
+        pytest.param(lambda data: data, True, id="the-same-file"),
+        pytest.param(lambda data: data.replace(build_id_of(data), bytes(20)), False, id="another-build"),
+        pytest.param(lambda _: b"no ELF file", False, id="something-else"),
+        pytest.param(None, False, id="nothing"),
+    ],
+)
+def test_a_file_is_opened_only_if_its_build_id_is_the_cores(tmp_path, change, opens):
+    library = Path(os.path.realpath("/proc/self/exe")).read_bytes()
+    if build_id_of(library) is None:
+        pytest.skip("this python has no build ID")
+    path = tmp_path / "lib.so"
+    if change is not None:
+        path.write_bytes(change(library))
+    files = file_note("<", "Q", [(0x10000, 0x12000, 0, os.fsencode(path))])
+    data = build([(0x10000, 2 * PAGE, 5, library[:PAGE])], [files])
+    memory = CoreMemory(io.BytesIO(data), core.layout(io.BytesIO(data), source="core"))
+
+    file = memory.open_object(read(data).mappings[0])
+
+    assert (file is not None) is opens
+    if file is not None:
+        with file:
+            assert file.read(4) == b"\x7fELF"
+
+
+def build_id_of(data):
+    """Give the 20 bytes of the GNU build ID, where the first page has them."""
+    at = data.find(b"\4\0\0\0\x14\0\0\0\3\0\0\0GNU\0", 0, PAGE - 36)
+    return None if at < 0 else data[at + 16 : at + 36]
+
+
 @pytest.mark.parametrize(
     ("data", "says"),
     [

@@ -96,6 +96,17 @@ def test_what_mail_does_to_a_listing_is_undone(known, wrap):
 
 
 @pytest.mark.parametrize("known", ROWS)
+def test_lines_that_were_left_out_are_said_with_their_place(known):
+    lines = text_of(known, 20).splitlines()
+    lines.insert(-10, "[... 120 more lines ...]")
+
+    snapshot = formats.read("\n".join(lines).encode(), source="x")
+
+    assert f"line {len(lines) - 10}: lines were left out here" in snapshot.origin.doubts
+    assert len(snapshot.mappings) == 20
+
+
+@pytest.mark.parametrize("known", ROWS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_a_damaged_listing_is_read_or_refused(known, data):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from vmdiff import formats
 from vmdiff.errors import InputError, ListingError
+from vmdiff.formats.hs_err import EXPECTED
 from vmdiff.formats.jvm import Claim, disjoint, with_claims
 from vmdiff.model import Mapping
 
@@ -226,6 +227,22 @@ def test_modules_alone_are_a_listing_too():
     text = "0x0000000000010000 - 0x0000000000020000 \tC:\\a.dll\n0x0000000000030000 - 0x0000000000040000 \tC:\\b.dll\n"
 
     assert len(read(text).mappings) == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "doubt"),
+    [
+        ("...", "line 30: lines were left out here"),
+        ("7f780b300000-7f780b40", "line 30: cut off in the middle of a row: '7f780b300000-7f780b40'"),
+        ("Can not get library information for pid = 12", "line 30: the libraries could not be read"),
+        ("0x0000000000020000 - 0x0000000000010000 \tC:\\x.dll", f"line 30: not read, expected {EXPECTED}"),
+    ],
+)
+def test_rows_that_are_none_are_said(row, doubt):
+    text = LOG.replace("Dynamic libraries:\n", f"Dynamic libraries:\n{row}\n")
+
+    assert doubt in read(text).origin.doubts
+    assert len(read(text).mappings) == 13
 
 
 def test_prose_where_the_list_should_be_is_refused_with_its_line():

@@ -178,6 +178,7 @@ class _Reader:
         words = line.text.split()
         first = _first_cell(words[:40])
         if first is None:
+            self._fact(line)
             return
         count = len(self.columns)
         cells = words[first : first + count + 1]
