@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.owners.living import compiled, owned, owner_at, running, snapshot
+from tests.owners.lying import lied_to
 from tests.owners.real import library, program
 from vmdiff.linux.memory import LiveMemory
 from vmdiff.model import Snapshot
@@ -116,6 +117,16 @@ def resident(seen: Snapshot, name: str) -> int:
     whole = [m.values.get("rss", 0) for m in seen.mappings if m.owner and m.owner.name == name]
     parts = [p.rss or 0 for m in seen.mappings if m.owner for p in m.owner.parts if p.name == name]
     return sum(whole) + sum(parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [("libjemalloc.so.2", jemalloc), ("libtcmalloc_minimal.so.4", tcmalloc), ("libmimalloc.so.2", mimalloc)],
+)
+def test_forged_records_neither_hang_nor_break_it(name: str, rule: Rule) -> None:
+    with running([compiled(SOURCE)], LD_PRELOAD=str(library(name))) as (process, _):
+        for scene, claims in lied_to(process.pid, rule):
+            assert all(scene.within(claim.start, claim.end) for claim in claims)
 
 
 @pytest.mark.parametrize("rule", [jemalloc, tcmalloc, mimalloc])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.owners.living import owned, owner_at, running, snapshot
+from tests.owners.lying import lied_to
 from tests.owners.real import program
 from vmdiff.linux.memory import LiveMemory
 from vmdiff.model import Mapping, Snapshot
@@ -77,6 +78,12 @@ def test_without_permission_nothing_is_claimed(build: Path) -> None:
     """From Go 1.27 on even the place of the heap is random."""
     with running([build / "symbols", 1, 1]) as (process, _):
         assert list(go(Scene(snapshot(process.pid), None))) == []
+
+
+def test_forged_records_neither_hang_nor_break_it(build: Path) -> None:
+    with running([build / "symbols", 20, 10]) as (process, _):
+        for scene, claims in lied_to(process.pid, go):
+            assert all(scene.within(claim.start, claim.end) for claim in claims)
 
 
 def test_other_programs_cost_a_few_reads() -> None:

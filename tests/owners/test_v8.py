@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.owners.living import owned, running, snapshot
+from tests.owners.lying import lied_to
 from tests.owners.real import program
 from vmdiff.linux.memory import LiveMemory
 from vmdiff.model import Mapping, Snapshot
@@ -55,6 +56,12 @@ def test_a_large_buffer_is_mallocs() -> None:
     pieces += [(m.owner, m.size or 0) for m in seen.mappings if m.owner and not m.owner.parts]
     blocks = [owner for owner, size in pieces if owner.name == "malloc large block" and size >= 50 << 20]
     assert [owner.certainty for owner in blocks] == ["certain"]
+
+
+def test_forged_headers_neither_hang_nor_break_it() -> None:
+    with running([program("node"), "--expose-gc", SCRIPT]) as (process, _):
+        for scene, claims in lied_to(process.pid, v8):
+            assert all(scene.within(claim.start, claim.end) for claim in claims)
 
 
 def others() -> Iterator[int]:
