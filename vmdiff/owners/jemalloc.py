@@ -16,13 +16,14 @@ _ROOT = 2 << 20  # bytes: 2^18 entries
 _MOST_BLOCKS = 4096
 
 
-def _starts(record: Sequence[int], place: int) -> bool:
-    """Tell the record (edata) of an extent that begins at *place*: its bits, address and size."""
-    return record[1] // _PAGE * _PAGE == place and record[2] >= _PAGE
+def _bounds(record: Sequence[int]) -> tuple[int, int]:
+    """Read the bounds of an extent in its record (edata): bits, address, size."""
+    start = record[1] // _PAGE * _PAGE
+    return start, start + record[2] // _PAGE * _PAGE
 
 
 # An entry has the size class in its upper 16 bits and flags in the lower ones.
-_MAP = Kind(12, (1 << 48) - 64, _starts)
+_MAP = Kind(12, (1 << 48) - 64, _bounds)
 
 
 def jemalloc(scene: Scene) -> Iterator[Claim]:

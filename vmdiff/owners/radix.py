@@ -15,10 +15,10 @@ from typing import NamedTuple
 from vmdiff.model import Kind as Backing
 from vmdiff.model import Mapping
 from vmdiff.owners.claims import Scene, is_plain
-from vmdiff.owners.words import WORD, unpacked, variables, word_each
+from vmdiff.owners.words import WORD, unpacked, variables, word
 
 _LEAF = 1 << 18  # entries
-_MOST_LEAF_BYTES = 32 << 20  # of entries that are read: those of 16 GiB
+_MOST_LEAVES = 1024  # of one mapping: a leaf has the pages of 1 or 2 GiB
 _MOST_TRIES = 1 << 14
 _PROBES = 16
 _EMPTY = re.compile(rb"\0{8,}")
@@ -31,13 +31,13 @@ _RECORD = 32  # bytes that a check sees of a record
 class Kind(NamedTuple):
     """How an allocator keeps its map.
 
-    *shift* is the page size as a power of two, *mask* what of an entry is the pointer, and *starts*
-    tells whether a record (its first words) is that of an extent that begins at an address.
+    *shift* is the page size as a power of two, *mask* what of an entry is the pointer; *bounds* reads
+    an extent's start and end in the first words of its record.
     """
 
     shift: int
     mask: int
-    starts: Callable[[Sequence[int], int], bool]
+    bounds: Callable[[Sequence[int]], tuple[int, int]]
 
 
 class Radix(NamedTuple):
@@ -47,43 +47,48 @@ class Radix(NamedTuple):
     kind: Kind
     root: int
 
-    def owned(self, start: int, end: int, budget: int = _MOST_LEAF_BYTES) -> Iterator[tuple[int, int]]:
-        """Yield the ranges of whole pages in ``[start, end)`` that are in extents, in order."""
+    def owned(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield the ranges of whole pages in ``[start, end)`` that are in extents, in order and apart."""
         page = 1 << self.kind.shift
-        low = -(-start // page)
-        entries = self._entries(low, end // page, budget)
-        reach = 0
-        for first, last in _runs(entries, self.kind.mask):
-            if reach < first:
-                yield (low + reach) * page, (low + first) * page
-            reach = last
-        if reach < len(entries) // WORD:
-            yield (low + reach) * page, (low + len(entries) // WORD) * page
+        at = low = -(-start // page)
+        for first, last in self._empty(low, end // page):
+            if at < first:
+                yield at * page, first * page
+            at = last
+        if at < end // page:
+            yield at * page, end // page * page
 
-    def _entries(self, first: int, last: int, budget: int) -> bytes:
-        """Give the entries of the pages from *first* on; a leaf that is missing is empty."""
-        found = b""
-        while first < last and len(found) < budget:
-            leaf, at = divmod(first, _LEAF)
-            count = min(_LEAF - at, last - first)
-            place = word_each(self.scene, [self.root + leaf * WORD])[0] or 0
-            found += (place and self.scene.read(place + at * WORD, count * WORD)) or bytes(count * WORD)
-            first += count
-        return found
+    def _empty(self, low: int, high: int) -> Iterator[tuple[int, int]]:
+        """Yield the ranges of page numbers that are in no extent."""
+        covered = 0  # where the last extent seen ends
+        for number in range(low // _LEAF, min(-(-high // _LEAF), low // _LEAF + _MOST_LEAVES)):
+            first, last = max(low, number * _LEAF), min(high, (number + 1) * _LEAF)
+            entries = self._entries(number, first % _LEAF, last - first)
+            for empty in _EMPTY.finditer(entries):
+                start, end = -(-empty.start() // WORD), empty.end() // WORD
+                before, after = self._pointer(entries, start - 1), self._pointer(entries, end)
+                if before and before == after:
+                    continue
+                if before and first + end == last:
+                    covered = self._end(before)
+                if max(first + start, covered) < first + end:
+                    yield max(first + start, covered), first + end
+            if tail := self._pointer(entries, last - first - 1):
+                covered = self._end(tail)
 
+    def _entries(self, leaf: int, at: int, count: int) -> bytes:
+        """Give entries of a leaf; one that is missing is empty."""
+        place = word(self.scene, self.root + leaf * WORD)
+        entries = self.scene.read(place + at * WORD, count * WORD) if place else None
+        return entries or bytes(count * WORD)
 
-def _runs(entries: bytes, mask: int) -> Iterator[tuple[int, int]]:
-    """Yield the half-open ranges of indices whose pages are in no extent."""
-    for empty in _EMPTY.finditer(entries):
-        low, high = -(-empty.start() // WORD) * WORD, empty.end() // WORD * WORD
-        before, after = entries[low - WORD : low] if low else b"", entries[high : high + WORD]
-        inside = before and after and _pointer(before, mask) == _pointer(after, mask)
-        if low < high and not inside:
-            yield low // WORD, high // WORD
+    def _pointer(self, entries: bytes, number: int) -> int:
+        return int.from_bytes(entries[number * WORD : (number + 1) * WORD], "little") & self.kind.mask
 
-
-def _pointer(entry: bytes, mask: int) -> int:
-    return int.from_bytes(entry, "little") & mask
+    def _end(self, record: int) -> int:
+        """Give the number of the page after an extent."""
+        words = unpacked(self.scene.read(record, _RECORD))
+        return self.kind.bounds(words)[1] >> self.kind.shift if words else 0
 
 
 def find(scene: Scene, image: Sequence[Mapping], kind: Kind) -> Radix | None:
@@ -100,10 +105,11 @@ def find(scene: Scene, image: Sequence[Mapping], kind: Kind) -> Radix | None:
             filled = _FILLED.search(entries or b"")
             if entries is None or filled is None:
                 continue
-            number = filled.start() // WORD
-            record = scene.read(_pointer(entries[number * WORD : number * WORD + WORD], kind.mask), _RECORD)
-            if record and kind.starts(unpacked(record), first + number << kind.shift):
-                return Radix(scene, kind, at - first // _LEAF * WORD)
+            radix, number = Radix(scene, kind, at - first // _LEAF * WORD), filled.start() // WORD
+            record = unpacked(scene.read(radix._pointer(entries, number), _RECORD))
+            start = first + number << kind.shift
+            if record and kind.bounds(record)[0] == start < kind.bounds(record)[1]:
+                return radix
     return None
 
 

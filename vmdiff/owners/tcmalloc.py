@@ -13,12 +13,12 @@ from vmdiff.owners.radix import Kind, find
 _SHIFT = 13
 
 
-def _starts(record: Sequence[int], place: int) -> bool:
-    """Tell the record (Span) of pages that begin at *place*: the first page's number, how many."""
-    return record[0] == place >> _SHIFT and 0 < record[1] < 1 << 35
+def _bounds(record: Sequence[int]) -> tuple[int, int]:
+    """Read the bounds of pages in their record (Span): the first page's number, how many."""
+    return record[0] << _SHIFT, record[0] + record[1] << _SHIFT
 
 
-_MAP = Kind(_SHIFT, (1 << 48) - 8, _starts)
+_MAP = Kind(_SHIFT, (1 << 48) - 8, _bounds)
 
 
 def tcmalloc(scene: Scene) -> Iterator[Claim]:

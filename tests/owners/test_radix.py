@@ -1,0 +1,67 @@
+"""What a map of pages says is owned is what the extents are, wherever leaves meet."""
+
+from bisect import bisect_right
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vmdiff.model import Origin, Snapshot
+from vmdiff.owners import Memory, Scene
+from vmdiff.owners.radix import Kind, Radix
+
+LEAF = 1 << 18
+ROOT, LEAVES, RECORDS = 1 << 40, 2 << 40, 3 << 40
+PAGE = 4096
+FIRST = 3 * LEAF - 40  # pages: a leaf ends among those that are drawn
+
+# Lengths of extents and of gaps, in turn; slabs have their pointer at every page.
+layouts = st.lists(st.tuples(st.integers(0, 6), st.integers(1, 40), st.booleans()), max_size=12)
+
+
+class Drawn:
+    """Memory that holds a root, its leaves and the records of extents, all else is zero."""
+
+    def __init__(self, extents: list[tuple[int, int, bool]]) -> None:
+        self.words: dict[int, int] = {ROOT + leaf * 8: LEAVES + leaf * LEAF * 8 for leaf in (2, 3)}
+        for number, (first, last, slab) in enumerate(extents):
+            record = RECORDS + number * 64
+            self.words |= {record: first * PAGE, record + 8: last * PAGE}
+            for page in range(first, last) if slab else (first, last - 1):
+                self.words[LEAVES + page * 8] = record
+        self.places = sorted(self.words)
+
+    def read(self, address: int, length: int) -> bytes:
+        found = bytearray(length)
+        at = bisect_right(self.places, address - 1)
+        while at < len(self.places) and self.places[at] < address + length:
+            place = self.places[at] - address
+            found[place : place + 8] = self.words[self.places[at]].to_bytes(8, "little")
+            at += 1
+        return bytes(found)
+
+
+def drawn(layout: list[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
+    extents, page = [], FIRST
+    for gap, length, slab in layout:
+        extents.append((page + gap, page + gap + length, slab))
+        page += gap + length
+    return extents
+
+
+@settings(max_examples=100, deadline=None)
+@given(layouts)
+def test_the_owned_pages_are_those_of_the_extents(layout: list[tuple[int, int, bool]]) -> None:
+    extents = drawn(layout)
+    memory: Memory = Drawn(extents)  # type: ignore[assignment]  # as much of one as is asked for
+    radix = Radix(
+        Scene(Snapshot(origin=Origin(source="test")), memory),
+        Kind(12, (1 << 48) - 1, lambda record: (record[0], record[1])),
+        ROOT,
+    )
+
+    ranges = list(radix.owned(FIRST * PAGE, (FIRST + 600) * PAGE))
+    pages = {page for start, end in ranges for page in range(start // PAGE, end // PAGE)}
+
+    assert pages == {page for first, last, _ in extents for page in range(first, last)}
+    assert all(below[1] < above[0] for below, above in pairwise(ranges))
