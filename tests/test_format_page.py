@@ -1,0 +1,38 @@
+"""The page that describes the documents names all that is in them, and its example is one."""
+
+import re
+from pathlib import Path
+
+from vmdiff import document
+from vmdiff.comparison import ChangeName
+from vmdiff.model import Kind, Snapshot
+from vmdiff.render.schema import adapter
+
+PAGE = (Path(__file__).parents[1] / "docs" / "format.md").read_text()
+NAMED = set(re.findall(r"`([\w.-]+)`", PAGE))
+
+
+def keys(schema):
+    """Give every key that a schema knows, counters of the kernel excepted."""
+    for name, part in {"": schema, **schema["$defs"]}.items():
+        if name not in ("Mapping", "MappingRecord"):
+            yield from part.get("properties", {})
+
+
+def test_every_key_of_a_snapshot_is_described():
+    assert set(keys(Snapshot.model_json_schema())) - NAMED == set()
+
+
+def test_every_key_of_a_comparison_is_described():
+    assert set(keys(adapter().json_schema())) - NAMED == set()
+
+
+def test_every_kind_and_every_name_of_a_change_is_described():
+    assert {*Kind, *ChangeName} - NAMED == set()
+
+
+def test_the_example_is_a_snapshot():
+    (example,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    snapshot = document.load(example.encode(), source="docs/format.md")
+
+    assert snapshot.total("rss") == snapshot.rollup["rss"]
