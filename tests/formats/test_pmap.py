@@ -391,6 +391,27 @@ def test_totals_of_d_in_other_languages(total_, stated):
     assert read(text).rollup["size"] == stated * KIB
 
 
+@pytest.mark.parametrize(
+    "stated",
+    [
+        " სულ              4080კ",
+        " totalt           4080 k",
+        " загалом          4080 К",
+        " 总用量            4080K",
+    ],
+)
+def test_totals_of_the_plain_listing_in_other_languages(stated):
+    text = "\n".join([*plain().splitlines()[:-1], stated])
+
+    assert read(text).rollup["size"] == 4080 * KIB
+
+
+def test_addresses_may_be_padded_to_their_title():
+    text = extended().replace("\n0000", "\n000000000000000").replace("Address", "მისამართი")
+
+    assert read(text).mappings == read(extended()).mappings
+
+
 # ---------------------------------------------------------------- names
 
 

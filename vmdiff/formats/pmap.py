@@ -30,13 +30,15 @@ from vmdiff.model.mapping import ADDRESS_LIMIT
 
 EXPECTED = "ADDRESS SIZE MODE [MAPPING], a row of pmap"
 
-_ADDRESS = r"([0-9a-f]{6,16})"
+# Where the translation of "Address" is longer than an address in bytes, procps pads with more zeros.
+_ADDRESS = r"(0{0,40}[0-9a-f]{6,16})"
+_OFFSET = r"(0{0,40}[0-9a-f]{8,16})"
 _MODE = r"([r-][w-][x-](?:[s-][R-]|[ps]))"
 _NUMBER = r"(?:[0-9]{1,20}|-)"
 _PLAIN = re.compile(rf"{_ADDRESS}\s+([0-9]{{1,20}}K)\s+{_MODE}(?:\s+(.*))?", re.DOTALL)
 _EXTENDED = re.compile(rf"{_ADDRESS}((?:\s+{_NUMBER}){{3,4}})\s+{_MODE}(?:\s+(.*))?", re.DOTALL)
 _DEVICE = re.compile(
-    rf"{_ADDRESS}\s+([0-9]{{1,20}}K?)\s+{_MODE}\s+([0-9a-f]{{8,16}})\s+"
+    rf"{_ADDRESS}\s+([0-9]{{1,20}}K?)\s+{_MODE}\s+{_OFFSET}\s+"
     r"([0-9a-f]{2,8}:[0-9a-f]{2,8})(?:\s+(.*))?",
     re.DOTALL,
 )
@@ -45,15 +47,15 @@ _WIDE = re.compile(
 )
 _CHOSEN = re.compile(rf"{_ADDRESS}(?:\s+\S+){{0,5}}?\s+[0-9]{{1,20}}(?:\s|$)")  # columns chosen with -c or -f
 _TITLE = re.compile(r"([0-9]{1,10}):\s{1,8}(?=\S)(.*)", re.DOTALL)
-_TOTAL = re.compile(r"[^\W\d_]{2,30}\s+([0-9]{1,20})K\s*")
+_TOTAL = re.compile(r"[^\W\d_]{2,30}\s+([0-9]{1,20})(?:\s?[KkКк]|კ)\s*")
 _TOTALS = re.compile(
     rf"[^\d:]{{0,40}}?\b(?:kB|KB|ko|кБ|კბ|total)\b[^\d:]{{0,40}}?((?:\s+{_NUMBER}){{2,5}})\s*"
 )
 _WIDE_TOTALS = re.compile(r"((?:[0-9]{1,20}\s+){1,60})K[Bb]\s*")
 _AMOUNT = r"[^\d]{1,60}?([0-9]{1,20})\s?[KkКк]\b"
 _DEVICE_TOTALS = re.compile(rf"{_AMOUNT}\s+{_AMOUNT}\s+{_AMOUNT}\s*")
-_KILO = "KkКк"
-_STARTS_WITH_ADDRESS = re.compile(r"[0-9a-f]{6,16}\s")
+_KILO = "KkКкკ"
+_STARTS_WITH_ADDRESS = re.compile(rf"{_ADDRESS}\s")
 _RULER = re.compile(r"[-=]{4,}(?:\s+[-=]+){0,60}\s*")
 _NEARLY = re.compile(
     r"[0-9a-fA-F]{8,16}\s+[0-9]{1,20}\s?K?\s+(?:\S*[r-][w-]|read|write)|[0-9a-f]{8,16}\s+[0-9]{1,20}K?(?:\s+[0-9]{1,20}){0,6}\s*$"
@@ -547,7 +549,7 @@ def _say_what_is_missing(reader: _Reader, rows: Sequence[_Row]) -> None:
 FORMAT = TextFormat(
     "pmap",
     hint=at_line_start(
-        r"[0-9a-fA-F]{6,16}[ \t\xa0]|[^\d\n:]{1,60}[0-9]{1,20}\s?[KkКк]\b"
+        r"0{0,40}[0-9a-fA-F]{6,16}[ \t\xa0]|[^\d\n:]{1,60}[0-9]{1,20}\s?[KkКкკ]\b"
         r"|[^\d\n:]{0,40}?(?:kB|KB|ko|кБ|კბ|total)\b[^\d\n:]{0,40}[0-9]"
     ),
     find=_find,
