@@ -210,6 +210,16 @@ def test_two_processes_without_anything_between():
     assert read(text, choice=2).mappings[0].size == 48 * KIB
 
 
+@pytest.mark.parametrize(
+    "command", ["# cat /proc/12727/maps", "==> /proc/12727/maps <==", "$ grep . /proc/12727/smaps | less"]
+)
+def test_the_command_above_tells_the_process(command):
+    text = f"{command}\n{MAPS}{command.replace('12727', '12728')}\n{MAPS.replace('00400000', '00401000')}"
+
+    assert [read(text, choice=number).process.pid for number in (1, 2)] == [12727, 12728]
+    assert read(text, choice=2).origin.doubts == ()
+
+
 def test_a_rollup_after_smaps_is_another_listing():
     rollup = "00400000-ffffffffff601000 ---p 00000000 00:00 0                          [rollup]\nRss:                  52 kB\n"
 

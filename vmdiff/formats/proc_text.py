@@ -21,7 +21,7 @@ from vmdiff.formats.draft import MOST_ROWS, Draft, with_kinds
 from vmdiff.formats.smaps import name_of, snake_case
 from vmdiff.formats.text import Line, Mark, Role, Section, at_line_start, find_sections, is_elision
 from vmdiff.formats.types import TextFormat
-from vmdiff.model import DERIVED, PAGE_SIZES, Host, Mapping, Origin, Scalar, Snapshot
+from vmdiff.model import DERIVED, PAGE_SIZES, Host, Mapping, Origin, Process, Scalar, Snapshot
 from vmdiff.model.mapping import ADDRESS_LIMIT
 
 EXPECTED = "START-END PERMS OFFSET MAJOR:MINOR INODE [PATH]"
@@ -48,6 +48,9 @@ _KEY = re.compile(
 _FLAGS = re.compile(rf"VmFlags:((?:{_BLANKS}+\S{{1,16}}){{0,200}}){_BLANKS}*")
 _NAME = re.compile(rf"Name:{_BLANKS}*(\S.*)", re.DOTALL)
 _NAME_ALONE = re.compile(r"/\S.*|\[[a-z]\S*\]", re.DOTALL)
+_COMMAND = re.compile(
+    r".{0,200}?/proc/([0-9]{1,10})/(?:task/[0-9]+/)?s?maps(?:_rollup)?\s*(?:[|>].{0,200}|<==)?"
+)
 _NEARLY = re.compile(
     r"[0-9a-fA-F]{6,17}[-+][0-9a-fA-F]\S*(?:\s|$)"
     r"|\S{0,40}[-+]\S{1,40}\s+[r-][w-][x-][ps]\s"
@@ -103,7 +106,9 @@ def _mark(text: str) -> Mark | None:
     """Give the role of a line; one that is nearly a header is kept with its neighbours, to be reported."""
     if header := _header(text):
         return Mark(Role.ROW, header.start, _last(header.name))
-    return Mark(Role.MORE) if _part(text) else None
+    if _part(text):
+        return Mark(Role.MORE)
+    return Mark(Role.BEGIN) if _COMMAND.fullmatch(text) else None
 
 
 def _part(text: str) -> _Part | None:
@@ -211,6 +216,8 @@ class _Reader:
             self.records.append(self._record)
         elif part := _part(text):
             self._take(line, part)
+        elif found := _COMMAND.fullmatch(text):
+            self.draft.process = Process(pid=int(found[1]))
         elif is_elision(text):
             self._cut.append(line.number)
         elif text.strip(" \t`~=-"):
