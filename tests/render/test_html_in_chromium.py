@@ -59,7 +59,7 @@ def column(page: Page, number: int) -> list[str]:
 
 
 def names(page: Page) -> list[str]:
-    return page.texts("#table tr.row .name")
+    return page("[...document.querySelectorAll('#table tr.row .name')].map(e => e.textContent)")
 
 
 def test_the_top_says_what_matters(page: Page) -> None:

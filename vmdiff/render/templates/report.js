@@ -237,10 +237,26 @@
     return row;
   }
 
+  const isFold = (row) => folds(row) && (row.word === "…" || row.word === "recounted" || !row.word);
+
   function dot(row) {
     const mark = el("span", { className: "dot" });
-    mark.style.background = `var(--${KINDS.includes(row.kind) ? row.kind : "mixed"})`;
+    mark.style.background = `var(--${colourName(row)})`;
     return mark;
+  }
+
+  // A heap that commits more of its reservation is of two kinds; what is used is what it is about.
+  function colourName(row) {
+    if (KINDS.includes(row.kind)) return row.kind;
+    const found = [[SIDES.length - 1, row.after], [0, row.before]].flatMap(([side, list]) => list.map((at) => text(D.sides[side].kind[at])));
+    return found.find((kind) => kind !== "reserved") || "mixed";
+  }
+
+  // Where a path is too long for its place, its end says more than its middle.
+  function nameOf(row) {
+    const slash = row.title.lastIndexOf("/");
+    const parts = slash > 8 ? [row.title.slice(0, slash), row.title.slice(slash)] : [row.title];
+    return el("span", { className: "name" }, ...parts.map((part) => el("span", {}, part)));
   }
 
   function rowElement({ row, level, figures, shown }, at) {
@@ -251,17 +267,17 @@
     const cells = [
       ...(ALONE ? [] : [el("td", { className: "word only-wide" }, row.word)]),
       el("td", { className: "what", title },
-        el("span", { className: level ? "level" : "" }),
-        el("span", { className: "twist", "aria-hidden": "true" }, folds(row) ? (open ? "▾" : "▸") : ""),
-        row.word === "…" || row.word === "recounted" && folds(row) ? null : dot(row), el("span", { className: "name" }, row.title),
-        partly || row.note ? el("span", { className: "note" }, partly || row.note) : null,
+        el("div", { className: level ? "lead level" : "lead" },
+          el("span", { className: "twist", "aria-hidden": "true" }, folds(row) ? (open ? "▾" : "▸") : ""),
+          isFold(row) ? null : dot(row), nameOf(row),
+          partly || row.note ? el("span", { className: "note" }, partly || row.note) : null),
         el("span", { className: "under" }, under)),
       el("td", { className: "owner only-wide", title: row.owner }, row.owner),
       el("td", { className: "where only-wide" }, row.where),
       ...figures.map((value, column) => el("td", { className: `n${column === RESIDENT ? "" : " only-wide"}` }, value ? figure(value) : value === null ? "?" : "")),
     ];
     return el("tr", {
-      className: `row${folds(row) ? (row.kind || row.word !== "…" && row.word !== "recounted" ? " crowd" : " fold") : ""}${view.detail === row.at ? " open" : ""}`,
+      className: `row${folds(row) ? (isFold(row) ? " fold" : " crowd") : ""}${view.detail === row.at ? " open" : ""}`,
       "data-entry": String(at), "data-row": String(row.at), tabIndex: at === view.focus ? 0 : -1,
       "aria-level": level + 1, "aria-expanded": folds(row) ? String(open) : String(view.detail === row.at),
     }, ...cells);
