@@ -265,3 +265,49 @@ def test_a_narrow_table_has_three_figures_and_what_is_sorted_by_is_one(width, so
     comparison = compare(snapshot(mapping(1, 4, rss=PAGE)), snapshot(mapping(1, 4, rss=PAGE, swap=PAGE)))
 
     assert [column.name for column in seen(comparison, width=width, sort=sort).table.columns] == expected
+
+
+def arena(committed, label, owner="malloc arena"):
+    """Draw the 64 MiB of an arena's heap, of which it has committed some pages."""
+    parts = (mapping(0x4000, committed, rss=PAGE), mapping(0x4000 + committed, 0x4000 - committed, "---p"))
+    by = owned_by(owner, "record", "", label=label) if owner else None
+    return [part._replace(owner=by) for part in parts]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (arena(33, "arena 1"), arena(65, "arena 1"), ("grown", "malloc arena 1", "+128 KiB usable")),
+        (arena(33, "arena 6"), arena(65, "arena 1"), ("grown", "malloc arena 1", "+128 KiB usable")),
+        (
+            arena(33, None, owner=None),
+            arena(65, "arena 1"),
+            ("grown", "malloc arena 1", "+128 KiB usable, was anonymous + reserved"),
+        ),
+        (
+            [mapping(0x4000, 4, "r--p", "/lib/a")],
+            [mapping(0x4000, 4, "r-xp", "/lib/a")],
+            ("reprotected", "/lib/a", "r--p → r-xp"),
+        ),
+        (
+            [mapping(0x4000, 4, "r--p", "/lib/a")],
+            [mapping(0x4000, 4, "r--p", "/lib/b")],
+            ("replaced", "/lib/a → /lib/b", ""),
+        ),
+        (
+            [mapping(0x4000, 4)],
+            [mapping(0x4000, 2), mapping(0x4002, 2, "r--p")],
+            ("split", "anonymous", "1 → 2 mappings"),
+        ),
+        ([mapping(0x4004, 4)], [mapping(0x4000, 8)], ("grown", "anonymous", "at its start")),
+        (
+            [mapping(0x4000, 4)],
+            [mapping(0x4000, 4)._replace(deleted=True)],
+            ("relabelled", "anonymous", "its file was deleted"),
+        ),
+    ],
+)
+def test_a_row_says_what_is_remarkable_and_not_in_its_figures(before, after, expected):
+    (found,) = seen(compare(snapshot(*before), snapshot(*after))).table.rows
+
+    assert (found.word, found.title, found.note) == expected

@@ -133,13 +133,13 @@ def _change_row(columns: tuple[Column, ...], change: Change) -> Row:
 
 
 def _change_title(change: Change) -> str:
-    """Name what changed; both sides where they are called differently."""
+    """Name what changed as it is called after; both sides where that is what changed."""
     before, after = words.titles(change.before), words.titles(change.after)
     if not before or not after or before == after:
         return after or before
-    if change.change in (ChangeName.REPLACED, ChangeName.RELABELLED):
+    if change.change in (ChangeName.REPLACED, ChangeName.RELABELLED) and not change.owner:
         return f"{before} → {after}"
-    return words.titles(change.mappings)
+    return after
 
 
 def _perms(mappings: Iterable[Mapping]) -> str:
@@ -158,10 +158,26 @@ def _notes(change: Change) -> Iterator[str]:
         yield f"{len(change.before)} → {words.plural(len(change.after), 'mapping')}"
     if change.change in (ChangeName.MOVED, ChangeName.SHIFTED):
         yield f"from {words.place(change.before)}"
+    if not change.delta.get("size") and change.change in (ChangeName.GROWN, ChangeName.SHRUNK):
+        yield f"{words.signed(change.delta.get('accessible'))} usable"
     if change.change is ChangeName.RELABELLED:
         yield from _relabelling(change.before[0], change.after[0])
+    elif change.change is not ChangeName.REPLACED and _was_called_otherwise(change):
+        yield f"was {words.titles(change.before)}"
     if residency := _residency(change):
         yield residency
+
+
+def _was_called_otherwise(change: Change) -> bool:
+    if not change.before or not change.after:
+        return False
+    before, after = ({_called(mapping) for mapping in side} for side in (change.before, change.after))
+    return before != after
+
+
+def _called(mapping: Mapping) -> str:
+    """Give what tells memory apart: not which one of its kind an owner is."""
+    return mapping.path or (mapping.owner.name if mapping.owner else str(mapping.kind))
 
 
 def _relabelling(before: Mapping, after: Mapping) -> Iterator[str]:
@@ -172,7 +188,7 @@ def _relabelling(before: Mapping, after: Mapping) -> Iterator[str]:
         lost = [f"-{words.name(flag)}" for flag in before.flags if flag not in after.flags]
         if gained or lost:
             yield f"flags {' '.join(gained + lost)}"
-    if before.owner != after.owner and words.title(before) == words.title(after):
+    if before.owner != after.owner:
         yield "what is known of its owner"
 
 
