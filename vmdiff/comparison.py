@@ -556,19 +556,27 @@ def _crowded(changes: list[Change]) -> abc.Iterator[Change]:
     crowds = [look for look, count in counts.items() if count >= CROWD]
     numbers = {look: number for number, look in enumerate(crowds)}
     for change, look in zip(changes, looks, strict=True):
-        yield change if look not in numbers else replace(change, crowd=numbers[look])
+        yield _numbered(change, numbers[look]) if look in numbers else change
+
+
+def _numbered(change: Change, crowd: int) -> Change:
+    """Give the change with its crowd; `dataclasses.replace` takes three times as long."""
+    name, before, after, delta = change.change, change.before, change.after, change.delta
+    return Change(name, before, after, delta, change.because, change.moved_end, crowd)
 
 
 def _look(change: Change) -> abc.Hashable:
     """Give what the changes of a crowd share; None for what stands on its own."""
-    if len(change.before) > 1 or len(change.after) > 1:
+    before, after = change.before, change.after
+    if len(before) > 1 or len(after) > 1:
         return None
-    perms = tuple(side[0].perms if side else None for side in (change.before, change.after))
-    owner = change.owner and change.owner.name
-    sizes = tuple(
-        (side[0].size or 0).bit_length() if side else None for side in (change.before, change.after)
-    )
-    return change.change, change.kind, owner, change.path, perms, sizes
+    return change.change, before and _guise(before[0]), after and _guise(after[0])
+
+
+def _guise(mapping: Mapping) -> abc.Hashable:
+    """Give what a mapping looks like from afar: its size only as a power of two."""
+    owner = mapping.owner and mapping.owner.name
+    return mapping.kind, mapping.perms, _timeless(mapping.path), owner, (mapping.size or 0).bit_length()
 
 
 def tally(snapshot: Snapshot, *, only: Choice | None = None) -> dict[Key, Sums]:
