@@ -8,7 +8,6 @@ Facts: runtime/{mheap,mpagealloc,mpagealloc_64bit,malloc}.go, Go 1.14 and later,
 A thread that runs Go has its stack pointer in the heap: goroutines' stacks are no thread stacks.
 """
 
-import re
 import struct
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from vmdiff.owners.words import WORD, is_block, variables, words
 _MAGIC = b"\xff Go buildinf:"  # begins the section .go.buildinfo (debug/buildinfo)
 _MAGIC_WITHIN = 64 << 10
 _LEVELS = tuple(1 << bits for bits in (14, 17, 20, 23, 26))  # entries of 8 bytes
-_SUMMARY = re.compile(b"".join(b"(?s:.{16})" + re.escape(struct.pack("<Q", level)) for level in _LEVELS))
+_SLICE = 3 * WORD  # pointer, length, capacity
 
 _ARENA = 64 << 20
 _ARENAS = 1 << 22  # entries of the map
@@ -37,8 +36,9 @@ def go(scene: Scene) -> Iterator[Claim]:
         return
     alone = len(objects(scene)) == 1  # no C library: whatever is mapped, the runtime mapped
     for _, raw in variables(scene, program.mappings):
-        if found := _aligned(raw):
-            heap = raw[found.start() : found.start() + _HEAP_SIZE]
+        start = _heap(raw)
+        if start is not None:
+            heap = raw[start : start + _HEAP_SIZE]
             yield from _records(scene, heap)
             yield from _bookkeeping(scene, program, heap, alone=alone)
             return
@@ -51,8 +51,17 @@ def _has_magic(scene: Scene, mapping: Mapping) -> bool:
     return _MAGIC in (scene.read(mapping.start or 0, min(mapping.size or 0, _MAGIC_WITHIN)) or b"")
 
 
-def _aligned(raw: bytes) -> re.Match[bytes] | None:
-    return next((found for found in _SUMMARY.finditer(raw) if found.start() % WORD == 0), None)
+def _heap(raw: bytes) -> int | None:
+    """Find where in *raw* the slices of the five levels are: the beginning of `mheap_`."""
+    spelt = [level.to_bytes(WORD, "little") for level in _LEVELS]
+    at = raw.find(spelt[-1])
+    while at >= 0:
+        start = at + WORD - _SLICE * len(_LEVELS)
+        capacities = [raw[start + _SLICE * n - WORD : start + _SLICE * n] for n in range(1, len(spelt) + 1)]
+        if start >= 0 and start % WORD == 0 and capacities == spelt:
+            return start
+        at = raw.find(spelt[-1], at + 1)
+    return None
 
 
 def _records(scene: Scene, heap: bytes) -> Iterator[Claim]:

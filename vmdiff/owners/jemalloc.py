@@ -13,6 +13,7 @@ from vmdiff.owners.words import words
 
 _PAGE = 4096
 _ROOT = 2 << 20  # bytes: 2^18 entries
+_LARGEST_BSS = 16 << 20
 _MOST_BLOCKS = 4096
 
 
@@ -36,13 +37,16 @@ def jemalloc(scene: Scene) -> Iterator[Claim]:
 
 
 def _suspects(scene: Scene) -> Iterator[Object]:
+    """Give the library, and the program if its .bss has room for a root and is no more than that."""
     program = executable(scene)
     for thing in objects(scene):
-        end = thing.mappings[-1].end or 0
-        bss = scene.at(end)
-        named = "jemalloc" in thing.path.rpartition("/")[2]
-        if named or (thing is program and bss and bss.path is None and (bss.end or 0) - end >= _ROOT):
+        if "jemalloc" in thing.path.rpartition("/")[2]:
             yield thing
+        elif thing is program:
+            end = thing.mappings[-1].end or 0
+            bss = scene.at(end)
+            if bss and bss.path is None and _ROOT <= (bss.end or 0) - end <= _LARGEST_BSS:
+                yield thing
 
 
 def _claims(scene: Scene, radix: Radix) -> Iterator[Claim]:

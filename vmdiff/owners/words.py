@@ -11,7 +11,7 @@ from vmdiff.model import Mapping
 from vmdiff.owners.claims import Scene, is_plain
 
 WORD = 8
-_MOST_VARIABLES = 32 << 20
+_MOST_VARIABLES = 16 << 20
 
 
 def word(scene: Scene, address: int) -> int | None:
@@ -46,11 +46,14 @@ def unpacked(raw: bytes | None) -> tuple[int, ...]:
 
 
 def variables(scene: Scene, image: Sequence[Mapping]) -> Iterator[tuple[int, bytes]]:
-    """Yield address and bytes of the writable data and the .bss of the object mapped as *image*."""
+    """Yield address and bytes of the writable data and the .bss of the object mapped as *image*.
+
+    Of each the first 16 MiB: large arrays, which linkers put last, are not read.
+    """
     bss = scene.at(image[-1].end or 0)
     for mapping in [*image, *([bss] if bss and is_plain(bss) else [])]:
-        if mapping.perms.startswith("rw") and (mapping.size or 0) <= _MOST_VARIABLES:
-            raw = scene.read(mapping.start or 0, mapping.size or 0)
+        if mapping.perms.startswith("rw"):
+            raw = scene.read(mapping.start or 0, min(mapping.size or 0, _MOST_VARIABLES))
             if raw:
                 yield mapping.start or 0, raw
 
