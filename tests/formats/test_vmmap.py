@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from vmdiff import formats
+from vmdiff.comparison import compare
 from vmdiff.errors import ListingError
 
 HEAD = """\
@@ -145,6 +146,17 @@ def test_old_listings_give_only_the_virtual_size():
 
     assert snapshot.total("size") == 4096
     assert snapshot.total("rss") is None
+
+
+def test_two_listings_of_one_process_are_matched_by_address():
+    dyld = "__TEXT                      1113f7000-111493000    [  624K   444K     0K     0K] r-x/r-x SM=COW          /usr/lib/dyld\n"
+    more = "MALLOC_LARGE                120000000-121000000    [ 16.0M  16.0M  16.0M     0K] rw-/rwx SM=PRV          DefaultMallocZone_0x104010000\n"
+    comparison = compare(read(HEAD + ROWS + dyld), read(HEAD + ROWS + dyld + more))
+
+    assert comparison.match == "address"
+    assert [(str(change.change), change.owner.name) for change in comparison.changes] == [
+        ("new", "malloc large block")
+    ]
 
 
 def test_a_summary_has_no_addresses_and_no_permissions():

@@ -11,9 +11,9 @@ import re
 from typing import Literal, NamedTuple
 
 from vmdiff.align.blocks import base_name
-from vmdiff.model import Mapping, Process, Snapshot
+from vmdiff.model import Kind, Mapping, Process, Snapshot
 
-_LOADER = re.compile(r"(?:ld[-.0-9][^/]*\.so[.0-9]*|ld\.so[.0-9]*|ld-musl[^/]*|linker(?:64)?)$")
+_LOADER = re.compile(r"(?:ld[-.0-9][^/]*\.so[.0-9]*|ld\.so[.0-9]*|ld-musl[^/]*|linker(?:64)?|dyld)$")
 _LIBC = re.compile(r"(?:libc[-.0-9]*\.so[.0-9]*|libc\.musl[^/]*|ld-musl[^/]*)$")
 
 LIBRARIES = ("the loader", "libc")
@@ -57,6 +57,8 @@ def _landmarks(snapshot: Snapshot) -> dict[str, int | None]:
     """Give the addresses of what is placed at random, by name."""
     found: dict[str, int | None] = {}
     for mapping in snapshot.mappings:
+        if mapping.kind is Kind.STACK and mapping.path is None:  # vmmap and procstat give it no name
+            found.setdefault("[stack]", mapping.end)
         if mapping.path is not None:
             for name, address in _landmark(mapping, mapping.path):
                 found.setdefault(name, address)
