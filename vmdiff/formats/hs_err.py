@@ -28,7 +28,7 @@ _HEAD = re.compile(
 )
 _TITLE = "Dynamic libraries:"
 _COUNT = re.compile(r"Total number of mappings: ([0-9]{1,9})$")
-_MODULE = re.compile(r"(0x[0-9a-f]{1,16}) - (0x[0-9a-f]{1,17})\s{1,20}(\S.*)", re.DOTALL)
+_MODULE = re.compile(r"(0x[0-9a-f]{1,16}) ?- ?(0x[0-9a-f]{1,17})\s{1,20}(\S.*)", re.DOTALL)
 _BASE = re.compile(r"(0x[0-9a-f]{1,16})\s{1,20}(\S.*)", re.DOTALL)
 
 # Threads
