@@ -14,10 +14,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from rich.text import Text
+
+from vmdiff import sources
+from vmdiff.comparison import compare
+from vmdiff.findings import find
+from vmdiff.render import RENDERERS, Format, ViewOptions
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 FIXTURES = ROOT / "fixtures" / "readme"
+PICTURE = ROOT / "docs" / "terminal.svg"
 _SESSION = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
 _LIBRARY = re.compile(r"(?<=```python\n).*?(?=```)", re.DOTALL)
 _COMMAND = re.compile(r"^\$ vmdiff (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
@@ -61,6 +69,10 @@ def test_the_librarys_example_runs(monkeypatch):
     assert "".join(complaints) == ""
 
 
+def test_the_picture_fetches_nothing():
+    assert set(re.findall(r"https?://[^\"' ]+", PICTURE.read_text())) == {"http://www.w3.org/2000/svg"}
+
+
 @pytest.mark.parametrize("target", ["demo", "test"])
 def test_the_two_commands_are_there(target):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
@@ -70,8 +82,20 @@ def _renew() -> None:
     def session(found: re.Match[str]) -> str:
         return _COMMAND.sub(lambda one: f"$ vmdiff {one[1]}\n{output_of(one[1])}", found[0])
 
+    PICTURE.write_text(_picture())
     os.chdir(FIXTURES)
     README.write_text(_LIBRARY.sub(_answered, _SESSION.sub(session, README.read_text())))
+
+
+def _picture() -> str:
+    """Draw a terminal of 120 columns and 16 colours, without the fonts that Rich would fetch."""
+    before, after = (sources.load(FIXTURES / f"{name}.json") for name in ("before", "after"))
+    found = compare(before, after)
+    shown = RENDERERS[Format.TERMINAL].comparison(found, find(found), ViewOptions(width=120, colour=True))
+    console = Console(record=True, width=121, file=io.StringIO(), force_terminal=True)
+    console.print(Text.from_ansi(f"$ vmdiff compare before.json after.json\n{str(shown).rstrip()}"))
+    drawn = console.export_svg(title="vmdiff", unique_id="vmdiff")
+    return re.sub(r"@font-face \{.*?\}\s*|<!-- .*? -->\s*", "", drawn, flags=re.DOTALL)
 
 
 def _answered(found: re.Match[str]) -> str:
