@@ -68,6 +68,7 @@ def test_arenas_are_grouped_by_what_their_heaps_say(ground: Ground) -> None:
         by_thread.setdefault(thread, set()).add(owner and owner.label)
     heaps = [m for m in ground.seen.mappings if m.owner and m.owner.name == "malloc arena"]
 
+    assert all(owner and owner.evidence.endswith("for 1 thread") for owner in ground.owners("arena"))
     assert sorted(by_thread.values(), key=str) == [{f"arena {n}"} for n in range(1, 5)]
     assert sum(m.size or 0 for m in heaps) == 5 * (64 << 20), "one thread needed a second heap"
 

@@ -61,7 +61,7 @@ def named(path: str, perms: str = "rw-p", *, placed: bool = True) -> Mapping:
         ("/dev/shm/PostgreSQL.1", "posix shared memory", "PostgreSQL.1", None),
         ("/memfd:wayland cursor", "memfd", "wayland cursor", None),
         ("/memfd:doublemapper", "jit code", "doublemapper", None),
-        ("anon_inode:[io_uring]", "io_uring", "io_uring", None),
+        ("anon_inode:[io_uring]", "io_uring", "rings", None),
         ("anon_inode:bpf-map", "bpf", "bpf-map", None),
         ("/[aio]", "asynchronous io", "aio", None),
         ("/dev/nvidia0", "gpu", "nvidia0", None),

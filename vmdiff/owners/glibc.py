@@ -7,12 +7,13 @@ the start; the kernel merges neighbours, so their headers are walked.
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from vmdiff.model import Kind, Mapping
 from vmdiff.owners.claims import Claim, Scene, is_plain
 from vmdiff.owners.peek import Block, Peek
+from vmdiff.units import size
 
 # HEAP_MAX_SIZE by the bytes of a word (2 * DEFAULT_MMAP_THRESHOLD_MAX).
 _HEAP_SIZE = {8: 64 << 20, 4: 1 << 20}
@@ -24,10 +25,14 @@ _WIDE, _NARROW = struct.Struct("<2Q"), struct.Struct("<2I")  # prev_size and siz
 
 # malloc_state.next since glibc 2.26, 64 bits: the arenas form a circle through the main one.
 _NEXT_AT = 2160
+_STATE_AT, _STATE = 2176, struct.Struct("<3Q")  # attached_threads, system_mem, max_system_mem
 
 
 class Heap(NamedTuple):
-    """One heap_info that was found true: *arena* and *before* are the addresses it holds."""
+    """One heap_info that was found true: *arena* and *before* are the addresses it holds.
+
+    The heap is accessible up to *end* and has reserved what lies between there and the next one.
+    """
 
     start: int
     end: int
@@ -47,10 +52,14 @@ def brk_heap(scene: Scene) -> Iterator[Claim]:
 def arenas(scene: Scene) -> Iterator[Claim]:
     """Claim the heaps of each arena, their reserves included; the label counts arenas by age."""
     heaps = _heaps(scene)
-    rank = {arena: number for number, arena in enumerate(_by_age(scene, heaps), start=1)}
+    step = _HEAP_SIZE[scene.word_size]
+    by_arena: dict[int, list[Heap]] = {}
     for heap in heaps:
-        how = "heap_info at its start: its arena, and as mprotect_size the accessible length"
-        yield Claim(heap.start, heap.end, "malloc arena", "record", how, f"arena {rank[heap.arena]}")
+        by_arena.setdefault(heap.arena, []).append(heap)
+    for rank, arena in enumerate(_by_age(scene, by_arena), start=1):
+        how = _told(scene, arena, by_arena[arena], step)
+        for heap in by_arena[arena]:
+            yield Claim(heap.start, heap.start + step, "malloc arena", "record", how, f"arena {rank}")
     if not heaps:
         yield from _like_arenas(scene)
 
@@ -93,28 +102,45 @@ def _aligned(scene: Scene, step: int) -> Iterator[int]:
 
 
 def _heap(scene: Scene, start: int, head: tuple[int, ...]) -> Heap | None:
-    """Check a header against the layout: accessible up to its mprotect_size, inaccessible from there on."""
-    arena, before, size, length = head
+    """Check a header against the layout: accessible up to its mprotect_size, inaccessible from there on.
+
+    A heap may have grown since the layout was read, so less may be accessible there than it says now.
+    """
+    arena, before, used, length = head
     step = _HEAP_SIZE[scene.word_size]
-    if not 0 < size <= length <= step or length % scene.page_size or not arena or before % step:
+    if not 0 < used <= length <= step or length % scene.page_size or not arena or before % step:
         return None
-    reached = start
+    reached = accessible = start
     for mapping in scene.within(start, start + step):
         low, high = max(mapping.start or 0, start), min(mapping.end or 0, start + step)
-        committed = low < start + length
-        fits = is_plain(mapping) and high <= start + length if committed else mapping.kind is Kind.RESERVED
-        if low != reached or not fits:
+        if low == accessible and is_plain(mapping):
+            accessible = high
+        elif low != reached or mapping.kind is not Kind.RESERVED:
             return None
         reached = high
-    return Heap(start, reached, arena, before) if reached == start + step else None
+    fits = start < accessible <= start + length and reached == start + step
+    return Heap(start, accessible, arena, before) if fits else None
 
 
-def _by_age(scene: Scene, heaps: Iterable[Heap]) -> list[int]:
+def _told(scene: Scene, arena: int, heaps: Sequence[Heap], step: int) -> str:
+    """Say what was seen of an arena: its heaps and, where its own state can be trusted, its threads."""
+    accessible = sum(heap.end - heap.start for heap in heaps)
+    number = "1 heap has" if len(heaps) == 1 else f"{len(heaps)} heaps have"
+    reserved = size(len(heaps) * step)
+    how = f"heap_info at the start of each heap: {number} {size(accessible)} of {reserved} accessible"
+    raw = scene.read(arena + _STATE_AT, _STATE.size) if scene.word_size == 8 else None
+    threads, system, peak = _STATE.unpack(raw) if raw else (0, 0, 0)
+    if 0 < system <= peak and system <= accessible and system % scene.page_size == 0:
+        how += f", for {threads} thread" + ("" if threads == 1 else "s")
+    return how
+
+
+def _by_age(scene: Scene, arenas: Iterable[int]) -> list[int]:
     """Give the arenas in the order in which they were made, or else by address.
 
     A new arena is put in the circle right behind the main one.
     """
-    known = sorted({heap.arena for heap in heaps})
+    known = sorted(arenas)
     if scene.word_size != 8 or not known:
         return known
     circle = known[:1]
@@ -161,13 +187,13 @@ def chunk(peek: Peek, address: int) -> Block | None:
     if head is None:
         return None
     if peek.word == 8:
-        before, size = _WIDE.unpack_from(head)
-        end = address + (size & ~7)
+        before, length = _WIDE.unpack_from(head)
+        end = address + (length & ~7)
         fits = not before
     else:  # the header lies eight bytes in, so that what follows it is aligned to sixteen
-        before, size = _NARROW.unpack_from(head, 8)
-        end = address + 8 + (size & ~7)
+        before, length = _NARROW.unpack_from(head, 8)
+        end = address + 8 + (length & ~7)
         fits = before == 8
-    if fits and size & 7 == 2 and address < end <= peek.end and end % peek.page == 0:
+    if fits and length & 7 == 2 and address < end <= peek.end and end % peek.page == 0:
         return Block(address, end, LARGE_BLOCK)
     return None

@@ -122,8 +122,13 @@ def _by_layout(scene: Scene, thing: Object) -> Iterator[Claim]:
 
 
 def _is_relro(below: Mapping, above: Mapping, all_of_it: tuple[Mapping, ...]) -> bool:
+    """Tell whether read-only memory is a part of the segment of variables that follows it.
+
+    Constants lie right below it: two read-only mappings side by side are of two segments, and so
+    are those on two sides of a gap.
+    """
     touching = below.end == above.start and below.perms[:3] == "r--" and above.perms[:2] == "rw"
-    return touching and any(m.end == below.start and m.perms[:3] == "r--" for m in all_of_it)
+    return touching and any(m.end == below.start and m.perms[:3] in {"r--", "---"} for m in all_of_it)
 
 
 def _gaps(thing: Object) -> Iterator[Mapping]:

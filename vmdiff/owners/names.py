@@ -56,7 +56,7 @@ _OF_KERNEL: tuple[tuple[str, str], ...] = (
     (r"\[stack\]", "main stack"),
     (r"\[stack:(?P<tid>\d+)\]", "thread stack"),
     (r"\[(?P<label>vdso|vvar|vvar_vclock|vsyscall|vectors|sigpage|uprobes)\]", "kernel"),
-    (r"anon_inode:\[?(?P<label>io_uring)\]?", "io_uring"),
+    (r"anon_inode:\[?io_uring\]?", "io_uring"),
     (r"/\[(?P<label>aio)\]", "asynchronous io"),
     (r"anon_inode:\[?(?P<label>perf_event)\]?", "perf events"),
     (r"anon_inode:\[?(?P<label>bpf[-_].+?)\]?", "bpf"),
@@ -78,6 +78,7 @@ _USUAL = {
     "[vvar_vclock]": Word("kernel", "vvar_vclock"),
     "[vsyscall]": Word("kernel", "vsyscall"),
 }
+_IORING_OFF_SQES = 0x10000000
 _GIVEN_NAME = re.compile(r"\[(?:anon|anon_shmem): ?(.*)\]", re.DOTALL)
 
 
@@ -106,7 +107,10 @@ def _meaning(mapping: Mapping) -> tuple[Word | None, str]:
         return _word(_GIVEN, given[1]) or Word("named", given[1]), "the name that it was given"
     if mapping.kind is Kind.SHARED_MEMORY and path in {"/dev/zero", "/anon_hugepage"}:
         return Word("shared anonymous"), "the kernel's name for shared memory without a file"
-    return _word(_OF_KERNEL, path), _LISTED
+    word = _word(_OF_KERNEL, path)
+    if word is not None and word.owner == "io_uring":
+        word = word._replace(label="entries" if mapping.offset == _IORING_OFF_SQES else "rings")
+    return word, _LISTED
 
 
 @lru_cache(4096)

@@ -37,7 +37,7 @@ static void *waiting(void *nothing) { pause(); return nothing; }
 
 int main(void) {
     heap("lie", 0, 1, 0x21000, 0x21000);               /* its own predecessor, and no first heap */
-    heap("lie", 0, 0, 0x21000, 0x22000);               /* longer than what is accessible */
+    heap("lie", 0, 0, 0x21000, 0x20000);               /* shorter than what is accessible */
     heap("lie", 0, 0, 0x21000, -1L);
     heap("lie", 0x10, 0, 0x21000, 0x21000);            /* an arena nowhere */
     heap("lie", 0, 0x123456789, 0x21000, 0x21000);
