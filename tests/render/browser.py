@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,16 @@ QUIET = (
     "--disable-background-networking", "--disable-component-update", "--disable-extensions",
     "--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-pipe",
 )  # fmt: skip
+# A browser reads from descriptor 3 and writes to 4, wherever the pipes' own ends are.
+_TRAMPOLINE = """
+import os, sys
+from fcntl import F_DUPFD, fcntl
+reading, writing = (fcntl(int(end), F_DUPFD, 10) for end in sys.argv[1:3])
+os.dup2(reading, 3)
+os.dup2(writing, 4)
+os.close(reading), os.close(writing)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 PATIENCE = 60  # seconds in which a browser answers, on a machine that does other things too
 
 
@@ -197,16 +208,10 @@ class _Process:
         its_read, ours_write = os.pipe()
         self.reading, self.writing = ours_read, ours_write
 
-        def wire() -> None:  # the browser reads from 3 and writes to 4
-            high_read, high_write = os.dup(its_read), os.dup(its_write)
-            os.dup2(high_read, 3)
-            os.dup2(high_write, 4)
-
-        command = [str(PROGRAM), *QUIET, f"--user-data-dir={profile}", "about:blank"]
+        command = [sys.executable, "-c", _TRAMPOLINE, str(its_read), str(its_write), str(PROGRAM)]
         self._process = subprocess.Popen(
-            command,
-            preexec_fn=wire,  # noqa: PLW1509  # between fork and exec only the two descriptors are placed
-            pass_fds=(3, 4),
+            [*command, *QUIET, f"--user-data-dir={profile}", "about:blank"],
+            pass_fds=(its_read, its_write),
             stderr=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
