@@ -51,7 +51,7 @@
     return made;
   }
 
-  const NS = "http://www.w3.org/2000/svg";
+  const NS = byId("blank").namespaceURI; // no address stands in a report, not even a name that looks like one
   function svg(tag, attributes, ...children) {
     const made = document.createElementNS(NS, tag);
     for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
