@@ -156,16 +156,28 @@ def _notes(change: Change) -> Iterator[str]:
         yield f"{before} → {after}"
     if change.change in (ChangeName.SPLIT, ChangeName.MERGED, ChangeName.REDRAWN):
         yield f"{len(change.before)} → {words.plural(len(change.after), 'mapping')}"
+    elif blocks := _equal_blocks(change):
+        yield blocks
     if change.change in (ChangeName.MOVED, ChangeName.SHIFTED):
         yield f"from {words.place(change.before)}"
     if not change.delta.get("size") and change.change in (ChangeName.GROWN, ChangeName.SHRUNK):
         yield f"{words.signed(change.delta.get('accessible'))} usable"
     if change.change is ChangeName.RELABELLED:
         yield from _relabelling(change.before[0], change.after[0])
-    elif change.change is not ChangeName.REPLACED and _was_called_otherwise(change):
+    if change.change is not ChangeName.REPLACED and _was_called_otherwise(change):
         yield f"was {words.titles(change.before)}"
     if residency := _residency(change):
         yield residency
+
+
+def _equal_blocks(change: Change) -> str:
+    """Count the blocks of a crowd that is one region: ``60 → 172 mappings, +112 × 256 KiB``."""
+    sizes = {mapping.size for mapping in change.mappings}
+    count, size = len(change.after) - len(change.before), sizes.pop()
+    if sizes or size is None or len(change.mappings) <= 2:
+        return ""
+    counts = f"{len(change.before):,} → {words.plural(len(change.after), 'mapping')}"
+    return f"{counts}, {count:+,} × {words.size(size)}" if count else counts
 
 
 def _was_called_otherwise(change: Change) -> bool:
