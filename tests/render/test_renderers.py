@@ -5,10 +5,12 @@ import re
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from tests.render.worlds import HOSTILE, compare, comparisons, example, hostile, mapping, snapshot
 from vmdiff.findings import find, find_in
+from vmdiff.model import owner as owned_by
 from vmdiff.render import RENDERERS, Format, ViewOptions, layout, markdown, words
 from vmdiff.render import json as json_renderer
 from vmdiff.render.schema import adapter
@@ -153,11 +155,7 @@ def test_markdown_reads_as_it_was_meant():
     reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     tokens = [token for block in reader.parse(text) for token in (block, *(block.children or ()))]
 
-    kinds = {token.type.removesuffix("_open").removesuffix("_close") for token in tokens}
-    assert kinds <= {
-        *("paragraph", "inline", "text", "strong", "softbreak", "code_inline", "html_inline", "html_block"),
-        *("table", "thead", "tbody", "tr", "th", "td", "bullet_list", "list_item"),
-    }
+    assert {token.type.removesuffix("_open").removesuffix("_close") for token in tokens} <= _OURS
     tags = re.findall(r"</?([a-z]+)", "".join(t.content for t in tokens if t.type.startswith("html")))
     assert set(tags) <= {"details", "summary", "br", "code"}
     assert text.count("<details>\n") == text.count("\n</details>") > 0
@@ -166,6 +164,55 @@ def test_markdown_reads_as_it_was_meant():
     for name in HOSTILE[:8]:
         assert words.name(name) in code or words.name(name) in plain
     assert not re.search(r"(?<![\w/])[@#]\w", plain.replace("/tmp/ | --- |", ""))
+
+
+_OURS = {
+    *("paragraph", "inline", "text", "strong", "softbreak", "code_inline", "html_inline", "html_block"),
+    *("table", "thead", "tbody", "tr", "th", "td", "bullet_list", "list_item"),
+}
+
+
+def anything(name):
+    """A process, a label, a thread, an owner and a large file, all of the same name."""
+    base = mapping(1, 1)
+    file = mapping(0x1000, 65536, "r--s", f"/{name}", rss=4096, private_clean=4096)
+    stack = mapping(0x90000, 2)._replace(owner=owned_by("thread stack", "record", name, label=name))
+    before = snapshot(base, name=name, threads=({"tid": 1, "name": "a"},))
+    after = snapshot(base, file, stack, name=name, label=name, threads=({"tid": 2, "name": name},))
+    return compare(before, after)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.text(st.sampled_from("ab/|`*_~$[]()<>&@#\\\"'!-:.w\n\x1b\u202e\u200b é漢"), min_size=1, max_size=40)
+)
+def test_no_name_is_markup_in_markdown(name):
+    text = shown(Format.MARKDOWN, anything(name), show_all=True)
+    reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    tokens = [token for block in reader.parse(text) for token in (block, *(block.children or ()))]
+
+    assert {token.type.removesuffix("_open").removesuffix("_close") for token in tokens} <= _OURS
+    tags = re.findall(r"</?([a-z]+)", "".join(t.content for t in tokens if t.type.startswith("html")))
+    assert set(tags) <= {"details", "summary", "br", "code"}
+    assert sum(token.type == "tr_open" for token in tokens) == _MARKDOWN_ROWS
+
+
+_MARKDOWN_ROWS = sum(
+    token.type == "tr_open"
+    for token in MarkdownIt("commonmark")
+    .enable("table")
+    .parse(shown(Format.MARKDOWN, anything("x"), show_all=True))
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(min_size=1, max_size=40))
+def test_no_name_adds_a_row_or_steers_a_terminal(name):
+    text = shown(Format.TERMINAL, anything(name))
+    table = text.partition("\nchanges")[2].partition("\n\n")[0].split("\n")
+
+    assert [line.split()[0] for line in table[1:] if not line.startswith("      ")] == ["new", "new", "total"]
+    assert [letter for letter in set(text) - {"\n"} if not letter.isprintable()] == []
 
 
 def test_every_row_of_a_markdown_table_has_the_same_number_of_cells():

@@ -163,8 +163,8 @@ def _entity(found: re.Match[str]) -> str:
     return f"&#{ord(found[0])};"
 
 
-_SPECIAL = re.compile(r"[\\`*_\[\]<>|~&]")
-_CALLING = re.compile(r"([@#]|://)(?=\w)")
+_SPECIAL = re.compile(r"[\\`*_\[\]<>|~&$]")
+_CALLING = re.compile(r"([@#]|://|\bwww\.|\bGH-)(?=\w)", re.IGNORECASE)
 
 
 def escape(text: str) -> str:

@@ -10,6 +10,7 @@ from vmdiff.model import Snapshot
 from vmdiff.render import layout, strip, view
 from vmdiff.render.options import ViewOptions
 
+NARROWEST = 60  # a table does not fit into less
 WIDEST = 140  # columns; further apart, a name and its figures are hard to read as one line
 
 # Readable on dark and on light ground: no white, no black, no blue; dim only for what can be missed.
@@ -54,7 +55,7 @@ def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions)
 
 
 def _readable(options: ViewOptions) -> ViewOptions:
-    return replace(options, width=min(options.width, WIDEST))
+    return replace(options, width=max(NARROWEST, min(options.width, WIDEST)))
 
 
 def _dressed(lines: layout.Lines, options: ViewOptions) -> str:
