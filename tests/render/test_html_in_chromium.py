@@ -281,6 +281,21 @@ def test_a_listing_without_counters_or_addresses_is_shown_too(opened: Open) -> N
         assert column(page, 5) == ["+8 KiB"]
 
 
+def test_totals_without_mappings_are_those_that_are_stated(opened: Open) -> None:
+    stated = pictures.snapshot().model_copy(update={"rollup": {"rss": 9 << 20, "swap": 4096}})
+    with opened(report(stated)) as page:
+        assert page.texts(".figure.main .big") == ["9,216 KiB"]
+        assert page.texts("#table tfoot td.n")[0] == "9,216 KiB"
+        assert page.texts("#chart .sum .n")[0] == "9,216 KiB"
+        assert page.texts("#table .none") == ["No mappings are listed."]
+
+
+def test_two_equal_snapshots_say_so(opened: Open) -> None:
+    with opened(report(pictures.server(), pictures.server())) as page:
+        assert page.texts("#table .none") == ["Nothing changed."]
+        assert page.texts("#chart p") == ["None of it changed."]
+
+
 def test_two_runs_are_drawn_apart(opened: Open) -> None:
     restarted = pictures.server(grown=True)
     restarted = restarted.model_copy(update={"process": restarted.process.model_copy(update={"pid": 99})})

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from vmdiff.comparison import GROUPINGS, Change, Comparison, Group, Total
+from vmdiff.comparison import GROUPINGS, Change, Comparison, Counts, Group, Total
 from vmdiff.model import DERIVED, Mapping, Snapshot, add
 from vmdiff.render import view, words
 from vmdiff.render.view import Column, Role, Row, Table
@@ -51,6 +51,7 @@ class _Data:
             "match": matched,
             "sides": [self._side(side) for side in self._sides],
             "columns": [column.name for column in columns],
+            "totals": [_pair(_sides(found.totals), column) for column in columns],
             "counters": [counter.replace("_", " ") for counter in self._counters],
             "known": [[name in side.origin.counters for name in self._counters] for side in self._sides],
             "rows": list(self._rows()),
@@ -152,7 +153,12 @@ def _groups(groups: Sequence[Group], columns: Sequence[Column]) -> list[list[Any
 
 
 def _pairs(group: Group, columns: Sequence[Column]) -> list[list[int | None]]:
-    return [[view.value_of(side, column.counter) for side in _sides(group.totals)] for column in columns]
+    sides = _sides(group.totals)
+    return [_pair(sides, column) for column in columns]
+
+
+def _pair(sides: Iterable[Counts], column: Column) -> list[int | None]:
+    return [view.value_of(side, column.counter) for side in sides]
 
 
 def _sides(totals: Any) -> tuple[dict[str, int | None], dict[str, int | None]]:

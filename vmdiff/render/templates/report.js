@@ -37,6 +37,7 @@
 
   const count = (n, thing) => `${grouped(String(n))} ${n === 1 ? thing : `${thing}s`}`;
   const figure = ALONE ? size : signed;
+  const negative = (value) => (value === null ? null : -value);
   const add = (one, other) => (one === null || other === null ? null : one + other);
 
   // ---- elements
@@ -220,7 +221,7 @@
     }
     const left = view.print ? 0 : entries.length - last;
     shown.push(gap(left * height + (opened >= last ? detailHeight : 0)));
-    if (!entries.length) shown.push(el("tr", {}, el("td", { className: "none", colSpan: across() }, "Nothing matches these filters.")));
+    if (!entries.length) shown.push(el("tr", {}, el("td", { className: "none", colSpan: across() }, filtering() ? "Nothing matches these filters." : ALONE ? "No mappings are listed." : "Nothing changed.")));
     if (view.print && entries.length > last) {
       shown.push(el("tr", {}, el("td", { className: "none", colSpan: across() }, `${count(entries.length - last, "more row")} in the file itself.`)));
     }
@@ -284,7 +285,8 @@
   }
 
   function totals() {
-    const sum = sums(matched);
+    // Not the sum of all rows: a listing without rows has totals too.
+    const sum = filtering() ? sums(matched) : D.totals.map(([before, after]) => (ALONE ? after : add(after, negative(before))));
     const label = filtering() ? "total of these" : "total";
     foot.replaceChildren(el("tr", { className: "total" },
       ...(ALONE ? [] : [el("td", { className: "only-wide" })]),
@@ -402,7 +404,7 @@
     return el("table", { className: "figures-of" },
       el("thead", {}, el("tr", {}, ...heads.map((head, at) => el("th", { className: at ? "n" : "", scope: "col" }, head)))),
       el("tbody", {}, ...told.map(([name, before, after]) => el("tr", {}, el("th", { scope: "row" }, name),
-        ...(ALONE ? [size(after)] : [size(before), size(after), signed(add(after, before === null ? null : -before))])
+        ...(ALONE ? [size(after)] : [size(before), size(after), signed(add(after, negative(before)))])
           .map((value) => el("td", { className: "n" }, value))))));
   }
 
@@ -433,7 +435,7 @@
     const clear = el("button", { type: "button", name: "clear" }, "Clear");
     const form = byId("filters");
     form.replaceChildren(words, kind, owner, ...(change ? [change] : []), least, clear);
-    form.hidden = false;
+    form.hidden = !LEAVES.length;
     form.addEventListener("input", read);
     clear.addEventListener("click", clearFilters);
     form.addEventListener("submit", (event) => { event.preventDefault(); focusRow(0); });
@@ -482,7 +484,8 @@
 
   // ---- where the growth came from
 
-  const chart = { by: D.usual, column: RESIDENT };
+  const moves = (column) => Object.values(D.groups).some((groups) => groups.some(([, ...pairs]) => (ALONE ? pairs[column][1] : pairs[column][1] !== pairs[column][0])));
+  const chart = { by: D.usual, column: moves(RESIDENT) ? RESIDENT : Math.max(0, D.columns.findIndex((_, at) => moves(at))) };
   const LINES = 12;
 
   function growth() {
@@ -490,7 +493,7 @@
     choice(byId("counter"), D.columns, D.columns[chart.column], (name) => { chart.column = D.columns.indexOf(name); growth(); });
     const lines = D.groups[chart.by].map(([name, ...pairs]) => {
       const [before, after] = pairs[chart.column];
-      return { name, before, after, value: ALONE ? after : add(after, before === null ? null : -before) };
+      return { name, before, after, value: ALONE ? after : add(after, negative(before)) };
     });
     lines.sort((one, other) => Math.abs(other.value || 0) - Math.abs(one.value || 0));
     const moved = lines.filter((item) => item.value);
@@ -500,9 +503,11 @@
     if (rest.length && (moved.length > LINES)) shown.push(together(moved.slice(LINES), `${count(moved.length - LINES, "other")}`));
     const low = Math.min(0, ...shown.map((item) => item.value || 0));
     const high = Math.max(0, ...shown.map((item) => item.value || 0));
-    const sum = together(lines, "total");
+    const [was, is] = D.totals[chart.column] || [null, null];
+    const sum = { name: "total", before: was, after: is, value: ALONE ? is : add(is, negative(was)) };
+    const none = unknown ? "This counter is not known." : !lines.length ? "No mappings are listed." : ALONE ? "There is none." : "None of it changed.";
     byId("chart").replaceChildren(
-      ...(shown.length ? shown.map((item) => chartLine(item, low, high)) : [el("p", { className: "counts" }, unknown ? "This counter is not known." : "None of it changed.")]),
+      ...(shown.length ? shown.map((item) => chartLine(item, low, high)) : [el("p", { className: "counts" }, none)]),
       chartLine(sum, low, high, true));
   }
 
@@ -542,7 +547,7 @@
   }
 
   function share(item) {
-    const whole = D.groups[chart.by].reduce((sum, [, ...pairs]) => add(sum, pairs[chart.column][1]), 0);
+    const whole = D.totals[chart.column][1];
     return whole ? `${((100 * item.value) / whole).toFixed(1)} %` : "";
   }
 
@@ -871,6 +876,7 @@
     const shared = D.match === "address" && D.sides.every((side) => side.where.every(Boolean));
     const shown = D.sides.some((side) => side.size.length);
     byId("map").hidden = !shown;
+    document.querySelector("nav a[href='#map']").hidden = !shown;
     if (!shown) return;
     const parts = ALONE ? [makeStrip([0], name)]
       : shared ? [makeStrip([0, 1], `${name}, before above after`)]
