@@ -27,6 +27,7 @@ _ARENAS = 1 << 22  # entries of the map
 _FIRST_ARENA = 1 << 47  # addresses are signed: those of user space begin half way up
 _MOST_ARENAS = 1 << 16
 _HEAP_SIZE = 256 << 10  # bytes of `mheap_`, which has 93 KB in Go 1.27
+_VARIABLES = (1 << 20, 16 << 20)  # bytes that are searched, first few
 
 
 def go(scene: Scene) -> Iterator[Claim]:
@@ -35,14 +36,12 @@ def go(scene: Scene) -> Iterator[Claim]:
     if program is None or not any(_has_magic(scene, mapping) for mapping in program.mappings):
         return
     alone = len(objects(scene)) == 1  # no C library: whatever is mapped, the runtime mapped
-    for _, raw in variables(scene, program.mappings):
-        start = _heap(raw)
-        if start is not None:
-            heap = raw[start : start + _HEAP_SIZE]
-            yield from _records(scene, heap)
-            yield from _bookkeeping(scene, program, heap, alone=alone)
-            return
-    yield from _shapes(scene)
+    heap = next(filter(None, (_heap(scene, program, most) for most in _VARIABLES)), None)
+    if heap is None:
+        yield from _shapes(scene)
+    else:
+        yield from _records(scene, heap)
+        yield from _bookkeeping(scene, program, heap, alone=alone)
 
 
 def _has_magic(scene: Scene, mapping: Mapping) -> bool:
@@ -51,8 +50,17 @@ def _has_magic(scene: Scene, mapping: Mapping) -> bool:
     return _MAGIC in (scene.read(mapping.start or 0, min(mapping.size or 0, _MAGIC_WITHIN)) or b"")
 
 
-def _heap(raw: bytes) -> int | None:
-    """Find where in *raw* the slices of the five levels are: the beginning of `mheap_`."""
+def _heap(scene: Scene, program: Object, most: int) -> bytes | None:
+    """Give the bytes of `mheap_`, if it begins in the first *most* bytes of the program's variables."""
+    for _, raw in variables(scene, program.mappings, most + _HEAP_SIZE):
+        start = _start(raw)
+        if start is not None:
+            return raw[start : start + _HEAP_SIZE]
+    return None
+
+
+def _start(raw: bytes) -> int | None:
+    """Find where in *raw* the slices of the five levels are, with which `mheap_` begins."""
     spelt = [level.to_bytes(WORD, "little") for level in _LEVELS]
     at = raw.find(spelt[-1])
     while at >= 0:

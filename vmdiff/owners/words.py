@@ -45,15 +45,17 @@ def unpacked(raw: bytes | None) -> tuple[int, ...]:
     return struct.unpack(f"<{len(raw) // WORD}Q", raw) if raw else ()
 
 
-def variables(scene: Scene, image: Sequence[Mapping]) -> Iterator[tuple[int, bytes]]:
+def variables(
+    scene: Scene, image: Sequence[Mapping], most: int = _MOST_VARIABLES
+) -> Iterator[tuple[int, bytes]]:
     """Yield address and bytes of the writable data and the .bss of the object mapped as *image*.
 
-    Of each the first 16 MiB: large arrays, which linkers put last, are not read.
+    Of each the first *most* bytes: large arrays, which linkers put last, are not read.
     """
     bss = scene.at(image[-1].end or 0)
     for mapping in [*image, *([bss] if bss and is_plain(bss) else [])]:
         if mapping.perms.startswith("rw"):
-            raw = scene.read(mapping.start or 0, min(mapping.size or 0, _MOST_VARIABLES))
+            raw = scene.read(mapping.start or 0, min(mapping.size or 0, most))
             if raw:
                 yield mapping.start or 0, raw
 
