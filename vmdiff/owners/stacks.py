@@ -69,7 +69,11 @@ def _pointers(scene: Scene) -> dict[int, int]:
 
 
 def _names(scene: Scene) -> dict[int, str | None]:
-    return {thread.tid: thread.name for thread in scene.snapshot.process.threads or ()}
+    names: dict[int, str | None] | None = scene.notes.get("thread names")
+    if names is None:
+        threads = scene.snapshot.process.threads or ()
+        names = scene.notes["thread names"] = {thread.tid: thread.name for thread in threads}
+    return names
 
 
 def _claims(scene: Scene, stack: Stack) -> Iterator[Claim]:

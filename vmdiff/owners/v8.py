@@ -23,7 +23,8 @@ _MOST_CHUNKS = 1 << 16
 def v8(scene: Scene) -> Iterator[Claim]:
     """Claim the chunks of V8's heap, and the executable memory beside them."""
     found = False
-    candidates = [mapping for mapping in scene.mappings if _may_begin(mapping)]
+    aligned = [mapping for mapping in scene.mappings if not (mapping.start or 0) % _ALIGNED]
+    candidates = [mapping for mapping in aligned if _may_begin(mapping)]
     heads = _heads(scene, [mapping.start or 0 for mapping in candidates])
     for mapping, size in zip(candidates, heads, strict=True):
         if size:
@@ -40,7 +41,6 @@ def _may_begin(mapping: Mapping) -> bool:
         mapping.kind is Kind.ANONYMOUS
         and mapping.path is None
         and mapping.perms[0] == "r"
-        and not (mapping.start or 0) % _ALIGNED
         and mapping.values.get("rss", 1) != 0
     )
 
