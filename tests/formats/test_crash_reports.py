@@ -116,6 +116,12 @@ def test_shadow_and_heap_lie_where_the_sanitizer_keeps_them_which_is_likely():
     assert owners == [("sanitizer shadow", "likely")] * 3 + [("sanitizer heap", "likely")]
 
 
+def test_a_process_may_be_named_before_its_number():
+    snapshot = read(ASAN.replace("==11591==", "==appspawn==11591=="))
+
+    assert (snapshot.process.pid, len(snapshot.mappings)) == (11591, 8)
+
+
 def test_a_map_without_its_last_line_may_be_cut_short():
     assert any("may be cut short" in doubt for doubt in read(ASAN.rpartition("==11591")[0]).origin.doubts)
 

@@ -81,6 +81,18 @@ Start              End                Perm\tName
 """
 
 
+PWNDBG_2019 = """\
+pwndbg> vmmap
+LEGEND: STACK | HEAP | CODE | DATA | RWX | RODATA
+ 0x8048000  0x8049000 r-xp     1000 0      /home/x/vuln
+~~~
+0xf7ddb000 0xf7fb0000 r-xp   1d5000 1000   /lib/i386-linux-gnu/libc-2.27.so
+0xf7fb4000 0xf7fb7000 rwxp     3000 0\x20\x20\x20\x20\x20\x20
+pwndbg> x/4gx 0x804a000
+0x804a000  0x0000000008049f14      0xf7ffd918f7fee710      ................
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -127,6 +139,15 @@ Start              End                Perm\tName
             id="pwndbg",
         ),
         pytest.param(
+            PWNDBG_2019,
+            [
+                (0x8048000, 0x8049000, "r-xp", 0, "/home/x/vuln"),
+                (0xF7DDB000, 0xF7FB0000, "r-xp", 0x1000, "/lib/i386-linux-gnu/libc-2.27.so"),
+                (0xF7FB4000, 0xF7FB7000, "rwxp", 0, None),
+            ],
+            id="pwndbg-without-header",
+        ),
+        pytest.param(
             GEF,
             [
                 (0x555555554000, 0x555555555000, "r-x?", 0, "/usr/bin/cat"),
@@ -150,6 +171,21 @@ def test_each_generation_is_read_by_its_header(text, expected):
 
 def test_without_permissions_a_file_in_several_pieces_is_an_image():
     assert [str(m.kind) for m in read(GDB_7_0).mappings] == ["image", "image", "anonymous"]
+
+
+def test_a_listing_around_an_address_is_not_the_whole():
+    text = PWNDBG.replace("►   0x555555556000", "►x555555556000")
+
+    assert read(text).mappings[1].start == 0x555555556000
+    assert any("only the mappings around it" in doubt for doubt in read(text).origin.doubts)
+
+
+def test_dots_and_tildes_stand_for_rows_that_were_left_out():
+    assert "line 4: lines were left out here" in read(PWNDBG_2019).origin.doubts
+    assert (
+        "line 4: lines were left out here"
+        in read(GEF.replace("Perm Path\n", "Perm Path\n.\t.\t.\n")).origin.doubts
+    )
 
 
 def test_what_has_no_column_is_unknown():

@@ -2,7 +2,8 @@
 
 Facts: gdb's ``linux-tdep.c`` and ``fbsd-tdep.c`` (7.0 has no permissions and writes a bare ``0`` as offset;
 12 brings ``Perms``, 16 a left-aligned table whose rows end in blanks; of a core file it lists what the
-note NT_FILE tells, ends not rounded to pages). All are tables: the header says which column is where.
+note NT_FILE tells, ends not rounded to pages). All are tables: the header says which column is where;
+pwndbg's had none before 2022.
 """
 
 import re
@@ -32,6 +33,8 @@ _COLUMNS = {
     "name": "path",
 }
 _GDB = ("start", "end", "size", "offset", "path")
+_PWNDBG = ("start", "end", "perms", "size", "offset", "path")
+_PEDA = ("start", "end", "perms", "path")
 
 _ADDRESS = re.compile(r"(?:0x)?[0-9a-f]{3,16}", re.IGNORECASE)
 _PERMS = re.compile(r"[r-][w-][x-][sp-]?")
@@ -43,7 +46,9 @@ _POINTER = re.compile(r"[►▸→>*-]{1,4}\s{1,10}(?=0x)")
 _HIGHLIGHT = re.compile(r" [+-]0x[0-9a-f]{1,16}$")
 _TITLE = "Mapped address spaces:"
 _NOTHING = frozenset({"mapped", "<anonymous>", "[anonymous]"})  # peda's and others' word for no name
-_MADE_UP = re.compile(r"\[anon_[0-9a-f]{1,16}\]|<explored>|<qemu(?:_.{1,40})?>")
+_LEGEND = re.compile(r"LEGEND: STACK|\[ Legend: ")
+_LEFT_OUT = re.compile(r"[~.\s]{3,40}")
+_MADE_UP = re.compile(r"\[(?:anon|pt)_[0-9a-f]{1,16}\]|<explored>|<qemu(?:_.{1,40})?>")
 
 
 class _Row(NamedTuple):
@@ -64,22 +69,39 @@ def _is_ours(lines: Sequence[Line]) -> bool:
     texts = [_plain(line.text) for line in lines]
     if any(text.startswith(_TITLE) or _header(text) for text in texts):
         return True
-    rows = (row for text in texts if (row := _row(text, _GDB)))
+    rows = (row for text in texts if (row := _row(text, _guess(text))))
     return any(row.size == row.end - row.start for row in rows)
 
 
 def _mark(text: str) -> Mark | None:
     """Give the role of a line in a listing of this format."""
     text = _plain(text)
-    if text.startswith(_TITLE) or _header(text) or _PROCESS.fullmatch(text):
+    if text.startswith(_TITLE) or _header(text) or _PROCESS.fullmatch(text) or _LEGEND.match(text):
         return Mark(Role.BEGIN)
-    if _FACT.fullmatch(text) or (text and is_elision(text)):
+    if _FACT.fullmatch(text) or (text and _is_gap(text)):
         return Mark(Role.MORE)
-    words = text.split(None, 3)
-    start = _number(words[0]) if len(words) > 2 and words[0].startswith("0x") else None
-    if start is None or not words[1].startswith("0x") or _number(words[1]) is None:
+    words = text.split(None, 5)[:5]
+    start, end = [_number(word) if word.startswith("0x") else None for word in [*words, "", ""][:2]]
+    if start is None or end is None or start >= end:
         return None
-    return Mark(Role.ROW, start)
+    told = any(_PERMS.fullmatch(word) for word in words[2:]) or all(map(_is_hex, words[2:4]))
+    return Mark(Role.ROW, start) if told and len(words) > 2 else None
+
+
+def _is_hex(word: str) -> bool:
+    return hexadecimal(word) is not None
+
+
+def _is_gap(text: str) -> bool:
+    return is_elision(text) or _LEFT_OUT.fullmatch(text) is not None
+
+
+def _guess(text: str) -> tuple[str, ...]:
+    """Tell the columns of a table without a header by one of its rows."""
+    words = text.split(None, 5)
+    if len(words) < 3 or not _PERMS.fullmatch(words[2]):
+        return _GDB
+    return _PWNDBG if len(words) > 4 and all(map(_is_hex, words[3:5])) else _PEDA
 
 
 def parse(section: Section) -> Snapshot:
@@ -89,14 +111,16 @@ def parse(section: Section) -> Snapshot:
         ListingError: mappings overlap, or no line is a row.
     """
     draft = Draft(section, "gdb")
-    columns: Sequence[str] = _GDB
-    titled, disagreeing = False, []
+    columns: Sequence[str] = ()
+    titled, partly, disagreeing = False, False, []
     facts: dict[str, str] = {}
     for line in section.lines:
         text = _plain(line.text)
         if header := _header(text):
             columns = header
-        elif (row := _row(text, columns)) is not None:
+        elif (row := _row(text, columns or _guess(text))) is not None:
+            columns = columns or _guess(text)
+            partly = partly or _HIGHLIGHT.search(text) is not None
             _check(section, line, row)
             if row.size not in (None, row.end - row.start):
                 disagreeing.append(line.number)
@@ -107,6 +131,8 @@ def parse(section: Section) -> Snapshot:
             _fact(draft, line, text, facts)
     if disagreeing:
         draft.doubt("the size is not the end minus the start; the addresses were taken", disagreeing)
+    if partly:
+        draft.doubt("of an address that was asked for: only the mappings around it are listed")
     _say_what_is_missing(draft, columns, core=titled and "pid" not in facts)
     draft.process = Process(pid=int(facts["pid"]) if "pid" in facts else None, executable=facts.get("exe"))
     _name_images(draft, columns, facts.get("exe"))
@@ -116,7 +142,10 @@ def parse(section: Section) -> Snapshot:
 def _plain(text: str) -> str:
     """Take off colours, and the arrow before the row that holds an address asked for."""
     text = _COLOUR.sub("", text) if "\x1b" in text else text
-    return _POINTER.sub("", text.strip())
+    text = text.strip()
+    if text.startswith("►x"):  # it may take the place of the 0
+        return f"0{text[1:]}"
+    return _POINTER.sub("", text)
 
 
 def _header(text: str) -> tuple[str, ...]:
@@ -187,7 +216,7 @@ def _fact(draft: Draft, line: Line, text: str, facts: dict[str, str]) -> None:
         facts.setdefault("pid", found[1])
     elif found := _FACT.fullmatch(text):
         facts.setdefault(found[1], found[2])
-    elif text and is_elision(text):
+    elif text and _is_gap(text):
         draft.doubt("lines were left out here", [line.number])
     elif text.startswith("0x") and (line.text.strip() and len(text.split()) > 1):
         draft.could_not_read(line)

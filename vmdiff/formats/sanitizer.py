@@ -17,9 +17,11 @@ from vmdiff.model import Kind, Mapping, Owner, Process, Snapshot, owner
 
 EXPECTED = "0xSTART-0xEND [PATH]"
 
-_TITLE = re.compile(r"(?:==([0-9]{1,10})==\s?)?Process (?:memory|module) map(?: follows)?:")
-_END = re.compile(r"(?:==[0-9]{1,10}==\s?)?End of (?:process memory|module) map\.?")
-_ERROR = re.compile(r"==([0-9]{1,10})==\s?(?:ERROR|WARNING|FATAL): (\w{1,40}Sanitizer)")
+_TITLE = re.compile(
+    r"(?:==(?:[\w.:-]{1,80}==)?([0-9]{1,10})==\s?)?Process (?:memory|module) map(?: follows)?:"
+)
+_END = re.compile(r"(?:==(?:[\w.:-]{1,80}==)?[0-9]{1,10}==\s?)?End of (?:process memory|module) map\.?")
+_ERROR = re.compile(r"==(?:[\w.:-]{1,80}==)?([0-9]{1,10})==\s?(?:ERROR|WARNING|FATAL): (\w{1,40}Sanitizer)")
 _ROW = re.compile(r"(0x[0-9a-f]{6,16})-(0x[0-9a-f]{6,17})(?:[\s:]+(.*))?", re.DOTALL)
 _MODULE = re.compile(r"(.*) \((\w{1,20})\) <?([0-9A-Fa-f-]{32,36})>?")
 _BEGINNING = re.compile(r"0x[0-9a-f]{0,16}(?:-(?:0x?[0-9a-f]{0,16})?)?")
