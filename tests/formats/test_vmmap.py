@@ -148,6 +148,48 @@ def test_old_listings_give_only_the_virtual_size():
     assert snapshot.total("rss") is None
 
 
+def test_sizes_may_count_pages():
+    snapshot = read(
+        HEAD
+        + """\
+__DATA                 00000001036a3000-00000001036a4000 [     1      1      1      0] rw-/rwx SM=COW          /Users/x/y
+Kernel Alloc Once      00000001036a5000-00000001036a7000 [     2      1      1      0] rw-/rwx SM=PRV
+"""
+    )
+
+    assert snapshot.total("rss") == 2 * 4096
+
+
+def test_a_crash_report_lists_only_the_regions_around_the_fault():
+    snapshot = read("""\
+VM Region Info: 0x11b747ff0 is in 0x11b734000-0x11b748000;  bytes after start: 81904  bytes before end: 15
+      REGION TYPE                      START - END             [ VSIZE] PRT/MAX SHRMOD  REGION DETAIL
+      MALLOC_LARGE           000000011b730000-000000011b734000 [   16K] rw-/rwx SM=PRV
+--->  CG raster data         000000011b734000-000000011b748000 [   80K] r--/r-- SM=PRV
+      __TEXT                 000000011b748000-000000011b74c000 [   16K] r-x/r-x SM=COW  ...pp/MyGreatApp
+""")
+
+    assert [m.values["region_type"] for m in snapshot.mappings] == [
+        "MALLOC_LARGE",
+        "CG raster data",
+        "__TEXT",
+    ]
+    assert any("only the regions around the fault" in doubt for doubt in snapshot.origin.doubts)
+    assert snapshot.total("rss") is None
+
+
+def test_a_summary_may_be_nothing_but_its_total():
+    snapshot = read("""\
+Virtual Memory Map of process 12345 (TestApp)
+Physical footprint:     8.12G
+                                VIRTUAL RESIDENT    DIRTY  SWAPPED
+TOTAL                              1.0G     1.0G     1.0G     5.84G
+""")
+
+    assert snapshot.mappings == ()
+    assert (snapshot.total("size"), snapshot.process.pid) == (1 << 30, 12345)
+
+
 def test_two_listings_of_one_process_are_matched_by_address():
     dyld = "__TEXT                      1113f7000-111493000    [  624K   444K     0K     0K] r-x/r-x SM=COW          /usr/lib/dyld\n"
     more = "MALLOC_LARGE                120000000-121000000    [ 16.0M  16.0M  16.0M     0K] rw-/rwx SM=PRV          DefaultMallocZone_0x104010000\n"

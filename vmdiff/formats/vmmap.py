@@ -2,8 +2,8 @@
 
 Facts: the listings' own legend; XNU's ``osfmk/mach/vm_region.h`` for the sharing modes. K, M and G are
 1024-based and rounded to four characters, so sizes come from the addresses; a size without a letter
-is in bytes. The kernel keeps a tag for whoever asked for a region (as Linux does with PR_SET_VMA
-names), and vmmap shows it as REGION TYPE: it is the evidence for the owner.
+is in bytes, or with ``-pages`` in pages. The kernel keeps a tag for whoever asked for a region (as Linux
+does with PR_SET_VMA names), and vmmap shows it as REGION TYPE: it is the evidence for the owner.
 """
 
 import re
@@ -44,11 +44,14 @@ _PID = re.compile(r"of process ([0-9]{1,10})(?: \((.{0,200})\))?$")
 _SHARING = {"COW": "p", "PRV": "p", "ALI": "p", "SHM": "s", "S/A": "s"}
 
 # XNU's osfmk/i386/cpu_capabilities.h: pages that the kernel shares with every process on x86-64.
+_PAGES = (4096, 16384)
 _COMMPAGE, _TOP = 0x7FFFFFE00000, 0x800000000000
 
 _TITLE = re.compile(r"(Process|Path|Parent Process|Date/Time|Launch Time|OS Version|Code Type):[ \t]+(\S.*)")
 _BEGIN = re.compile(r"Process:[ \t]+.{0,200} \[[0-9]{1,10}\]|Virtual Memory Map of process ")
-_PART = re.compile(r"==== (?:Non-writable|Writable|Summary|Legend|regions)|REGION TYPE|VM page size:")
+_PART = re.compile(
+    r"VM Region Info: |==== (?:Non-writable|Writable|Summary|Legend|regions)|REGION TYPE|VM page size:"
+)
 _FOOTPRINT = re.compile(r"Physical footprint( \(peak\))?:[ \t]+(\S+)")
 
 
@@ -103,7 +106,9 @@ def _head(text: str) -> _Head | None:
     sizes, closing, rest = after.partition("]")
     if not dash or start is None or end is None or not closing:
         return None
-    return _Head(words[0].strip(), start, end, sizes.replace("/", " ").split(), rest.strip())
+    return _Head(
+        words[0].removeprefix("--->").strip(), start, end, sizes.replace("/", " ").split(), rest.strip()
+    )
 
 
 def _columns(text: str) -> list[str]:
@@ -120,6 +125,17 @@ def _first_cell(words: list[str]) -> int | None:
     return next(rows, None)
 
 
+def _unit(section: Section) -> int:
+    """Give 1, or the size of a page where the sizes without a letter count pages (``vmmap -pages``)."""
+    for line in section.lines:
+        head = _head(line.text)
+        if head is not None and head.sizes and head.sizes[0].isascii() and head.sizes[0].isdigit():
+            size, count = head.end - head.start, int(head.sizes[0][:18])
+            if count and count != size and size % count == 0 and size // count in _PAGES:
+                return size // count
+    return 1
+
+
 class _Reader:
     def __init__(self, section: Section) -> None:
         self.section = section
@@ -129,6 +145,7 @@ class _Reader:
         self.types: list[tuple[Line, str, dict[str, int], int]] = []
         self.total: tuple[dict[str, int], int] | None = None
         self.rounded = 0
+        self.unit = _unit(section)  # what a size without a letter counts
 
     def read(self) -> Snapshot:
         table = ""
@@ -170,7 +187,7 @@ class _Reader:
             found = amount(text)
             if found is None:
                 raise self.section.refusal(line, "sizes such as 4096, 16K or 38.1M")
-            sizes[name] = found[0]
+            sizes[name] = found[0] if text[-1:].isalpha() else found[0] * self.unit
             self.rounded += "." in text and name != "size"
         return sizes
 
@@ -206,6 +223,8 @@ class _Reader:
             self._footprint("physical_footprint_peak" if found[1] else "physical_footprint", found[2])
         elif found := _PID.search(line.text[:400]):
             self.facts.setdefault("Process", f"{found[2] or ''} [{found[1]}]")
+        elif line.text.startswith("VM Region Info:"):
+            self.draft.doubt("of a crash report: only the regions around the fault are listed", [line.number])
         elif line.text.startswith("VM page size:"):
             self.facts["page size"] = line.text.partition(":")[2].split()[0] if line.text.split()[3:] else ""
         elif is_elision(line.text):
