@@ -63,7 +63,11 @@ def _heads(scene: Scene, places: Sequence[int]) -> list[int]:
     """Give the size of the chunk at each place, 0 where there is none."""
     heads = [unpacked(raw) for raw in raw_each(scene, places, _HEADER)]
     sizes = [_size(head, place) for head, place in zip(heads, places, strict=True)]
-    behind = [n for n, (head, size) in enumerate(zip(heads, sizes, strict=True)) if head and not size]
+    behind = [
+        n
+        for n, (head, size) in enumerate(zip(heads, sizes, strict=True))
+        if head and not size and scene.at(head[1])
+    ]
     records = raw_each(scene, [heads[n][1] for n in behind], _HEADER)
     for n, raw in zip(behind, records, strict=True):
         sizes[n] = _size(unpacked(raw), places[n])
