@@ -6,6 +6,7 @@ pseudonym in every directory and every file of the run. A file's pseudonym keeps
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from vmdiff.redaction import words
 from vmdiff.redaction.pseudonyms import Pseudonyms
@@ -38,13 +39,13 @@ class Paths:
         self._public = frozenset(public)
         self._everywhere = everywhere
         self._cores = frozenset(_core(name) for name in self._public) if everywhere else frozenset()
-        self._known: dict[str, str] = {}
+        self._path = lru_cache(maxsize=None)(self._redacted)
+        self._step = lru_cache(maxsize=None)(self._redacted_step)
+        self.label = lru_cache(maxsize=None)(self._redacted_label)
 
     def __call__(self, path: str) -> str:
         """Give the redacted *path*; different paths stay different, equal ones equal."""
-        if path not in self._known:
-            self._known[path] = self._redacted(path)
-        return self._known[path]
+        return self._path(path)
 
     def _redacted(self, path: str) -> str:
         if words.KERNEL_NAMES.fullmatch(path):
@@ -62,7 +63,7 @@ class Paths:
         before = path[: named.start(2)]
         return f"{before}{self.label(named[2])}]"
 
-    def label(self, text: str) -> str:
+    def _redacted_label(self, text: str) -> str:
         """Redact a name of memory or an owner's label, which may be a file's name or end in a path."""
         if is_public(self._names, text):
             return text
@@ -91,7 +92,7 @@ class Paths:
             steps[at] = self._step("file", steps[at], stays=stays, last=last)
         return "".join(steps)
 
-    def _step(self, prefix: str, name: str, *, stays: bool, last: bool) -> str:
+    def _redacted_step(self, prefix: str, name: str, *, stays: bool, last: bool) -> str:
         if name in {"", "."} or (stays and not self._names.betrays(name)):
             return name
         if not last:
