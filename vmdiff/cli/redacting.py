@@ -55,7 +55,7 @@ def redact(
     targets = [_target(to, name, files[:at]) for at, name in enumerate(files)] if to else []
     for target, name in zip(targets, files, strict=False):
         _check(target, name, force=force)
-    originals = [sources.resolve(name) for name in files]
+    originals = [sources.resolve(name, notify=output.say) for name in files]
     redacted = redaction.redact(originals, key=read_key(key))
     if show:
         output.write("".join(_lines(files, map(redaction.visible, redacted))))
@@ -127,7 +127,7 @@ def _target(folder: Path, name: str, before: Sequence[str]) -> Path:
 def _base_name(named: str) -> str:
     if named == "-":
         return "stdin"
-    return named.replace(":", "-") if named.startswith("pid:") else Path(named).name
+    return named.replace(":", "-") if named.startswith("pid:") else Path(named).name.replace("#", "-")
 
 
 def _check(target: Path, name: str, *, force: bool) -> None:
