@@ -50,7 +50,7 @@ def pair(before: Snapshot, after: Snapshot) -> list[Region]:
     ours, theirs = blocks(before, compared, known), blocks(after, compared, known)
     pids = before.process.pid, after.process.pid
     same_boot = before.host.boot_id is not None and before.host.boot_id == after.host.boot_id
-    if _stand_in_order(ours, theirs, pids):
+    if _stand_in_order((ours, _circumstances(before)), (theirs, _circumstances(after))):
         return _regions(Ledger(ours, theirs, pids, same_boot))
     turned = _regions(Ledger(theirs, ours, pids[::-1], same_boot))
     return [region._replace(before=region.after, after=region.before) for region in turned]
@@ -79,29 +79,49 @@ def _regions(ledger: Ledger) -> list[Region]:
     return ledger.regions()
 
 
-def _stand_in_order(ours: list[Block], theirs: list[Block], pids: tuple[int | None, int | None]) -> bool:
+def _circumstances(snapshot: Snapshot) -> tuple[int, int, str]:
+    return len(snapshot.mappings), snapshot.process.pid or 0, str(snapshot.taken_at)
+
+
+_Rank = tuple[int, int, bool, str]
+_NOTHING: _Rank = (0, 0, False, "")
+_Sided = tuple[list[Block], tuple[int, int, str]]
+
+
+def _stand_in_order(ours: _Sided, theirs: _Sided) -> bool:
     """Say whether two sides stand in the order that follows from their contents.
 
     Names decide only where nothing else does: they are others in redacted snapshots.
     """
-    for rank in (_unnamed, _named):
-        for one, other in zip(ours, theirs, strict=False):
-            alike = one.contents == other.contents and one.touches == other.touches
-            if alike and one.mapping.build_id == other.mapping.build_id:
-                continue
-            if (ranks := rank(one)) != (others := rank(other)):
-                return ranks < others
-    return (len(ours), pids[0] or 0) <= (len(theirs), pids[1] or 0)
+    orders = (
+        _first_difference(ours[0], theirs[0], _unnamed),
+        (ours[1], theirs[1]),
+        _first_difference(ours[0], theirs[0], _named),
+    )
+    return next((one < other for one, other in orders if one != other), True)
 
 
-def _unnamed(block: Block) -> tuple[int, int, bool, str]:
+def _first_difference(
+    ours: list[Block], theirs: list[Block], rank: Callable[[Block], _Rank]
+) -> tuple[_Rank, _Rank]:
+    """Give the ranks of the first two blocks of a place that differ in rank."""
+    for one, other in zip(ours, theirs, strict=False):
+        alike = one.contents == other.contents and one.touches == other.touches
+        if alike and one.mapping.build_id == other.mapping.build_id:
+            continue
+        if (ranks := rank(one)) != (others := rank(other)):
+            return ranks, others
+    return _NOTHING, _NOTHING
+
+
+def _unnamed(block: Block) -> _Rank:
     mapping, family = block.mapping, block.family
     numbers = sorted((name, value) for name, value in mapping.values.items() if not isinstance(value, str))
     details = (family.kind, family.perms, family.anonymous, family.owner, mapping.offset, mapping.flags)
     return block.size, block.weight, block.touches, repr((details, mapping.deleted, numbers))
 
 
-def _named(block: Block) -> tuple[int, int, bool, str]:
+def _named(block: Block) -> _Rank:
     details = (block.family.traits, block.mapping.build_id, sorted(block.mapping.values.items()))
     return block.size, block.weight, block.touches, repr(details)
 
