@@ -13,13 +13,18 @@ from vmdiff.redaction.pseudonyms import Pseudonyms
 
 HASH = "040039e1"
 _WORDS = st.sampled_from(["tool", "libssl", "x", "py"])
-_PIECES = st.sampled_from(["tool", "x", "-", "_", ".", "1", "2", "31", "2024", HASH, " ", "4711"])
+_MORE = st.sampled_from(["-tool", "_x", "-py2k", ".plain", " copy"])
+_NUMBERS = st.sampled_from(["1", "-1", "-2.31", "_2024", f"-{HASH}", "-4711", ".7"])
 _ENDINGS = st.sampled_from(
     ["", ".so", ".so.1", ".so.2.0", ".db", ".cpython-311-x86_64-linux-gnu.so", ".abi3.so"]
 )
-names = st.builds(
-    "{}{}{}".format, _WORDS, st.lists(_PIECES, max_size=4).map("".join), _ENDINGS
-)  # as files are called: a word, a version or a number, an extension
+names = st.builds(  # as files are called: words, a version or a number, an extension
+    "{}{}{}{}".format,
+    _WORDS,
+    st.lists(_MORE, max_size=2).map("".join),
+    st.lists(_NUMBERS, max_size=2).map("".join),
+    _ENDINGS,
+)
 
 
 def without_numbers(path: str) -> str:

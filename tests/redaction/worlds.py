@@ -1,5 +1,8 @@
 """Snapshots to redact: a small one drawn by hand, and strategies for all others."""
 
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
 from hypothesis import strategies as st
 
 from vmdiff.model import Kind, Mapping, Origin, Owner, Part, Snapshot, owner
@@ -8,9 +11,14 @@ PAGE = 0x1000
 COUNTERS = ("rss", "pss", "swap")
 
 
+_moments = count()
+
+
 def snapshot(*mappings: Mapping, **facts: object) -> Snapshot:
+    """Build a snapshot; each is taken a second later than the one before it."""
     origin = Origin(source="linux-proc", counters=COUNTERS, attributes=("thp_eligible", "name"), owners=True)
-    return Snapshot(**{"origin": origin, "mappings": mappings, **facts})
+    taken_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=next(_moments))
+    return Snapshot(**{"origin": origin, "mappings": mappings, "taken_at": taken_at, **facts})
 
 
 _PATHS = (

@@ -93,74 +93,79 @@ KERNEL_NAMES = re.compile(
 # Words that may stand in names of memory (prctl), owners' labels, counters and doubts.
 WORDS = _set("""
     1f 4 a abort about above access accessed accessible account accounts across activity add added
-    additional address addresses adds after again agree agrees aio ali all alloc allocate allocated
+    additional address addresses adds after again ago agree agrees aio ali all alloc allocate allocated
     allocation allocations allocator allocators allspans almost alone already also although always an
-    and anon anonhugepages anonymous another any anyone apart arc4random architecture archive are area
-    areas arena arenas arguments arithmetic around array arrays art as asan ashmem asynchronous at
-    atexit attempts attribute attributes auth away b back backing backtraces bad bare base batched be
-    became because become been before begins being below between bias big bionic bitmap bits block
-    blocks boot both boundary bounds bpf brk broken bss bucket buckets buffer buffers but by byte bytes
-    cache cached cage call came can cannot capability card card0 card1 cardtbl cds cfi cfstring cg
-    cgroup changed changes characters chunk chunks class classes classlinker classshared clean clear
-    close code cold collected column columns combined come committed compiled compiler complete compound
-    compressed concurrent consistent const content contents context continuations contpte copying core
-    coreanimation coregraphics cores coreservices coreui could count counted counter counters counting
-    counts cow cpython crash cstring ctf cut dalvik data default deleted derived describe described
-    describes detail device devices dex df did differ differs directories dirtied dirty dispatch do
-    document documents does done double doublemapper dri drm droppable duplicate during dv dyld e each
-    either elf eligible else empty end ended ends enough entries entry equal equals error even events
-    every exact exactly exclusive executable execute exist exists expected extent extents false far
-    fault few field fields file filepmdmapped files first fit fits flag flags folio folios follow
-    following follows footer footers footprint for format formats found frames framework free freed from
-    frozen full function g gap gaps garbage gave gb gc gccardset gd gem generation get getrandom gib
-    gigacage given gives glibc go goes going gone goroutine goroutines got gpu gralloc grew guard
-    guarded guards gwp had half handlers happen happened has hash have header headers heading headings
-    heap heap_info heapbits heaps here hidden higher host how however huge hugepage hugepages hugetlb
-    hugetlbfs i915 identity if ignored image immortal in inaccessible inclusive incomplete index
-    indirect info inode inside instant instead instrumentation intern internal interpreter interrupted
-    into io io_uring ioaccelerator iokit is it its java javaheap javascriptcore jdk jemalloc jemalloc_pg
-    jemalloc_pg_overcommit jit jni just jvm jvmci jvmti k kb keep kept kernel kernels key keyed kgsl kib
-    known knows ksm label labels large larger largest last layout lazy lazyfree leave leaves left length
-    less let level lib libc libraries library lies like likely limit limits line linear linearalloc
-    lines linkedit linker linux list listed listing listings lists live load loaded loader local
-    localized locked log logging logs long look looked looks lost low lower lru m machine made main
-    major make makes making mali malloc manager many map mapped mapping mappings maps mark marker marks
-    match matched matches max maximum may mb means meanwhile measured memfd memory memory's merely
-    merged meta metadata metaspace mib middle mimalloc minimum minor minus missing mixed mlocked mm mmap
-    mmu mod mode module modules monitor more most moved moving mprotect mprotect_size ms much must mutex
-    n name named names nano native near neighbour neighbours never newer next nmt no nobody node non
-    none nonvolatile normal not notes nothing now nul numa numa_maps number numbers nvidia oat objc
-    object objectmonitor objects ocaml of off offset offsets old older on once one ones only oops open
-    opened or order original oslog other others ours out output over overlap overlaps own owned page
-    page_size pagemap pages pair part partition_alloc partly parts passed path paths pending per percent
-    perf perf_event permission permissions perms persistent pfn ph physical pid place places pmap pmd
-    pmdmapped point pointer poll pool pools posix posixshm possible possibly preceding primary print
-    prints private proc process processes procps profile profiler program programs properties property
-    protected protection protectionkey proved prv pss pthread purgeable purged put pymalloc python query
-    quite raised random range ranges rather ratio reach reached read read-only readable reader reading
-    reads real really reconciled record records redacted redaction ref reference referenced references
-    refused region regions register rejected release releases relro rem remarks remembered removed
-    renderd renderd128 repeated report reported reports res reservation reserve reserved reserving
-    residency resident rest restart restored right ro rollup root roots rosetta rounded rounding rounds
-    row rows rss runtime rw s safepoint said same sample sampled sandbox sanitizer saver say says scan
-    scavenge scudo sealed second secondary seconds secret section security see seen sees segment
-    segments separate serviceability set several sg shadow shadows shall shape shared sharing shlib shm
-    shmem shmempmdmapped short should show showmap shown shows side signal sigpage since single size
-    size's sizeless sizes skip slab small smaller smaps smaps_rollup snapshot snmalloc so some sorted
+    and anon anonhugepages anonymous another answer answers any anyone anything apart arc4random
+    architecture archive are area areas arena arenas arguments arithmetic around array arrays art as
+    asan ashmem ask asked asynchronous at atexit attempts attribute attributes auth away b back backing
+    backtraces bad bare base batched be became because become been before begins being below besides
+    between bias big bionic bitmap bits block blocks boot both boundary bounds bpf brk broken bss bucket
+    buckets buffer buffers but by byte bytes cache cached cage call came can cannot capability card
+    card0 card1 cardtbl cds cfi cfstring cg cgroup changed changes characters chunk chunks class classes
+    classlinker classshared clean clear close code cold collected column columns combined come committed
+    compiled compiler complete compound compressed concurrent consistent const content contents context
+    continuations contpte copying core coreanimation coregraphics cores coreservices coreui could count
+    counted counter counters counting counts cow cpython crash cstring ctf cut dalvik data default
+    deleted derived describe described describes detail device devices dex df did differ difference
+    differences differs directories dirtied dirty dispatch do document documents does done double
+    doublemapper dozen dri drm droppable duplicate during dv dyld e each earlier early either elf
+    eligible else empty end ended ends enough entries entry equal equals error even events every
+    everything everywhere exact exactly except exclusive executable execute exist exists expected extent
+    extents false far fault few field fields file filepmdmapped files first fit fits flag flags folio
+    folios follow following follows footer footers footprint for format formats found frames framework
+    free freed from frozen full function g gap gaps garbage gave gb gc gccardset gd gdb gem generation
+    get getrandom gib gigacage given gives glibc go goes going gone goroutine goroutines got gpu gralloc
+    grew guard guarded guards gwp had half handlers happen happened has hash have header headers heading
+    headings heap heap_info heapbits heaps held help helps hence here hidden higher hold holds host how
+    however huge hugepage hugepages hugetlb hugetlbfs hundred i915 identity if ignored image immortal in
+    inaccessible inclusive incomplete index indirect info inode inside instant instead instrumentation
+    intern internal interpreter interrupted into io io_uring ioaccelerator iokit is it its java javaheap
+    javascriptcore jdk jemalloc jemalloc_pg jemalloc_pg_overcommit jit jni just jvm jvmci jvmti k kb
+    keep kept kernel kernel's kernels key keyed kgsl kib known knows ksm label labels large larger
+    largest last late later layout lazy lazyfree leave leaves left length less let level lib libc
+    libraries library lies like likely limit limits line linear linearalloc lines linkedit linker linux
+    list listed listing listing's listings lists live lldb load loaded loader local localized locked log
+    log's logging logs long look looked looks lost low lower lru m machine made main major make makes
+    making mali malloc manager many map mapped mapping mappings maps mark marker marks match matched
+    matches max maximum may maybe mb mean meaning means meanwhile measured memfd memory memory's merely
+    merged meta metadata metaspace mib middle million milliseconds mimalloc minimum minor minus missing
+    mixed mlocked mm mmap mmu mod mode module modules monitor more most mostly moved moving mprotect
+    mprotect_size ms much must mutex n name named names nano native near nearly need needed needs
+    neighbour neighbours never newer next nmt no nobody node non none nonvolatile normal not note notes
+    nothing now nowhere nul numa numa_maps number numbers nvidia oat objc object objectmonitor objects
+    ocaml of off offset offsets often old older on once one ones only oops open opened or order original
+    oslog other others otherwise ought ours out output over overlap overlaps own owned page page_size
+    pagemap pages pair part partition partition_alloc partly parts passed path paths pending per percent
+    perf perf_event perhaps permission permissions perms persistent pfn ph physical pid place places
+    pmap pmd pmdmapped point pointer poll pool pools posix posixshm possible possibly preceding primary
+    print prints private proc process processes procps profile profiler program programs properties
+    property protected protection protectionkey proved prv pss pthread purgeable purged put pymalloc
+    python query quite raised random range ranges rarely rather ratio reach reached read read-only
+    readable reader reading reads real really reconciled record records redacted redaction ref reference
+    referenced references refused region regions register rejected release releases relro rem remarks
+    remembered removed renderd renderd128 repeated report reported reports res reservation reserve
+    reserved reserving residency resident rest restart restored right ro rollup root roots rosetta
+    roughly rounded rounding rounds row rows rss runtime rw s safepoint said same sample sampled sandbox
+    sanitizer save saved saver say says scan scavenge scudo sealed second secondary seconds secret
+    section security see seen sees segment segments sentence separate serviceability set several sg
+    shadow shadows shall shape shared sharing shlib shm shmem shmempmdmapped short should show showmap
+    shown shows side sign signal signs sigpage since single size size's sizeless sizes skip skipped slab
+    small smaller smaps smaps_rollup snapshot snmalloc so some something sometimes somewhere soon sorted
     source space spaces spans split stack stacks stand stands start started starts startup state stated
-    states static statistics stats status step still stopped storage stores string stringdedup structure
-    submap such suffix sum summaries summary sums support supported sure suspended sw swap swapped sweep
-    symbol symbols synchronizer system sysv t table tables tag tagged tags tail take taken target
-    tcmalloc tcmalloc_region tell tells tenured text than that the their them then there therefore these
-    they thing third this those though thp thpeligible thread threads threadstack three threshold
-    through throughout thus time times tiny tls tmpfs to together told tombstone too took tool total
-    totals trace tracer tracing tracking transparent true truncated try turned twice two type types
-    under understood unevictable unicode union unit unix unknown unless unmapped unnamed unsorted until
-    unused up upper uprobes us use used user uses using v v8 value values vanilla vary vdso vectors
-    version very via virtual vm vma vmas vmflags vmmap vn volatile vsize vsyscall vulkan vvar
-    vvar_vclock walk want was wasm way webkit were what when where whether which while whoever whole
-    whose why wide will wish with within without word words work worker would writable write writeback
-    writer wrong y yet you young zer zero zeros zone zswap zswapped zygote
+    states static statistics stats status step still stood stopped storage stores string stringdedup
+    structure submap such suffix sum summaries summary sums support supported sure suspended sw swap
+    swapped sweep symbol symbols synchronizer system sysv t table tables tag tagged tags tail take taken
+    target tcmalloc tcmalloc_region tell tells tenured text than that the their them then there
+    therefore these they thing third this those though thousand thp thpeligible thread threads
+    threadstack three threshold thrice through throughout thus time times tiny tls tmpfs to together
+    told tombstone too took tool total totals trace tracer tracing tracking transparent true truncated
+    try turned twice two type types under understood unevictable unicode union unit unix unknown unless
+    unlike unmapped unnamed unsorted until unused up upper uprobes us use used user uses using usually v
+    v8 value values vanilla vary vdso vectors version versions very via virtual vm vma vmas vmflags
+    vmmap vn volatile vsize vsyscall vulkan vvar vvar_vclock wait waited waiting waits walk want was
+    wasm way webkit were what whatever when where whether which whichever while whoever whole whose why
+    wide will wish with within without word words work worker would writable write writeback writer
+    writes written wrong y yet you young zer zero zeros zone zswap zswapped zygote
 """)
 
 UNITS = _set("kB KB KiB MiB GiB TiB B K bytes percent")
