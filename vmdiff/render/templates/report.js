@@ -798,7 +798,7 @@
     const places = strip.which.map((side, place) => [side, atom.at[place]]).filter(([, at]) => at >= 0);
     const [side, at] = places[places.length - 1];
     const mappings = D.sides[side];
-    const owner = text(mappings.owner[at]);
+    const owner = mappings.owner[at] === mappings.title[at] ? "" : text(mappings.owner[at]);
     lines.push(text(mappings.title[at]));
     lines.push([text(mappings.kind[at]), owner, text(mappings.perms[at]), mappings.where[at]].filter(Boolean).join(" · "));
     for (const which of SIDES.keys()) {
@@ -860,7 +860,8 @@
       ? KINDS.filter((kind) => D.groups.kind.some(([name]) => name === kind)).map((kind) => [kind, paint.colours.get(kind)])
       : [...paint.owners];
     const buttons = names.map(([name, colour]) => {
-      const button = el("button", { type: "button", "aria-pressed": String(view[paint.by] === name) },
+      const changed = LEAVES.some((row) => row[paint.by] === name);
+      const button = el("button", { type: "button", disabled: !changed, "aria-pressed": String(view[paint.by] === name) },
         svg("svg", { width: 10, height: 10, "aria-hidden": "true" }, svg("rect", { width: 10, height: 10, rx: 2, fill: colour })), name);
       button.addEventListener("click", () => filterBy(paint.by, name));
       return button;
