@@ -66,7 +66,7 @@ def _with_owners(folder: ProcessFolder, snapshot: Snapshot) -> Snapshot:
     from vmdiff.linux.memory import LiveMemory
     from vmdiff.owners import RULES, Scene, assign
 
-    with LiveMemory(folder.pid) as memory:
+    with LiveMemory(folder.pid, mappings=snapshot.mappings) as memory:
         return assign(Scene(snapshot, memory), RULES)
 
 

@@ -107,8 +107,9 @@ def mappings(
 
 def owned(pid: int) -> Snapshot:
     """Give a process with all owners that are found."""
-    with LiveMemory(pid) as memory:
-        return assign(Scene(snapshot(pid), memory), RULES)
+    seen = snapshot(pid)
+    with LiveMemory(pid, mappings=seen.mappings) as memory:
+        return assign(Scene(seen, memory), RULES)
 
 
 def owner_at(seen: Snapshot, address: int) -> Owner | Part | None:

@@ -23,7 +23,7 @@ def test_forged_records_are_not_believed(tmp_path: Path) -> None:
     with running([program]) as (process, said):
         seen = snapshot(process.pid)
         began = time.perf_counter()
-        with LiveMemory(process.pid) as memory:
+        with LiveMemory(process.pid, mappings=seen.mappings) as memory:
             found = assign(Scene(seen, memory), RULES)
         took = time.perf_counter() - began
 
@@ -64,7 +64,7 @@ def as_nobody(seen: Snapshot, pid: int) -> Snapshot:
     if child == 0:
         os.setgid(65534)
         os.setuid(65534)
-        with LiveMemory(pid) as memory, os.fdopen(sender, "wb") as out:
+        with LiveMemory(pid, mappings=seen.mappings) as memory, os.fdopen(sender, "wb") as out:
             pickle.dump(assign(Scene(seen, memory), RULES), out)
         os._exit(0)
     os.close(sender)
@@ -79,7 +79,7 @@ def as_nobody(seen: Snapshot, pid: int) -> Snapshot:
 def test_a_process_that_ends_meanwhile_has_no_owners_by_record() -> None:
     with running([compiled(PROGRAMS / "ground.c")]) as (process, _):
         seen = snapshot(process.pid)
-        with LiveMemory(process.pid) as memory:
+        with LiveMemory(process.pid, mappings=seen.mappings) as memory:
             process.kill()
             process.wait()
             found = assign(Scene(seen, memory), RULES)
@@ -95,7 +95,7 @@ def test_sixty_thousand_mappings_are_looked_at_quickly(tmp_path: Path) -> None:
         with ProcessFolder(process.pid) as folder:
             seen = read(folder)
         began = time.perf_counter()
-        with LiveMemory(process.pid) as memory:
+        with LiveMemory(process.pid, mappings=seen.mappings) as memory:
             assign(Scene(seen, memory), RULES)
 
     assert time.perf_counter() - began < 3  # 0.3 s here; ten times that is a mistake

@@ -52,7 +52,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Snapshot, S
     subprocess.run(["gcc", "-o", program, folder / "program.c", "-ldl"], check=True)
     with running([program, library]) as (process, said):
         plain = snapshot(process.pid)
-        with LiveMemory(process.pid) as memory:
+        with LiveMemory(process.pid, mappings=plain.mappings) as memory:
             known = assign(Scene(plain, memory), RULES)
         yield known, assign(Scene(plain), RULES), {word: int(lines[0], 16) for word, lines in said.items()}
 

@@ -6,6 +6,7 @@ import mmap
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +55,43 @@ def test_many_reads_skip_what_cannot_be_read(memory: LiveMemory) -> None:
         asked = [address, 0, address + 2, *[address] * 2000, 8]
 
         assert memory.read_many(asked, 4) == [b"1234", None, b"3456", *[b"1234"] * 2000, None]
+
+
+def test_looking_leaves_pages_where_they_are() -> None:
+    with block(64) as (area, address):
+        area[PAGE : PAGE + 5] = b"there"
+        seen = snapshot(os.getpid())
+        held = next(m for m in seen.mappings if m.start and m.end and m.start <= address < m.end)
+        tables = page_tables()
+        with LiveMemory(os.getpid(), mappings=seen.mappings) as memory:
+            assert memory.read(address, 2 * PAGE) == bytes(PAGE) + b"there" + bytes(PAGE - 5)
+            many = [address + page * PAGE for page in range(64)] * 2
+            assert memory.read_many(many, 5) == [bytes(5), b"there", *[bytes(5)] * 62] * 2
+            entries = memory._entries(address, 64 * PAGE)
+
+            assert entries is not None
+            assert [n for n, entry in enumerate(entries) if entry >> 63] == [1]
+        assert page_tables() <= tables + 64
+        assert held.path is None
+
+
+def page_tables() -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmPTE")).split()[1])
+
+
+def test_pages_of_a_file_that_are_not_there_are_read_from_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"a" * PAGE + b"b" * 100)
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ) as area:
+        seen = snapshot(os.getpid())
+        (held,) = [m for m in seen.mappings if m.path == str(file)]
+        with LiveMemory(os.getpid(), mappings=seen.mappings) as memory:
+            found = memory.read(held.start or 0, 2 * PAGE)
+
+            assert found == b"a" * PAGE + b"b" * 100 + bytes(PAGE - 100)
+            assert memory.residency(held.start or 0, held.end or 0) == (0, 0)
+        assert len(area) == PAGE + 100
 
 
 def test_resident_bytes_are_those_that_were_touched(memory: LiveMemory) -> None:

@@ -12,19 +12,24 @@ import stat
 import struct
 import time
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, cached_property
+from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from vmdiff.model import Mapping
+from vmdiff.model import Kind, Mapping
 
 MEMORY, STACK_POINTERS, PAGES, FILES = "memory", "stack pointers", "pages", "files"
 
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
 _BATCH = 1024  # UIO_MAXIOV: the kernel takes no more ranges in one call
 _BATCH_BYTES = 1 << 20
+_IN_MEMORY = 1 << 63  # the highest bit of a pagemap entry; the next one says that it is in swap
+_HERE, _AWAY = 2, 1  # these two bits by themselves; 0 is in neither
+_NEAR = 16 << 20  # pages so near each other are looked up together
 _FEW = 64  # so many reads one by one cost less than getting ready for a batch
 _LONGEST_READ = 64 << 20
 _TRIES, _PAUSE = 4, 0.001  # a thread that waits in the kernel at all does so within a few ms
@@ -41,13 +46,21 @@ _MOST_REGIONS = 1 << 20
 class LiveMemory:
     """The memory of one process, by its pid.
 
+    Reading a page that is not in memory would bring it there: the process would look larger after a
+    snapshot than before, and page tables for terabytes of sanitizer shadow are hundreds of
+    megabytes. So with *mappings*, the layout as it was read, such pages are not touched: untouched
+    anonymous ones are zeros, those of files are read from the file, swapped ones only for short reads.
+
     Opens what it needs on first use and keeps it until `close`; a file of ``/proc/PID`` that is
     open stays with the address space it was opened for, even after an exec.
     """
 
-    def __init__(self, pid: int, proc: Path = Path("/proc")) -> None:
+    def __init__(
+        self, pid: int, proc: Path = Path("/proc"), *, mappings: Sequence[Mapping] | None = None
+    ) -> None:
         self._pid = pid
         self._home = proc / str(pid)
+        self._mappings = mappings
         self._denied: set[str] = set()
         self._open: dict[str, int | None] = {}
 
@@ -73,31 +86,33 @@ class LiveMemory:
 
     def read(self, address: int, length: int) -> bytes | None:
         """Give exactly *length* bytes at *address*, or None where they cannot be read."""
-        fd = self._file("mem", MEMORY)
-        if fd is None or not 0 < length <= _LONGEST_READ or not 0 <= address < 1 << 63:
+        if not 0 < length <= _LONGEST_READ or not 0 <= address < (1 << 63) - _LONGEST_READ:
             return None
-        try:
-            found = os.pread(fd, length, address)
-        except OSError as error:
-            self._note(error, MEMORY)
+        if self._file("mem", MEMORY) is None:
             return None
-        return found if len(found) == length else None
+        entries = self._entries(address, length) if self._mappings is not None else None
+        if entries is None or min(entries) >= _IN_MEMORY:
+            return self._peek(address, length)
+        pieces = [self._piece(*run, length) for run in _runs(entries, address, length)]
+        return None if None in pieces else b"".join(piece for piece in pieces if piece)
 
     def read_many(self, addresses: Sequence[int], length: int) -> list[bytes | None]:
         """Give `read` for every address, thousands in a few calls."""
-        if len(addresses) < _FEW:
+        if len(addresses) < _FEW or not 0 < length <= _LONGEST_READ or self._file("mem", MEMORY) is None:
             return [self.read(address, length) for address in addresses]
-        batch = max(1, min(_BATCH, _BATCH_BYTES // max(length, 1)))
-        if self._file("mem", MEMORY) is None or not 0 < length <= _LONGEST_READ:
-            return [None] * len(addresses)
-        found: list[bytes | None] = []
-        while len(found) < len(addresses):
-            asked = addresses[len(found) : len(found) + batch]
+        found: dict[int, bytes | None] = {}
+        present = self._in_memory(addresses, length)
+        batch = max(1, min(_BATCH, _BATCH_BYTES // length))
+        at = 0
+        while at < len(present):
+            asked = present[at : at + batch]
             got = _readv(self._pid, asked, length)
-            found += got
+            found.update(zip(asked, got, strict=False))
+            at += len(got)
             if len(got) < len(asked):  # the kernel stopped at one that it could not read
-                found.append(self.read(asked[len(got)], length))
-        return found
+                found[asked[len(got)]] = self._peek(asked[len(got)], length)
+                at += 1
+        return [found[address] if address in found else self.read(address, length) for address in addresses]
 
     def stack_pointer(self, tid: int) -> int | None:
         """Give the stack pointer of a thread, or None while it runs or is not ours to see."""
@@ -165,6 +180,88 @@ class LiveMemory:
         regions = self._scan(start, end, _GUARD)
         return None if regions is None else [(low, high) for low, high, _ in regions]
 
+    def _peek(self, address: int, length: int) -> bytes | None:
+        """Read whatever is there, bringing it into memory if it is not."""
+        fd = self._file("mem", MEMORY)
+        if fd is None:
+            return None
+        try:
+            found = os.pread(fd, length, address)
+        except OSError as error:
+            self._note(error, MEMORY)
+            return None
+        return found if len(found) == length else None
+
+    def _entries(self, address: int, length: int) -> "array[int] | None":
+        """Give the pagemap entry of each page of a range; None where they cannot be had."""
+        fd, page = self._file("pagemap", PAGES), page_size()
+        first = address // page
+        count = (address + length - 1) // page - first + 1
+        try:
+            raw = os.pread(fd, count * 8, first * 8) if fd is not None else b""
+        except (OSError, OverflowError):
+            return None
+        return array("Q", raw) if len(raw) == count * 8 else None
+
+    def _in_memory(self, addresses: Sequence[int], length: int) -> list[int]:
+        """Give those of the addresses whose pages are all in memory, looking neighbours up together."""
+        if self._mappings is None:
+            return list(addresses)
+        found: list[int] = []
+        known = sorted({address for address in addresses if 0 <= address < (1 << 63) - _LONGEST_READ})
+        page, at = page_size(), 0
+        while at < len(known):
+            low = known[at]
+            near = bisect_left(known, low + _NEAR, at + 1)
+            group = known[at:near]
+            entries = self._entries(low, group[-1] + length - low)
+            for address in group if entries is not None else ():
+                first = address // page - low // page
+                last = (address + length - 1) // page - low // page
+                if entries is not None and min(entries[first : last + 1]) >= _IN_MEMORY:
+                    found.append(address)
+            at = near
+        return found
+
+    def _piece(self, low: int, high: int, state: int, asked: int) -> bytes | None:
+        """Give a stretch of pages that are all in memory, all in swap or all in neither."""
+        if state == _HERE or (state == _AWAY and asked <= page_size()):
+            return self._peek(low, high - low)
+        if state == _AWAY:
+            return None
+        found = b""
+        while low < high:
+            mapping = self._mapping(low)
+            if mapping is None or mapping.end is None:
+                return None
+            piece = self._backing(mapping, low, min(high, mapping.end) - low)
+            if piece is None:
+                return None
+            found += piece
+            low += len(piece)
+        return found
+
+    def _mapping(self, address: int) -> Mapping | None:
+        known = self._mappings or ()
+        at = bisect_right(known, address, key=lambda mapping: mapping.start or 0) - 1
+        return known[at] if at >= 0 and address < (known[at].end or 0) else None
+
+    def _backing(self, mapping: Mapping, address: int, length: int) -> bytes | None:
+        """Give what a page would hold if it were brought into memory."""
+        if mapping.inode in {"0", None}:
+            special = mapping.path is not None and mapping.kind is Kind.KERNEL
+            return None if special else bytes(length)
+        file = self.open_object(mapping)
+        if file is None or mapping.start is None or mapping.offset is None:
+            return None
+        with file:
+            try:
+                found = os.pread(file.fileno(), length, mapping.offset + address - mapping.start)
+            except (OSError, OverflowError):
+                return None
+        # Beyond the end of the file the last page is zeros.
+        return found + bytes(length - len(found))
+
     def _registers(self, tid: int) -> int | None:
         """Give the stack pointer, None while the thread runs, 0 where there is none to be had."""
         try:
@@ -179,7 +276,7 @@ class LiveMemory:
     def _scan(self, start: int, end: int, categories: int) -> list[tuple[int, int, int]] | None:
         """Give the ranges of pages in any of *categories*, or None where the kernel cannot tell."""
         fd = self._file("pagemap", PAGES)
-        if fd is None or not 0 <= start < end <= 1 << 64 or (start | end) % mmap_page():
+        if fd is None or not 0 <= start < end <= 1 << 64 or (start | end) % page_size():
             return None
         vector = array("Q", bytes(_PAGE_REGION.size * _REGIONS))
         found: list[tuple[int, int, int]] = []
@@ -220,7 +317,7 @@ class LiveMemory:
         fd = self._file("pagemap", PAGES)
         if fd is None:
             return False
-        argument = _SCAN_ARG.pack(_SCAN_ARG.size, 0, 0, mmap_page(), 0, 0, 0, 0, 0, 0, _GUARD, 0)
+        argument = _SCAN_ARG.pack(_SCAN_ARG.size, 0, 0, page_size(), 0, 0, 0, 0, 0, 0, _GUARD, 0)
         try:
             fcntl.ioctl(fd, _PAGEMAP_SCAN, argument)
         except OSError:
@@ -233,7 +330,7 @@ class LiveMemory:
         So with pages that are present and neither exclusive nor of a file nothing is known.
         """
         fd = self._file("pagemap", PAGES)
-        page = mmap_page()
+        page = page_size()
         length = (end - start) // page * 8
         if fd is None or not 0 < length <= _LONGEST_READ:
             return None
@@ -264,7 +361,19 @@ class LiveMemory:
             self._denied.add(what)
 
 
-def mmap_page() -> int:
+def _runs(entries: "array[int]", address: int, length: int) -> Iterator[tuple[int, int, int]]:
+    """Cut a range where pages begin to be elsewhere: in memory, in swap, in neither."""
+    page, end = page_size(), address + length
+    low = address
+    reach = address // page * page
+    for state, run in groupby(entries, key=lambda entry: min(entry >> 62, _HERE)):
+        reach += sum(1 for _ in run) * page
+        yield low, min(reach, end), state
+        low = reach
+
+
+@cache
+def page_size() -> int:
     """Give the page size of this machine in bytes."""
     return os.sysconf("SC_PAGE_SIZE")
 

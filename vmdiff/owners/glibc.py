@@ -18,6 +18,7 @@ from vmdiff.units import size
 # HEAP_MAX_SIZE by the bytes of a word (2 * DEFAULT_MMAP_THRESHOLD_MAX).
 _HEAP_SIZE = {8: 64 << 20, 4: 1 << 20}
 _MOST_HEAPS = 65_536
+_FEW_HEAPS = 8  # tried in a mapping without knowing that the one before is a heap
 _FARTHEST_ARENA = 0x40  # the arena's state follows the heap_info of its first heap
 
 LARGE_BLOCK = "malloc large block"
@@ -69,14 +70,21 @@ def _heaps(scene: Scene) -> list[Heap]:
     if scene.memory is None:
         return []
     word = scene.word_size
-    starts = [start for start, _ in zip(_aligned(scene, _HEAP_SIZE[word]), range(_MOST_HEAPS), strict=False)]
-    heads = scene.memory.read_many(starts, 4 * word)
     form = struct.Struct("<4Q" if word == 8 else "<4I")
-    found = {
-        heap.start: heap
-        for start, head in zip(starts, heads, strict=True)
-        if head and (heap := _heap(scene, start, form.unpack(head)))
-    }
+    found: dict[int, Heap] = {}
+    starts = _aligned(scene, _HEAP_SIZE[word])
+    while starts:
+        heads = scene.memory.read_many(starts, form.size)
+        heaps = [
+            _heap(scene, start, form.unpack(head)) for start, head in zip(starts, heads, strict=True) if head
+        ]
+        found |= {heap.start: heap for heap in heaps if heap}
+        starts = [
+            heap.start + _HEAP_SIZE[word]
+            for heap in heaps
+            if heap and heap.end == heap.start + _HEAP_SIZE[word]
+        ]
+        starts = [start for start in starts if start not in found and scene.at(start)]
     first = {
         heap.arena
         for heap in found.values()
@@ -93,12 +101,17 @@ def _arena_of(found: dict[int, Heap], start: int) -> int | None:
     return found[start].arena if start in found else None
 
 
-def _aligned(scene: Scene, step: int) -> Iterator[int]:
-    """Yield the addresses at which a heap may begin: kernels merge full heaps that are neighbours."""
+def _aligned(scene: Scene, step: int) -> list[int]:
+    """Give the addresses at which a heap may begin a mapping, or lie in one that is not large.
+
+    Kernels merge full heaps with those that follow them; where one is found the next is tried.
+    """
+    found: list[int] = []
     for mapping in scene.touched:
-        first = -(-(mapping.start or 0) // step) * step
-        if first < (mapping.end or 0):
-            yield from range(first, mapping.end or 0, step)
+        first, end = -(-(mapping.start or 0) // step) * step, mapping.end or 0
+        if first < end and (first == mapping.start or end - first <= _FEW_HEAPS * step):
+            found += range(first, min(end, first + _FEW_HEAPS * step), step)
+    return found[:_MOST_HEAPS]
 
 
 def _heap(scene: Scene, start: int, head: tuple[int, ...]) -> Heap | None:
