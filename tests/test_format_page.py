@@ -5,7 +5,8 @@ from pathlib import Path
 
 from vmdiff import document
 from vmdiff.comparison import ChangeName
-from vmdiff.model import Kind, Snapshot
+from vmdiff.model import KNOWN_COUNTERS, Kind, Snapshot
+from vmdiff.model.mapping import MappingRecord
 from vmdiff.render.schema import adapter
 
 PAGE = (Path(__file__).parents[1] / "docs" / "format.md").read_text()
@@ -25,6 +26,17 @@ def test_every_key_of_a_snapshot_is_described():
 
 def test_every_key_of_a_comparison_is_described():
     assert set(keys(adapter().json_schema())) - NAMED == set()
+
+
+def test_the_keys_of_a_mapping_are_those_of_its_table():
+    table = PAGE.split("### A mapping")[1].split("### ")[0]
+    told = {
+        key
+        for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+        for key in re.findall(r"`(\w+)`", row)
+    }
+
+    assert told == set(MappingRecord.__annotations__) - set(KNOWN_COUNTERS) | {"size"}
 
 
 def test_every_kind_and_every_name_of_a_change_is_described():
