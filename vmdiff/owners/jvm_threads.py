@@ -1,9 +1,10 @@
 """Java threads: the stacks that the JVM has on record, and the names that Java has for them."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from vmdiff.owners.claims import Claim
+from vmdiff.owners.claims import Claim, Scene
 from vmdiff.owners.hotspot import Machine
 from vmdiff.owners.javaheap import JavaHeap
 from vmdiff.owners.words import is_block, raw_each, word_each, words
@@ -44,10 +45,31 @@ def _threads(machine: Machine) -> Iterator[_Thread]:
     base = machine.each(places, "_stack_base", "JavaThread", "Thread")
     size = machine.each(places, "_stack_size", "JavaThread", "Thread")
     tids = machine.each(system, "_thread_id", "OSThread", width=4)
-    known = {thread.tid for thread in machine.scene.snapshot.process.threads or ()}
-    for at, tid, high, length in zip(places, tids, base, size, strict=True):
-        if tid in known and 0 < length < high:
-            yield _Thread(at, tid, high - length, high)
+    found = [
+        _Thread(at, tid, high - length, high)
+        for at, tid, high, length in zip(places, tids, base, size, strict=True)
+        if 0 < length < high
+    ]
+    return _seen_from_here(machine.scene, found)
+
+
+def _seen_from_here(scene: Scene, threads: Sequence[_Thread]) -> Iterator[_Thread]:
+    """Give those threads that the snapshot has, under the ids that it has for them.
+
+    The JVM knows the ids of its own pid namespace. If they are not those seen here, the thread of a
+    stack is the one whose stack pointer lies in it.
+    """
+    known = [thread.tid for thread in scene.snapshot.process.threads or ()]
+    ids = set(known)
+    alike = [thread for thread in threads if thread.tid in ids]
+    if len(alike) * 2 > len(threads) or scene.memory is None:
+        yield from alike
+        return
+    pointers = sorted((at, tid) for tid, at in scene.memory.stack_pointers(known).items())
+    for thread in threads:
+        low, high = (bisect_left(pointers, (bound, 0)) for bound in (thread.low, thread.high))
+        if high - low == 1:
+            yield thread._replace(tid=pointers[low][1])
 
 
 def _list(machine: Machine) -> Sequence[int]:
