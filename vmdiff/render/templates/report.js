@@ -723,7 +723,10 @@
     const offsets = strip.which.length > 1 ? BAR.both : BAR.one;
     const height = strip.which.length > 1 ? 22 : 26;
     const least = atom.row && !ALONE ? 1 : 0.4;
-    const width = (place) => (atom.w > 4 && !atom.goesOn[place] ? atom.w - 1 : Math.max(atom.w, least));
+    const wide = atom.w > 4;
+    const snap = (x) => (wide ? Math.round(x) : x); // else a seam shows where one mapping is drawn in two
+    const left = snap(atom.x);
+    const width = (place) => Math.max(snap(atom.x + atom.w) - left - (wide && !atom.goesOn[place] ? 1 : 0), least);
     strip.which.forEach((side, place) => {
       const at = atom.at[place];
       if (at < 0) return;
@@ -731,14 +734,14 @@
       const y = atom.y + offsets[place];
       const held = mappings.size[at] ? mappings.rss[at] / mappings.size[at] : 0;
       pen.fillStyle = colourOf(mappings, at);
-      pen.globalAlpha = text(mappings.kind[at]) === "reserved" ? 0.28 : 0.3;
+      pen.globalAlpha = 0.3;
       const w = width(place);
-      pen.fillRect(atom.x, y, w, height);
+      pen.fillRect(left, y, w, height);
       pen.globalAlpha = 1;
-      if (mappings.rss[at] === null) { pen.globalAlpha = 0.75; pen.fillRect(atom.x, y, w, height); }
+      if (mappings.rss[at] === null) { pen.globalAlpha = 0.75; pen.fillRect(left, y, w, height); }
       else if (held > 0) {
         const filled = Math.max(2, Math.min(1, held) * height);
-        pen.fillRect(atom.x, y + height - filled, w, filled);
+        pen.fillRect(left, y + height - filled, w, filled);
       }
       pen.globalAlpha = 1;
     });
@@ -746,7 +749,7 @@
       const moved = atom.row.figures[RESIDENT] || atom.row.figures[0] || 0;
       pen.fillStyle = moved > 0 ? paint.up : moved < 0 ? paint.down : paint.other;
       const y = strip.which.length > 1 ? atom.y + 23.5 : atom.y + 28;
-      pen.fillRect(atom.x, y, Math.max(width(atom.at.length - 1), 1.5), 3);
+      pen.fillRect(left, y, Math.max(width(atom.at.length - 1), 1.5), 3);
     }
   }
 
