@@ -148,6 +148,16 @@ def test_old_listings_give_only_the_virtual_size():
     assert snapshot.total("rss") is None
 
 
+def test_a_submap_is_no_memory_of_its_own():
+    snapshot = read("""\
+Submap                 00007fff00000000-00007fff80000000 [  2.0G] r--/r-- SM=PRV  process-only VM submap
+__TEXT                 00007fff20047000-00007fff20049000 [    8K] r-x/r-x SM=COW  /usr/lib/libx.dylib
+""")
+
+    assert snapshot.total("size") == 0x2000
+    assert any("line 1: a submap" in doubt for doubt in snapshot.origin.doubts)
+
+
 def test_sizes_may_count_pages():
     snapshot = read(
         HEAD

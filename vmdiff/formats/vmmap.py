@@ -145,6 +145,7 @@ class _Reader:
         self.types: list[tuple[Line, str, dict[str, int], int]] = []
         self.total: tuple[dict[str, int], int] | None = None
         self.rounded = 0
+        self.submaps: list[int] = []
         self.unit = _unit(section)  # what a size without a letter counts
 
     def read(self) -> Snapshot:
@@ -168,6 +169,9 @@ class _Reader:
     def _region(self, line: Line, head: _Head) -> None:
         if head.start >= head.end:
             raise self.section.refusal(line, "a range that ends above its start")
+        if head.type.lower().startswith("submap"):
+            self.submaps.append(line.number)
+            return
         values: dict[str, Scalar] = {"region_type": head.type}
         sizes = self._sizes(line, head.sizes)
         for name in _COUNTERS:
@@ -240,7 +244,7 @@ class _Reader:
         draft = self.draft
         if not draft.rows:
             self._by_type()
-        self._say_what_was_rounded()
+        self._say_what_is_no_figure()
         self._compare_with_total()
         draft.process = self._process()
         draft.host = self._host()
@@ -261,7 +265,9 @@ class _Reader:
                 "a summary: one row stands for all regions of a type, without addresses or permissions"
             )
 
-    def _say_what_was_rounded(self) -> None:
+    def _say_what_is_no_figure(self) -> None:
+        if self.submaps:
+            self.draft.doubt("a submap holds the regions that are listed in its place", self.submaps)
         if self.rounded:
             self.draft.doubt(
                 f"vmmap rounds large sizes to 4 characters: {self.rounded} sizes here are not exact"
