@@ -243,3 +243,12 @@ def test_no_heap_is_found_where_there_is_none(read, name):
 )
 def test_doubts(read, name, sentence):
     assert any(sentence in doubt for doubt in read(name).origin.doubts)
+
+
+def test_totals_without_rows_are_totals(read):
+    snapshot = read("pmap-d/rhel4-loop-footers-only.txt", choice=13)
+
+    assert snapshot.mappings == ()
+    assert snapshot.total("size") == 5412 * KIB
+    with pytest.raises(InputError, match="holds 13 listings"):
+        read("pmap-d/rhel4-loop-footers-only.txt")

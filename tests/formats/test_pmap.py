@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vmdiff import formats
 from vmdiff.errors import InputError, ListingError
@@ -426,6 +428,7 @@ def test_addresses_may_be_padded_to_their_title():
         ("a b  c", "r----", "a b  c", Kind.FILE),
         ("[heap]", "rw---", "[heap]", Kind.HEAP),
         ("[anon]", "rw---", None, Kind.ANONYMOUS),
+        ("  [ heap ]", "rw---", "[heap]", Kind.HEAP),
         ("[anon:x y]", "rw---", "[anon:x y]", Kind.ANONYMOUS),
         ("libc.so.6", "r----", "libc.so.6", Kind.IMAGE),
     ],
@@ -530,3 +533,17 @@ def test_overlapping_rows_are_refused_with_both_lines():
 
     with pytest.raises(ListingError, match=r"x:2: expected addresses that line 1 has not taken"):
         read(text)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.data())
+def test_a_damaged_listing_is_read_or_refused(data):
+    text = data.draw(st.sampled_from([plain(), extended(), device(), WIDE, FLAGGED, BUSYBOX]))
+    start, stop = sorted(data.draw(st.tuples(*[st.integers(0, len(text))] * 2)))
+    filling = data.draw(st.text(st.sampled_from("0f4 K-:rwx[]\n>ß"), max_size=20))
+    try:
+        snapshot = read(text[:start] + filling + text[stop:])
+    except InputError as error:
+        assert "\n" not in str(error)  # noqa: PT017
+    else:
+        assert len(snapshot.mappings) <= len(ROWS) + 4

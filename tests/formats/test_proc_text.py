@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vmdiff import formats
+from vmdiff.document import dump, load
 from vmdiff.errors import InputError, ListingError
 from vmdiff.formats import proc_text, registry
 from vmdiff.model import Kind
@@ -100,7 +101,7 @@ _records = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(_records, st.permutations(["Rss", "Pss", "NewThing"]))
 def test_both_readers_agree_on_any_listing(records, keys):
     text = "".join(
@@ -114,13 +115,13 @@ def test_both_readers_agree_on_any_listing(records, keys):
     assert proc_text.quick(text.encode(), "x") == slowly(text)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.text(st.sampled_from("0f4-:rwxps /[]x\n\t> R:sk(B"), max_size=120))
 def test_any_text_is_read_or_refused(text):
     assert "\n" not in refusal_of(text)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_listing_with_a_hole_is_read_or_refused(data):
     text = data.draw(st.sampled_from([MAPS, SMAPS]))
@@ -308,6 +309,15 @@ def test_a_name_that_is_no_utf_8_is_kept_exactly():
     mapping = formats.read(b"> 00400000-0040b000 r--p 00000000 fc:00 7 /\xff\n", source="x").mappings[0]
 
     assert (mapping.path, mapping.path_hex) == ("/\\xff", "2fff")
+
+
+def test_bytes_that_are_no_utf_8_fit_into_a_document_everywhere():
+    text = SMAPS.replace("THPeligible:           1", "Strange:  \udcff").replace("wr mr", "w\udcfe mr")
+
+    snapshot = read("12:   /bin/\udcff\n" + text)
+
+    assert load(b"".join(dump(snapshot)), source="x") == snapshot
+    assert snapshot.mappings[1].values["strange"] == "\\xff"
 
 
 @pytest.mark.parametrize("perms", ["r-xp", "rwxs", "---S", "r--P", "-w-p"])

@@ -1,7 +1,7 @@
 """What mail and issue trackers do to a text is undone, and listings are told from each other."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vmdiff.errors import InputError
@@ -45,6 +45,7 @@ def test_encodings_are_told_by_marks_and_zeros(encoding):
     assert decode(text.encode(encoding), "x") == text
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64))
 def test_bytes_that_are_no_text_survive(data):
     if not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")) and 0 not in data:

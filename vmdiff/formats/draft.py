@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from pydantic import ValidationError
 
 from vmdiff.errors import InputError, ListingError
-from vmdiff.formats.text import Line, Section
+from vmdiff.formats.text import Line, Section, printable
 from vmdiff.model import PAGE_SIZES, Host, Mapping, Origin, Process, Scalar, Snapshot, add, images, kind_of
 
 MOST_ROWS = 1_000_000  # vm.max_map_count is 65,530, and people who raise it choose 262,144 too
@@ -52,6 +52,9 @@ class Draft:
             raise self.section.refusal(line, f"at most {MOST_ROWS:,} mappings")
         if len(mapping.path or "") > LONGEST_NAME:
             raise self.section.refusal(line, f"a name of at most {LONGEST_NAME:,} characters")
+        if mapping.path and mapping.path_hex is None and (path := printable(mapping.path)) != mapping.path:
+            exact = mapping.path.encode("utf-8", "surrogateescape").hex()
+            mapping = mapping._replace(path=path, path_hex=exact)
         self.rows.append(Row(line.number, mapping))
 
     def doubt(self, sentence: str, lines: Sequence[int] = ()) -> None:

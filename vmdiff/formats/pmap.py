@@ -23,7 +23,7 @@ from vmdiff.formats.draft import Draft, amount_of
 from vmdiff.formats.pmap_owners import with_owners
 from vmdiff.formats.quantity import kilobytes
 from vmdiff.formats.smaps import name_of, snake_case
-from vmdiff.formats.text import Line, Mark, Role, Section, at_line_start, find_sections, is_elision
+from vmdiff.formats.text import Line, Mark, Role, Section, at_line_start, find_sections, is_elision, printable
 from vmdiff.formats.types import TextFormat
 from vmdiff.model import KNOWN_COUNTERS, PAGE_SIZES, Mapping, Process, Scalar, Snapshot
 from vmdiff.model.mapping import ADDRESS_LIMIT
@@ -395,7 +395,7 @@ def _device(text: str) -> str:
 
 def _process(title: re.Match[str]) -> Process:
     """Read ``PID:   COMMAND LINE``, of which the arguments are not kept."""
-    words = title[2].split()
+    words = printable(title[2]).split()
     name = words[0].rpartition("/")[2].lstrip("-") if words else ""
     return Process(pid=int(title[1]), name=name or None)
 
@@ -428,6 +428,8 @@ def _named(row: _Row, remarks: list[int]) -> Mapping:
         remarks.append(row.line.number)
     if shared := _SHARED_MEMORY_ID.fullmatch(found[1]):
         return plain._replace(inode=str(int(shared[1], 16)), deleted=True)
+    if found[1] == "heap":  # as Solaris says
+        return plain._replace(path="[heap]", offset=0)
     if found[1] in _STACK:
         return plain._replace(path="[stack]", offset=0)
     if row.start == _VSYSCALL:
@@ -549,11 +551,12 @@ def _say_what_is_missing(reader: _Reader, rows: Sequence[_Row]) -> None:
 FORMAT = TextFormat(
     "pmap",
     hint=at_line_start(
-        r"0{0,40}[0-9a-fA-F]{6,16}[ \t\xa0]|[^\d\n:]{1,60}[0-9]{1,20}\s?[KkКкკ]\b"
+        r"0{0,40}[0-9a-fA-F]{6,16}[ \t\xa0]|[^\d\n]{1,60}[0-9]{1,20}\s?[KkКкკ]\b"
         r"|[^\d\n:]{0,40}?(?:kB|KB|ko|кБ|კბ|total)\b[^\d\n:]{0,40}[0-9]"
     ),
     find=_find,
     parse=parse,
     nearly=_NEARLY,
     expected=EXPECTED,
+    exact=True,
 )

@@ -19,7 +19,7 @@ from vmdiff.errors import ListingError
 from vmdiff.formats import smaps
 from vmdiff.formats.draft import MOST_ROWS, Draft, with_kinds
 from vmdiff.formats.smaps import name_of, snake_case
-from vmdiff.formats.text import Line, Mark, Role, Section, at_line_start, find_sections, is_elision
+from vmdiff.formats.text import Line, Mark, Role, Section, at_line_start, find_sections, is_elision, printable
 from vmdiff.formats.types import TextFormat
 from vmdiff.model import DERIVED, PAGE_SIZES, Host, Mapping, Origin, Process, Scalar, Snapshot
 from vmdiff.model.mapping import ADDRESS_LIMIT
@@ -118,7 +118,7 @@ def _part(text: str) -> _Part | None:
 
 def _any_part(text: str) -> _Part | None:
     if found := _FLAGS.fullmatch(text):
-        return _Part(flags=tuple(found[1].split()))
+        return _Part(flags=tuple(printable(found[1]).split()))
     if found := _NAME.fullmatch(text):
         return _Part(name=found[1])
     if found := _KEY.fullmatch(text):
@@ -136,7 +136,9 @@ def _keyed(key: str, number: str | None, unit: str | None, text: str | None) -> 
     name = snake_case(key)
     counts = unit is not None and name not in PAGE_SIZES
     if number is None:
-        return _Part(name, text or "")
+        return _Part(name, printable(text or ""))
+    if unit is None and name in PAGE_SIZES:
+        return _Part(name)
     size = int(number) << 10 if unit == "kB" else ADDRESS_LIMIT + 1
     return _Part(name, int(number) if unit is None else size if size <= ADDRESS_LIMIT else None, counts)
 
@@ -419,4 +421,5 @@ FORMAT = TextFormat(
     quick=quick,
     nearly=_NEARLY,
     expected=EXPECTED,
+    exact=True,
 )

@@ -22,7 +22,7 @@ from vmdiff.formats import (
     tombstone,
     vmmap,
 )
-from vmdiff.formats.text import Line, Section, decode, unwrap
+from vmdiff.formats.text import Line, Section, decode, printable, unwrap
 from vmdiff.formats.types import BinaryFormat, TextFormat
 from vmdiff.model import Snapshot
 
@@ -67,7 +67,10 @@ def read(data: bytes, *, source: str, choice: int | None = None) -> Snapshot:
     lines = unwrap(text, source)
     found = list(_find(text, lines))
     chosen = _choose(found, lines, source, choice)
-    return chosen.format.parse(Section(source, lines[chosen.first : chosen.stop]))
+    section = lines[chosen.first : chosen.stop]
+    if not chosen.format.exact:
+        section = [Line(number, printable(text)) for number, text in section]
+    return chosen.format.parse(Section(source, section))
 
 
 def _quickly(data: bytes, source: str) -> Snapshot | None:

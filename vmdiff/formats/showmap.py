@@ -171,4 +171,4 @@ def parse(section: Section) -> Snapshot:
     return draft.snapshot(EXPECTED)
 
 
-FORMAT = TextFormat("showmap", re.compile(r"size[ \t]+RSS[ \t]+PSS[ \t]+clean"), _find, parse)
+FORMAT = TextFormat("showmap", re.compile(r"size[ \t]+RSS[ \t]+PSS[ \t]+clean"), _find, parse, exact=True)

@@ -80,6 +80,13 @@ def decode(data: bytes, source: str) -> str:
     return data.decode(encoding, errors).removeprefix("\ufeff")
 
 
+def printable(text: str) -> str:
+    r"""Write bytes that are no UTF-8 as ``\xff``: no document can hold them as they are."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def unwrap(text: str, source: str) -> list[Line]:
     r"""Cut a text into lines and take off what was put around them: quoting, indentation, ``\r``.
 

@@ -9,7 +9,7 @@ from vmdiff.model import Snapshot
 
 
 class TextFormat(NamedTuple):
-    """A format of text.
+    r"""A format of text.
 
     *hint* matches somewhere in every text that holds such a listing (searched once, so that a long text of
     another kind costs nothing; lines may still be quoted and indented there). *find* gives the half-open
@@ -17,7 +17,8 @@ class TextFormat(NamedTuple):
 
     *quick* may read bytes that are one listing and nothing else, None if they are not. *nearly* matches
     lines that look like rows and are none; where no format finds a listing the first of them is
-    refused as not being what was *expected*.
+    refused as not being what was *expected*. *exact* asks for bytes that are no UTF-8 as surrogates, for
+    the sake of ``path_hex``; other formats get them as ``\xff``.
     """
 
     name: str
@@ -27,6 +28,7 @@ class TextFormat(NamedTuple):
     quick: Callable[[bytes, str], Snapshot | None] | None = None
     nearly: re.Pattern[str] | None = None
     expected: str = ""
+    exact: bool = False
 
 
 class BinaryFormat(NamedTuple):
