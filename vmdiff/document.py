@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -22,9 +23,10 @@ GZIP = b"\x1f\x8b"
 LARGEST = 1 << 30  # bytes of JSON; 60,000 mappings make 12 MB
 
 
-_MAPPINGS = TypeAdapter(list[Mapping])
 _FIRST, _LAST = b'"mappings": [\n', b"\n  ]\n}\n"
-_MAPPING = re.compile(rb' {4}\{"start":"([0-9a-f]{1,17})","end":"([0-9a-f]{1,17})",([^\n]+)\},\n')
+_MAPPING = rb' {4}\{"start":"([0-9a-f]{1,17})","end":"([0-9a-f]{1,17})",([^\n]+)\},\n'
+_BOUNDS = b'{"start":"0","end":"1"'
+_AT_ONCE = 512  # mappings
 _AROUND = len(b'    {"start":"","end":"",},\n')
 
 
@@ -33,18 +35,40 @@ def dump(snapshot: Snapshot) -> Iterator[bytes]:
     head = snapshot.model_dump(mode="json", exclude={"mappings"})
     lines = [f"  {json.dumps(key)}: {json.dumps(head[key], ensure_ascii=False)}" for key in head]
     yield ("{\n" + ",\n".join(lines) + ',\n  "mappings": [').encode(errors="replace")
-    separator = b"\n    "
-    for mapping in snapshot.mappings:
-        yield separator + _line(mapping)
-        separator = b",\n    "
+    line = _Lines()
+    for first in range(0, len(snapshot.mappings), _AT_ONCE):
+        opening = b",\n    " if first else b"\n    "
+        yield opening + b",\n    ".join(map(line, snapshot.mappings[first : first + _AT_ONCE]))
     yield b"\n  ]\n}\n" if snapshot.mappings else b"]\n}\n"
 
 
-def _line(mapping: Mapping) -> bytes:
+class _Lines:
+    """Writes mappings as lines; what follows the bounds is written once for all that are alike.
+
+    Mappings of one snapshot share their blocks of counters as objects, and most have the same
+    fields: this takes a quarter of the time of writing each.
+    """
+
+    def __init__(self) -> None:
+        self._alike: dict[tuple[object, ...], bytes] = {}
+
+    def __call__(self, mapping: Mapping) -> bytes:
+        start, end, *fields, owner, values = mapping
+        if start is None or end is None:
+            return _json(mapping.record())
+        key = (*fields, id(owner), id(values))
+        rest = self._alike.get(key)
+        if rest is None:
+            written = _json(mapping._replace(start=0, end=1).record())
+            rest = self._alike[key] = written.removeprefix(_BOUNDS)
+        return b'{"start":"%x","end":"%x"%b' % (start, end, rest)
+
+
+def _json(record: dict[str, Any]) -> bytes:
     try:
-        return to_json(mapping.record())
+        return to_json(record)
     except ValueError:  # half a character: `path` is to be printable, `path_hex` is what is exact
-        return json.dumps(mapping.record(), ensure_ascii=False).encode(errors="replace")
+        return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def compressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -86,7 +110,7 @@ def _as_written(data: bytes) -> Snapshot | None:
     if first < 0 or last < first:
         return None
     lines = data[first + len(_FIRST) : last] + b",\n"
-    found = _MAPPING.findall(lines)
+    found = re.findall(_MAPPING, lines)
     if sum(len(start) + len(end) + len(rest) for start, end, rest in found) + len(found) * _AROUND != len(
         lines
     ):
@@ -99,12 +123,17 @@ def _as_written(data: bytes) -> Snapshot | None:
     return Snapshot(**{**dict(shell), "mappings": mappings})
 
 
+@cache
+def _adapter() -> "TypeAdapter[list[Mapping]]":
+    return TypeAdapter(list[Mapping])
+
+
 def _validated(rests: set[bytes]) -> dict[bytes, tuple[Any, ...]] | None:
     """Validate what follows the bounds of mappings; give their other fields by that text."""
     ordered = list(rests)
     # No string of JSON goes on after the end of its line: so none reaches into its neighbour's text.
     text = b",\n".join([b'{"start":"0","end":"1",%b}' % rest for rest in ordered])
-    mappings = _MAPPINGS.validate_json(b"[%b]" % text)
+    mappings = _adapter().validate_json(b"[%b]" % text)
     if len(mappings) != len(ordered) or any(mapping[:2] != (0, 1) for mapping in mappings):
         return None  # one line is several mappings, or names its bounds twice
     return {rest: mapping[2:] for rest, mapping in zip(ordered, mappings, strict=True)}

@@ -4,7 +4,6 @@ import errno
 import fcntl
 import glob
 import os
-import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -105,7 +104,7 @@ def _write_unnamed(path: Path, chunks: Iterable[bytes]) -> bool:
 def _write_aside(path: Path, chunks: Iterable[bytes], *, force: bool) -> None:
     """Write under a name of its own and give it the right one when it is whole."""
     _remove_litter(path)
-    temporary = path.parent / f".{path.name[:_NAME_KEPT]}.{secrets.token_hex(4)}{_PARTIAL}"
+    temporary = path.parent / f".{path.name[:_NAME_KEPT]}.{os.urandom(4).hex()}{_PARTIAL}"
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)  # says that its writer lives

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from vmdiff.errors import ListingError
 from vmdiff.model import DERIVED, KNOWN_COUNTERS, NOTHING, PAGE_SIZES, Kind, Mapping, Scalar, images, kind_of
@@ -72,18 +72,22 @@ def parse(chunks: Iterable[bytes], *, source: str, page_size: int = 4096) -> Lis
         ListingError: a line is neither a header nor a ``Key: value`` after one.
     """
     decode = _Decoder(page_size)
-    header = lru_cache(maxsize=_REMEMBERED)(_header)
     layout = blake2b()
-    mappings: list[Mapping] = []
-    for line, start, end, rest, block in _records(chunks, source):
-        layout.update(b"%b-%b %b\n" % (start, end, rest))
-        fields = header(rest)
-        if fields is None:
-            raise ListingError(source, line, EXPECTED, rest.decode(errors="replace"))
-        values, flags = decode(block)
-        mappings.append(Mapping(int(start, 16), int(end, 16), *fields, None, flags, None, values))
-    known = tuple(decode.counters), tuple(decode.attributes)
-    return Listing(with_images(mappings), *known, layout.digest())
+    headers: dict[bytes, _Fields] = {}
+    rows: list[tuple[bytes, bytes, bytes, Block]] = []
+    for line, records in _records(chunks, source):
+        layout.update(b"".join([b"%b-%b %b\n" % record[:3] for record in records]))
+        for rest in {record[2] for record in records} - headers.keys():
+            headers[rest] = _header(rest) or _refuse(rest, records, line, source)
+        rows += [(start, end, rest, decode(block)) for start, end, rest, block in records]
+    fields = _with_images(headers)
+    mappings = tuple(
+        [
+            Mapping(int(start, 16), int(end, 16), *fields[rest], None, flags, None, values)
+            for start, end, rest, (values, flags) in rows
+        ]
+    )
+    return Listing(mappings, tuple(decode.counters), tuple(decode.attributes), layout.digest())
 
 
 def layout_of(chunks: Iterable[bytes]) -> bytes:
@@ -92,18 +96,6 @@ def layout_of(chunks: Iterable[bytes]) -> bytes:
     for chunk in chunks:
         layout.update(chunk)
     return layout.digest()
-
-
-def with_images(mappings: Iterable[Mapping]) -> tuple[Mapping, ...]:
-    """Make private mappings of files that are executable somewhere `Kind.IMAGE`."""
-    mappings = tuple(mappings)
-    known = images((mapping.path, mapping.perms) for mapping in mappings)
-    return tuple(
-        mapping._replace(kind=kind_of(mapping.path, mapping.perms, image=True))
-        if mapping.kind is Kind.FILE and mapping.path in known
-        else mapping
-        for mapping in mappings
-    )
 
 
 def name_of(raw: bytes, *, escaped: bool = True) -> Name:
@@ -129,31 +121,54 @@ def snake_case(key: str) -> str:
     return f"smaps_{name}" if name in KNOWN_KEYS - set(KNOWN_COUNTERS) else name
 
 
-_Record = tuple[int, bytes, bytes, bytes, bytes]
+_Record = tuple[bytes, bytes, bytes, bytes]
 
 
-def _records(chunks: Iterable[bytes], source: str) -> Iterator[_Record]:
-    """Yield each record: its line, its bounds, the rest of its header, and its block of lines.
+def _records(chunks: Iterable[bytes], source: str) -> Iterator[tuple[int, list[_Record]]]:
+    """Yield the records of each piece and the line of the first: bounds, rest of the header, block.
 
     The last record of a piece waits for the next piece, which may hold more of its lines.
     """
-    rest, line = b"", 1
+    text, line = b"", 1
     for chunk in chain(chunks, (None,)):
-        text = rest if chunk is None else rest + chunk
-        done, held = 0, None
-        for found in _RECORD.finditer(text):
-            if found.start() != done:
-                break
-            if held is not None:
-                yield line, held[1], held[2], held[3], held[4]
-            held, done = found, found.end()
-        complete = chunk is None
-        if held is not None and complete:
-            yield line, held[1], held[2], held[3], held[4]
-        rest = text[done:] if held is None or complete else text[held.start() :]
-        line += text.count(b"\n", 0, len(text) - len(rest))
-        if rest and (complete or len(rest) > _LONGEST or (held is None and b"\n" in rest)):
-            raise ListingError(source, line, EXPECTED, rest[:200].decode(errors="replace"))
+        text += chunk or b""
+        records: list[_Record] = _RECORD.findall(text)
+        held = records.pop() if records and chunk is not None else None
+        length = sum(map(len, chain.from_iterable(records))) + len(records) * len(b"- \n")
+        if not _goes_on(text, length, held, ended=chunk is None):
+            raise _misfit(text, line, source)
+        yield line, records
+        line += text.count(b"\n", 0, length)
+        text = text[length:]
+
+
+def _goes_on(text: bytes, length: int, held: _Record | None, *, ended: bool) -> bool:
+    """Say whether the records found are all there is up to *length*, and what follows may be one."""
+    if ended:
+        return length == len(text)
+    if held is None:
+        return len(text) - length < _LONGEST and b"\n" not in text[length:]
+    return text.startswith(b"%b-%b %b\n" % held[:3], length) and len(text) - length < _LONGEST
+
+
+def _misfit(text: bytes, line: int, source: str) -> ListingError:
+    """Point at the first line that is part of no record."""
+    end = 0
+    for found in _RECORD.finditer(text):
+        if found.start() != end:
+            break
+        end = found.end()
+    found_there = text[end : end + 200].decode(errors="replace")
+    return ListingError(source, line + text.count(b"\n", 0, end), EXPECTED, found_there)
+
+
+def _refuse(rest: bytes, records: list[_Record], line: int, source: str) -> NoReturn:
+    """Point at the first header that ends like this."""
+    for record in records:
+        if record[2] == rest:
+            break
+        line += 1 + record[3].count(b"\n")
+    raise ListingError(source, line, EXPECTED, rest.decode(errors="replace"))
 
 
 _Fields = tuple[str, Kind, int, str, str, str | None, bool, str | None]
@@ -169,6 +184,15 @@ def _header(rest: bytes) -> _Fields | None:
     device, inode = found[3].decode(), found[4].decode()
     kind = kind_of(path, perms)
     return perms, kind, int(found[2], 16), device, inode, path, deleted, path_hex
+
+
+def _with_images(headers: dict[bytes, _Fields]) -> dict[bytes, _Fields]:
+    """Make private mappings of files that are executable somewhere `Kind.IMAGE`."""
+    known = images((path, perms) for perms, _, _, _, _, path, _, _ in headers.values())
+    return {
+        rest: (fields[0], kind_of(fields[5], fields[0], image=fields[5] in known), *fields[2:])
+        for rest, fields in headers.items()
+    }
 
 
 class _Decoder:

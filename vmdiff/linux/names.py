@@ -11,7 +11,7 @@ import fcntl
 import os
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from vmdiff.formats.smaps import name_of
 from vmdiff.linux.proc import ProcessFolder
@@ -28,15 +28,18 @@ _REQUEST = 0xC0686611
 _LONGEST_BUILD_ID = 64
 
 
-def settle(folder: ProcessFolder, mappings: Iterable[Mapping]) -> tuple[tuple[Mapping, ...], list[str]]:
+def settle(folder: ProcessFolder, mappings: tuple[Mapping, ...]) -> tuple[tuple[Mapping, ...], list[str]]:
     """Give the mappings with their names settled, and a doubt about those that could not be."""
-    settled, open_ = [], 0
-    for mapping in mappings:
-        if not mapping.path or not (mapping.deleted or "\n" in mapping.path):
-            settled.append(mapping)
-            continue
-        exact, sure = _settled(folder, mapping)
-        settled.append(exact)
+    doubtful = [
+        index
+        for index, mapping in enumerate(mappings)
+        if mapping.path and (mapping.deleted or "\n" in mapping.path)
+    ]
+    if not doubtful:
+        return mappings, []
+    settled, open_ = list(mappings), 0
+    for index in doubtful:
+        settled[index], sure = _settled(folder, settled[index])
         open_ += not sure
     doubts = (
         [f"{open_} names end in '{_DELETED.strip()}': taken for deleted files, not proven"] if open_ else []
@@ -46,20 +49,15 @@ def settle(folder: ProcessFolder, mappings: Iterable[Mapping]) -> tuple[tuple[Ma
 
 def with_build_ids(folder: ProcessFolder, mappings: tuple[Mapping, ...]) -> tuple[Mapping, ...]:
     """Add the build ids of executables and libraries, where this kernel tells them."""
-    files = {mapping.path for mapping in mappings if mapping.kind is Kind.IMAGE}
-    if not files:
+    images = [index for index, mapping in enumerate(mappings) if mapping.kind is Kind.IMAGE]
+    known = dict(_build_ids(folder, [mappings[index] for index in images]))
+    if not known:
         return mappings
-    known = dict(_build_ids(folder, mappings))
-    return (
-        tuple(
-            mapping._replace(build_id=build_id)
-            if (build_id := known.get((mapping.path, mapping.inode)))
-            else mapping
-            for mapping in mappings
-        )
-        if known
-        else mappings
-    )
+    named = list(mappings)
+    for index in images:
+        mapping = named[index]
+        named[index] = mapping._replace(build_id=known.get((mapping.path, mapping.inode)))
+    return tuple(named)
 
 
 def _settled(folder: ProcessFolder, mapping: Mapping) -> tuple[Mapping, bool]:
@@ -86,7 +84,7 @@ def _is(status: os.stat_result | None, mapping: Mapping) -> bool:
 
 
 def _build_ids(
-    folder: ProcessFolder, mappings: tuple[Mapping, ...]
+    folder: ProcessFolder, images: list[Mapping]
 ) -> Iterator[tuple[tuple[str | None, str | None], str]]:
     """Ask the kernel once for each image."""
     asked = set()
@@ -95,9 +93,9 @@ def _build_ids(
     except OSError:
         return
     try:
-        for mapping in mappings:
+        for mapping in images:
             image = (mapping.path, mapping.inode)
-            if mapping.kind is Kind.IMAGE and image not in asked:
+            if image not in asked:
                 asked.add(image)
                 if build_id := _build_id(descriptor, mapping.start or 0):
                     yield image, build_id

@@ -17,7 +17,7 @@ from vmdiff.errors import ListingError, ProcessError
 from vmdiff.formats import smaps
 from vmdiff.linux import facts, names
 from vmdiff.linux.proc import ProcessFolder, Stat
-from vmdiff.model import Mapping, Origin, Snapshot
+from vmdiff.model import Origin, Snapshot
 
 Detail = Literal["maps", "smaps"]
 Notify = Callable[[str], None]
@@ -77,7 +77,7 @@ def read(
     mappings, open_names = names.settle(folder, reading.listing.mappings)
     mappings = names.with_build_ids(folder, mappings)
     process = facts.process_facts(folder, arguments=arguments)
-    return Snapshot(
+    snapshot = Snapshot(
         taken_at=taken_at,
         label=label,
         origin=Origin(
@@ -96,6 +96,7 @@ def read(
         rollup=reading.rollup,
         mappings=mappings,
     )
+    return _with_gap(snapshot)
 
 
 def _possible(folder: ProcessFolder, detail: Detail, doubts: list[str]) -> Detail:
@@ -163,19 +164,15 @@ def _doubts(reading: _Reading, attempts: int) -> Iterator[str]:
         yield "the process became another program while it was being read"
     elif not reading.consistent:
         yield f"the layout moved while it was being read, in all of {attempts} attempts"
-    if reading.rollup is not None and (gap := _gap(reading, "rss")):
-        more = "more" if gap > 0 else "less"
-        yield f"the mappings' resident sizes add up to {abs(gap)} bytes {more} than the kernel's own total"
 
 
-def _gap(reading: _Reading, counter: str) -> int:
-    """Give by how much the sum over the mappings exceeds the kernel's total."""
-    stated = (reading.rollup or {}).get(counter)
-    if stated is None or counter not in reading.listing.counters:
-        return 0
-    return sum(_known(mapping, counter) for mapping in reading.listing.mappings) - stated
-
-
-def _known(mapping: Mapping, counter: str) -> int:
-    value = mapping.values.get(counter)
-    return value if isinstance(value, int) else 0
+def _with_gap(snapshot: Snapshot) -> Snapshot:
+    """Note by how much the mappings' resident sizes miss the kernel's own total."""
+    total, stated = snapshot.totals.get("rss"), (snapshot.rollup or {}).get("rss")
+    if total is None or stated is None or total == stated:
+        return snapshot
+    more = "more" if total > stated else "less"
+    gap = f"{abs(total - stated)} bytes {more}"
+    doubt = f"the mappings' resident sizes add up to {gap} than the kernel's own total"
+    origin = snapshot.origin.model_copy(update={"doubts": (*snapshot.origin.doubts, doubt)})
+    return snapshot.model_copy(update={"origin": origin})

@@ -142,6 +142,13 @@ class Snapshot(Frozen):
         """The names of everything that can be added up here, size and accessible first."""
         return (*DERIVED, *(name for name in self.origin.counters if name not in DERIVED))
 
+    def model_copy(self, *, update: abc.Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy it with other fields; what was computed from the old ones is not taken along."""
+        copied = super().model_copy(update=update, deep=deep)
+        for computed in ("counters", "totals"):
+            copied.__dict__.pop(computed, None)
+        return copied
+
     def value(self, mapping: Mapping, counter: str) -> int | None:
         """Give a counter of one of this snapshot's mappings in bytes; None where it is unknown.
 
@@ -176,10 +183,8 @@ class Snapshot(Frozen):
     def sums(self, mappings: abc.Sequence[Mapping]) -> dict[str, int | None]:
         """Add every counter up over some of this snapshot's mappings; None where one is unknown."""
         sums: dict[str, int | None] = dict.fromkeys(self.counters, 0)
-        sums["size"] = size = add([mapping.size for mapping in mappings])
-        if any(not mapping.perms.startswith("r") for mapping in mappings):
-            size = add([mapping.accessible for mapping in mappings])
-        sums["accessible"] = size
+        sums["size"] = add([mapping.size for mapping in mappings])
+        sums["accessible"] = _accessible(mappings, sums["size"])
         # Equal blocks of counters are mostly one object, so they are counted first, which is quick.
         blocks = {id(mapping.values): mapping.values for mapping in mappings}
         for block, times in Counter([id(mapping.values) for mapping in mappings]).items():
@@ -192,6 +197,15 @@ class Snapshot(Frozen):
     def total(self, counter: str) -> int | None:
         """Give one counter's total; None where it is unknown."""
         return self.totals.get(counter)
+
+
+def _accessible(mappings: abc.Sequence[Mapping], size: int | None) -> int | None:
+    """Add up what is accessible: nearly all is, so what is not is taken off."""
+    rare = [mapping for mapping in mappings if mapping.perms[0] != "r"]
+    accessible = [mapping.accessible for mapping in rare]
+    if size is None or None in accessible:
+        return add(mapping.accessible for mapping in mappings)
+    return size - sum(mapping.size or 0 for mapping in rare) + sum(part or 0 for part in accessible)
 
 
 PAGE_SIZES = frozenset({"kernel_page_size", "mmu_page_size"})
