@@ -14,13 +14,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import venv
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).parent
-PYTHON = sys.executable
-VMDIFF = str(Path(PYTHON).parent / "vmdiff")
+ROOT = HERE.parent
 MANY, FEWER = 60_000, 6_000
 CPU = "--cpu" in sys.argv  # on a machine that is busy with something else, the clock says little
 
@@ -103,6 +103,15 @@ def alternately(times: int, *commands: Sequence[object]) -> list[Cost]:
     return [Cost(min(c.seconds for c in kept), max(c.peak for c in kept)) for kept in costs]
 
 
+def installed(folder: Path) -> Path:
+    """Install vmdiff as its users have it, a wheel with its bytecode; give the folder of its programs."""
+    venv.create(folder / "venv", with_pip=True)
+    programs = folder / "venv" / "bin"
+    pip = [programs / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*map(str, pip), str(ROOT), "psutil"], check=True)
+    return programs
+
+
 class Bench:
     """All the measurements, in one folder."""
 
@@ -110,6 +119,8 @@ class Bench:
         self.folder = folder
         self.times = times
         self.rows: list[Row] = []
+        programs = installed(folder)
+        self.python, self.vmdiff = programs / "python", programs / "vmdiff"
         self.program = folder / "crowd"
         subprocess.run(["gcc", "-O1", "-pthread", "-o", self.program, HERE / "crowd.c"], check=True)
 
@@ -118,15 +129,20 @@ class Bench:
         self.rows.append(Row(work, mine.seconds / peer.seconds, "x", bound, detail))
 
     def snap(self, pid: int, name: str, *options: str) -> list[object]:
-        return [VMDIFF, "snap", pid, "-o", self.folder / name, "--force", *options]
+        return [self.vmdiff, "snap", pid, "-o", self.folder / name, "--force", *options]
 
     def start_up(self) -> None:
-        imports = [PYTHON, "-c", IMPORTS]
-        only_typer = [PYTHON, "-c", "import typer"]
+        imports = [self.python, "-c", IMPORTS]
+        only_typer = [self.python, "-c", "import typer"]
         with subprocess.Popen(["sleep", "1000"]) as quiet:
             small = self.snap(quiet.pid, "small.json")
             costs = alternately(
-                self.times * 3, small, imports, [VMDIFF, "--help"], only_typer, [VMDIFF, "--version"]
+                self.times * 3,
+                small,
+                imports,
+                [self.vmdiff, "--help"],
+                only_typer,
+                [self.vmdiff, "--version"],
             )
             quiet.kill()
         self.ratio("snap of a small process", 1.3, costs[0], costs[1], "importing typer and pydantic")
@@ -141,7 +157,9 @@ class Bench:
             cat_maps = ["cat", f"/proc/{pid}/maps"]
             full, bare = self.snap(pid, "a.json"), self.snap(pid, "bare.json", "--no-owners")
             cheap = self.snap(pid, "cheap.json", "--no-owners", "--detail", "maps")
-            costs = alternately(self.times, full, bare, cheap, pmap, cat, cat_maps, [VMDIFF, "--version"])
+            costs = alternately(
+                self.times, full, bare, cheap, pmap, cat, cat_maps, [self.vmdiff, "--version"]
+            )
             self.pmap = costs[3]
             self.ratio("snap, 60,000 mappings", 0.8, costs[0], costs[3], "pmap -XX")
             self.ratio("snap --no-owners", 0.65, costs[1], costs[3], "pmap -XX")
@@ -161,8 +179,11 @@ class Bench:
         with crowd(self.program, MANY) as other:
             run(self.snap(other.pid, "other.json"))
 
+    def full_imports(self) -> list[object]:
+        return [self.python, "-c", IMPORTS]
+
     def imports(self) -> float:
-        return min(run(full_imports()).seconds for _ in range(self.times))
+        return min(run(self.full_imports()).seconds for _ in range(self.times))
 
     def sizes(self) -> None:
         for name, bound in (("a.json", 12.0), ("a.json.gz", 1.2)):
@@ -181,7 +202,7 @@ class Bench:
         taken = []
         for count in (FEWER, MANY):
             with crowd(self.program, count) as process:
-                costs = alternately(self.times, self.snap(process.pid, "x.json"), full_imports())
+                costs = alternately(self.times, self.snap(process.pid, "x.json"), self.full_imports())
                 taken.append(costs[0].seconds - costs[1].seconds)
         detail = f"{taken[0] * 1000:.0f} ms and {taken[1] * 1000:.0f} ms net of start-up"
         self.rows.append(Row("growth from 6,000 to 60,000 mappings", taken[1] / taken[0], "x", 11, detail))
@@ -189,7 +210,7 @@ class Bench:
     def comparisons(self) -> None:
         def compare(other: str, *options: str) -> list[object]:
             names = (self.folder / "a.json", self.folder / other)
-            return [VMDIFF, "compare", *names, "--format", "json", *options]
+            return [self.vmdiff, "compare", *names, "--format", "json", *options]
 
         pmap = self.pmap
         few, every, runs = alternately(
@@ -206,7 +227,16 @@ class Bench:
             process.say("touch 1")
             run(self.snap(process.pid, "h2.json"))
         names = (self.folder / "h1.json", self.folder / "h2.json")
-        command = [VMDIFF, "compare", *names, "--format", "html", "-o", self.folder / "h.html", "--force"]
+        command = [
+            self.vmdiff,
+            "compare",
+            *names,
+            "--format",
+            "html",
+            "-o",
+            self.folder / "h.html",
+            "--force",
+        ]
         [cost] = alternately(self.times, command)
         self.rows.append(Row("HTML report of 300 mappings", cost.seconds, "s", 0.7, ""))
 
@@ -215,7 +245,7 @@ class Bench:
             "pmap -x": ["pmap", "-x", pid],
             "pmap -X": ["pmap", "-X", pid],
             "psutil memory_maps": [
-                PYTHON,
+                self.python,
                 "-c",
                 f"import psutil; psutil.Process({pid}).memory_maps(grouped=False)",
             ],
@@ -234,7 +264,7 @@ class Bench:
             "cat smaps": ["cat", f"/proc/{pid}/smaps"],
             "vmdiff snap": self.snap(pid, "l.json"),
             "pmap -X": ["pmap", "-X", pid],
-            "psutil": [PYTHON, "-c", f"import psutil; psutil.Process({pid}).memory_maps(grouped=False)"],
+            "psutil": [self.python, "-c", f"import psutil; psutil.Process({pid}).memory_maps(grouped=False)"],
         }
         worst: dict[str, list[list[int]]] = {name: [] for name in readers}
         for _ in range(self.times):
@@ -248,10 +278,6 @@ class Bench:
             bound = None if name != "vmdiff snap" else 1.5
             ratio = longest / best["cat smaps"][2]
             self.rows.append(Row(f"target held up by {name}, worst", ratio, "x", bound, detail))
-
-
-def full_imports() -> list[object]:
-    return [PYTHON, "-c", IMPORTS]
 
 
 def table(rows: Sequence[Row]) -> str:
