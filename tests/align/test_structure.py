@@ -254,6 +254,14 @@ def test_without_addresses_there_is_only_structure() -> None:
         compare(listing, bare, match="address")
 
 
+@pytest.mark.parametrize("name", ["a" * 60_000, "1." * 30_000, "-f" * 30_000, "lib" + "0" * 60_000 + ".so.1"])
+def test_hostile_names_take_no_longer_than_others(name: str) -> None:
+    """Without a bound the names alone take hours."""
+    before, after = library(f"/lib/{name}.so.1"), library(f"/opt/{name}.so.2")
+
+    assert len(pair(run(before), run(after))) == 4
+
+
 def test_nothing_and_nothing_do_not_differ() -> None:
     assert pair(run([]), run([])) == []
     assert [len(region.after) for region in pair(run([]), run([HEAP]))] == [1]

@@ -17,7 +17,7 @@ draws = st.integers(1, 1000)
 
 def law(*strategies: st.SearchStrategy[Any]) -> Any:
     """Try the test on drawn input; a loaded machine is no reason to fail."""
-    return lambda test: settings(deadline=None, max_examples=100)(given(*strategies)(test))
+    return lambda test: settings(deadline=None)(given(*strategies)(test))
 
 
 def by_structure(before: Snapshot, after: Snapshot) -> Comparison:

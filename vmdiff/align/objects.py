@@ -26,6 +26,7 @@ from vmdiff.model import Kind
 _DIGITS = re.compile(r"[0-9]+")
 # libc-2.31.so, libpython3.11.so.1.0, _ssl.cpython-311-x86_64-linux-gnu.so, libgfortran-040039e1.so.5.0.0
 _VERSION = re.compile(r"[-_.]?(?:[0-9][0-9.]*|[0-9a-f]{8,})(?=$|[-_.])|\.(?:cpython|pypy|abi)[^.]*|\.so\b.*")
+_NAME_MAX = 255  # bytes of a file name on Linux
 _LOADER = re.compile(r"ld(?:64|-linux[^/]*|-[0-9.]+)?\.so(?:\.[0-9]+)*$")
 _BUT_FOR_NUMBERS = "by path but for numbers"
 _TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/", "/run/", "/memfd:")  # noqa: S108  # names, not files of ours
@@ -237,7 +238,7 @@ def _of_file(thing: Thing, name: str) -> Hashable:
 
 def stem(path: str) -> str:
     """Give a library's name without version, ABI tag and build hash: ``libssl`` of ``libssl.so.3``."""
-    name = base_name(path)
+    name = base_name(path)[:_NAME_MAX]  # a hostile one could keep the expression busy for hours
     return "ld.so" if _LOADER.match(name) else _VERSION.sub("", name)
 
 
