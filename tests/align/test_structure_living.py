@@ -124,6 +124,22 @@ def test_two_runs_of_one_program_hardly_differ(name: str) -> None:
     assert share_one_sided(comparison) < 0.02
 
 
+def test_each_mapping_of_this_process_is_missed_when_it_is_left_out() -> None:
+    taken = vmdiff.snap(os.getpid())
+
+    for at, lost in list(enumerate(taken.mappings))[::7]:
+        rest = taken.mappings[:at] + taken.mappings[at + 1 :]
+        [change] = vmdiff.compare(
+            taken, taken.model_copy(update={"mappings": rest}), match="structure"
+        ).changes
+
+        assert (str(change.change), len(change.before)) == ("removed", 1)
+        assert change.before[0]._replace(start=0, end=0, owner=None) == lost._replace(
+            start=0, end=0, owner=None
+        )
+        assert change.delta["size"] == -(lost.size or 0)
+
+
 DOES = r"""
 #include <fcntl.h>
 #include <stdlib.h>
