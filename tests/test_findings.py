@@ -2,15 +2,28 @@
 
 import pytest
 
-from tests.render.worlds import KIB, MIB, compare, mapping, snapshot
+from tests.render.worlds import KIB, MIB, NOON, PAGE, compare, mapping, snapshot
+from vmdiff.comparison import compare as compare_snapshots
 from vmdiff.findings import COMPARISON_RULES, find, find_in
-from vmdiff.model import Origin
+from vmdiff.model import Host, Origin, Snapshot
+from vmdiff.model import owner as owned_by
 
 BASE = mapping(1, 4, "r-xp", "/bin/x", rss=4 * KIB)
 
 
+RARER = ("shared_dirty", "anon_huge_pages", "lazy_free", "locked")
+
+
 def ids(before, after):
-    return [finding.id for finding in find(compare(snapshot(BASE, *before), snapshot(BASE, *after)))]
+    return [finding.id for finding in find(compare(taken(*before), taken(*after)))]
+
+
+def taken(*mappings):
+    """A snapshot for which the rarer counters were read, too."""
+    origin = snapshot(BASE).origin
+    more = origin.model_copy(update={"counters": (*origin.counters, *RARER)})
+    every = sorted((BASE, *mappings), key=lambda one: one.start)
+    return Snapshot(taken_at=NOON, origin=more, mappings=tuple(every))
 
 
 def heap(size, rss):
@@ -23,6 +36,32 @@ def file(size, rss, **values):
 
 def reserved(size):
     return mapping(0x8000000, size // 4096, "---p")
+
+
+def owned(name, rss):
+    return mapping(0x9000, rss // 4096, rss=rss)._replace(owner=owned_by(name, "record", "seen"))
+
+
+def stacks(count):
+    owner = owned_by("thread stack", "register", "seen", label="worker")
+    return [mapping(0x20000 + 512 * at, 256)._replace(owner=owner) for at in range(count)]
+
+
+def arenas(count):
+    return [
+        mapping(0x40000 + 512 * at, 33)._replace(
+            owner=owned_by("malloc arena", "record", "", label=f"arena {at}")
+        )
+        for at in range(count)
+    ]
+
+
+def plain(perms="rw-p", **values):
+    return mapping(0x9000, 4096, perms, **values)
+
+
+def library(*, deleted):
+    return mapping(0x300, 4, "r-xp", "/lib/libx.so")._replace(deleted=deleted)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +85,38 @@ def reserved(size):
         pytest.param([], [reserved(1 << 30)], ["reservation"], id="a-reservation"),
         pytest.param([], [mapping(0x8000000, 1 << 18)], [], id="usable-and-untouched"),
         pytest.param([reserved(1 << 30)], [], [], id="a-reservation-gone"),
+        pytest.param([], [owned("jemalloc", 8 * MIB)], ["owner-growth"], id="an-owner-grew"),
+        pytest.param([owned("jemalloc", 8 * MIB)], [], [], id="an-owner-shrank"),
+        pytest.param(
+            [], [owned("malloc large block", 8 * MIB)], ["heap-growth", "large-blocks"], id="a-block"
+        ),
+        pytest.param([], [mapping(0x9000, 2048, rss=8 * MIB)], [], id="nobody-knows-who-grew"),
+        pytest.param([], stacks(3), ["new-threads"], id="threads-started"),
+        pytest.param([], stacks(1), [], id="a-thread-started"),
+        pytest.param(stacks(3), [], [], id="threads-ended"),
+        pytest.param(arenas(3), arenas(12), ["many-arenas"], id="many-arenas"),
+        pytest.param(arenas(3), arenas(5), [], id="a-few-arenas"),
+        pytest.param(arenas(12), arenas(12), [], id="many-arenas-as-before"),
+        pytest.param([plain(perms="rw-p")], [plain(perms="rwxp")], ["writable-code"], id="writable-code"),
+        pytest.param(
+            [plain(perms="rwxp")], [plain(perms="rwxp", rss=PAGE)], [], id="writable-code-as-before"
+        ),
+        pytest.param([plain(rss=8 * MIB)], [plain(rss=MIB, swap=7 * MIB)], ["swapped-out"], id="swapped-out"),
+        pytest.param([plain(rss=8 * MIB)], [plain(rss=MIB)], [], id="freed"),
+        pytest.param(
+            [plain(shared_dirty=4 * MIB, rss=4 * MIB)],
+            [plain(private_dirty=4 * MIB, rss=4 * MIB)],
+            ["sharing-broken"],
+            id="copied-on-write",
+        ),
+        pytest.param([], [plain(rss=4 * MIB, anon_huge_pages=4 * MIB)], ["huge-pages"], id="huge-pages"),
+        pytest.param(
+            [plain(rss=4 * MIB)], [plain(rss=4 * MIB, lazy_free=4 * MIB)], ["freed-but-resident"], id="lazy"
+        ),
+        pytest.param([plain(rss=4 * MIB)], [plain(rss=4 * MIB, locked=4 * MIB)], ["locked"], id="locked"),
+        pytest.param([], [library(deleted=True)], ["deleted-files"], id="an-upgraded-library"),
+        pytest.param([library(deleted=True)], [library(deleted=True)], [], id="upgraded-long-ago"),
+        pytest.param([], [library(deleted=False)], [], id="a-library"),
     ],
 )
 def test_a_finding_appears_where_it_holds(before, after, expected):
@@ -73,6 +144,43 @@ def test_a_layout_that_moved_is_a_warning_and_a_doubt_is_not():
     ]
     assert [(f.id, f.message) for f in find_in(doubtful)] == [("doubts", "one (and 1 more)")]
     assert [f.message.split(":")[0] for f in find(compare(moved, doubtful))] == ["before", "after"]
+
+
+def process(**facts):
+    """Two snapshots of one process that differ in nothing but facts."""
+    sides = ({name: value[at] for name, value in facts.items()} for at in (0, 1))
+    return compare(*(snapshot(BASE, **side) for side in sides))
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"peak_rss": (8 * KIB, 64 * MIB)}, ["peak-between"]),
+        ({"peak_rss": (64 * MIB, 64 * MIB)}, []),
+        ({"page_tables": (KIB, 4 * MIB)}, ["page-tables"]),
+        ({"page_tables": (KIB, 2 * KIB)}, []),
+        ({"limits": ({"address_space": 64 * KIB}, {"address_space": 17 * KIB})}, ["limit-near"]),
+        ({"limits": ({"address_space": 17 * KIB}, {"address_space": 17 * KIB})}, []),
+        ({"limits": ({"address_space": "unlimited"}, {"address_space": "unlimited"})}, []),
+    ],
+)
+def test_the_facts_of_a_process_make_findings_too(facts, expected):
+    assert [finding.id for finding in find(process(**facts))] == expected
+
+
+def test_nearly_as_many_mappings_as_there_may_be_is_a_warning():
+    def of(most):
+        return snapshot(BASE).model_copy(update={"host": Host(max_map_count=most)})
+
+    assert [(f.id, f.severity) for f in find_in(of(1))] == [("mapping-count", "warning")]
+    assert find_in(of(65530)) == ()
+
+
+def test_different_runs_are_said_to_be():
+    finding = find(compare_snapshots(snapshot(BASE), snapshot(BASE), match="structure"))[0]
+
+    assert finding.id == "different-runs"
+    assert "different runs, matched by structure" in finding.message
 
 
 def test_the_registry_names_every_rule_once():

@@ -204,13 +204,12 @@ def _when(comparison: Comparison) -> str:
 
 
 def _match(comparison: Comparison) -> str:
-    """Say how the two were matched, where that is not what everybody expects."""
-    reason = words.printable(comparison.reason)
+    """Say why these are of one address space, where they are not of one process."""
     if comparison.match == "structure":
-        return "matched by structure" + (f": {reason}" if reason else "")
+        return ""  # a finding says so
     before, after = comparison.before.process, comparison.after.process
     same = before.pid == after.pid and before.start_ticks == after.start_ticks is not None
-    return "" if same else reason
+    return "" if same else words.printable(comparison.reason)
 
 
 def _figures(before: Snapshot, after: Snapshot) -> Iterator[Figure]:
