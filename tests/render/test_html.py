@@ -13,8 +13,8 @@ from tests.render.worlds import comparisons
 from vmdiff.carrier import carried, is_report
 from vmdiff.comparison import Comparison, compare
 from vmdiff.findings import find, find_in
-from vmdiff.model import Snapshot
-from vmdiff.render import RENDERERS, Format, ViewOptions
+from vmdiff.model import Redaction, Snapshot
+from vmdiff.render import RENDERERS, Format, ViewOptions, html_facts
 
 
 def report(shown: Comparison | Snapshot, **options: object) -> str:
@@ -119,3 +119,46 @@ def test_the_page_without_any_mapping_says_what_is_known() -> None:
 
     assert "server (pid 4242)" in report(nothing)
     assert "server (pid 4242)" in report(compare(nothing, nothing))
+
+
+def test_what_is_the_same_in_both_snapshots_stands_once() -> None:
+    before, after = GROWTH.before, GROWTH.after
+    later = after.model_copy(update={"process": after.process.model_copy(update={"minor_faults": 1234567})})
+    facts = {fact.name: fact for _, group in html_facts.of(before, later) for fact in group}
+
+    assert facts["kernel"].values == ("6.18.0",)
+    assert facts["minor faults"] == ("minor faults", ("", "1,234,567"), True)
+    assert facts["pid"].values == ("4242",)
+    assert not facts["taken at"].differs  # no two snapshots are taken at the same time
+
+
+def test_what_a_reader_must_know_of_a_snapshot_is_told() -> None:
+    taken = GROWTH.after
+    origin = taken.origin.model_copy(
+        update={
+            "consistent": False,
+            "doubts": ("it moved",),
+            "redaction": Redaction(run="r1"),
+            "frozen_seconds": 0.01,
+        }
+    )
+    process = taken.process.model_copy(
+        update={"arguments": ("server", "--port", "1"), "limits": {"stack": 8 << 20, "data": "unlimited"}}
+    )
+    told = report(taken.model_copy(update={"label": "at noon", "origin": origin, "process": process}))
+
+    for said in (
+        "at noon", "it moved", "no: the layout moved while it was read", "run r1", "10 ms", "server --port 1",
+        "stack 8,192 KiB, 1 other unlimited",
+    ):  # fmt: skip
+        assert said in told
+
+
+def test_of_very_many_groups_the_smallest_are_one_and_add_up() -> None:
+    taken = pictures.snapshot(
+        *(pictures.file(0x1000 + (n << 20), 4096, f"/data/{n}", 4096) for n in range(300))
+    )
+    objects = data(report(taken))["groups"]["object"]
+
+    assert (len(objects), objects[-1][0]) == (201, "100 others")
+    assert sum(group[1][1] for group in objects) == 300 * 4096
