@@ -265,12 +265,16 @@ class LiveMemory:
     def _registers(self, tid: int) -> int | None:
         """Give the stack pointer, None while the thread runs, 0 where there is none to be had."""
         try:
-            words = (self._home / "task" / str(tid) / "syscall").read_text().split()
+            fd = os.open(f"{self._home}/task/{tid}/syscall", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                words = os.read(fd, 256).split()
+            finally:
+                os.close(fd)
         except OSError as error:
             self._note(error, STACK_POINTERS)
             return 0
         if len(words) < 3:
-            return None if words == ["running"] else 0
+            return None if words == [b"running"] else 0
         return int(words[-2], 16)
 
     def _scan(self, start: int, end: int, categories: int) -> list[tuple[int, int, int]] | None:

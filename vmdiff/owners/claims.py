@@ -33,7 +33,8 @@ class Scene:
     """What a rule may look at: the snapshot, and the process's memory where it can be read.
 
     *notes* is where rules keep what others may need too, such as the objects of `vmdiff.owners.elf`.
-    *explained* are the ranges that earlier rules claim for certain: later ones need not look there.
+    *explained* are the ranges that earlier rules claim for certain, *threads* those whose stacks they
+    claim: later ones need not look there.
     """
 
     def __init__(self, snapshot: Snapshot, memory: Memory | None = None) -> None:
@@ -41,6 +42,7 @@ class Scene:
         self.memory = memory
         self.notes: dict[Hashable, Any] = {}
         self.explained: list[tuple[int, int]] = []
+        self.threads: set[int] = set()
 
     @cached_property
     def mappings(self) -> tuple[Mapping, ...]:
@@ -146,6 +148,8 @@ def _ranked(scene: Scene, rules: Iterable[Rule]) -> list[Claim]:
             if certainty(claim.basis) == "certain":
                 certain.append(claim)
                 scene.explained.append((claim.start, claim.end))
+                if claim.tid is not None:
+                    scene.threads.add(claim.tid)
             else:
                 likely.append(claim)
     return certain + likely

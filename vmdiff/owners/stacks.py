@@ -7,7 +7,8 @@ itself and holds the thread's id and the exact bounds (nptl/descr.h); stacks of 
 ended stay in its cache, with the id cleared.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections import abc
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -52,20 +53,25 @@ class Stack(NamedTuple):
 
 
 def stacks(scene: Scene) -> Iterator[Claim]:
-    """Claim the stacks of all threads, and the guard pages at their low ends."""
-    pointers = _pointers(scene)
-    for stack in _recorded(scene, pointers):
-        pointers.pop(stack.tid, None)
-        yield from _claims(scene, stack)
+    """Claim the stacks of all threads, and the guard pages at their low ends.
+
+    Stack pointers are asked for only where records leave threads without a stack.
+    """
+    tids = set(_names(scene)) - {scene.snapshot.process.pid or 0} - scene.threads
+    marked = list(_marked(scene)) if scene.memory else []
+    records = list(_at_tops(scene, marked))
+    # Ids of another pid namespace mean nothing here, not even those that happen to exist here too.
+    foreign = any(stack.tid not in tids and stack.tid not in _GONE for stack in records)
+    named = set() if foreign else {stack.tid for stack in records}
+    pointers = scene.memory.stack_pointers(sorted(tids - named)) if scene.memory and tids - named else {}
+    records += _elsewhere(scene, pointers, records, marked)
+    by_pointer = sorted((pointer, tid) for tid, pointer in pointers.items())
+    for stack in records:
+        tid = _whose(stack, by_pointer, set() if foreign else tids)
+        pointers.pop(tid, None)
+        yield from _claims(scene, stack._replace(tid=tid))
     yield from _by_pointer(scene, pointers)
     yield from _by_shape(scene)
-
-
-def _pointers(scene: Scene) -> dict[int, int]:
-    """Give the stack pointers of all threads but the main one."""
-    process = scene.snapshot.process
-    tids = [thread.tid for thread in process.threads or () if thread.tid != process.pid]
-    return scene.memory.stack_pointers(tids) if scene.memory and tids else {}
 
 
 def _names(scene: Scene) -> dict[int, str | None]:
@@ -105,47 +111,54 @@ def _may_have_guards(mapping: Mapping) -> bool:
     return mapping.flags is None or "gu" in mapping.flags
 
 
-def _recorded(scene: Scene, pointers: dict[int, int]) -> Iterator[Stack]:
-    """Find the C library's records at the tops of what could be stacks, each thread once."""
-    if scene.memory is None:
+def _at_tops(scene: Scene, mappings: Sequence[Mapping]) -> Iterator[Stack]:
+    """Find the C library's records where stacks in these mappings would end, each once."""
+    if scene.memory is None or not mappings:
         return
-    tops = dict.fromkeys(end for mapping in _candidates(scene, pointers) for end in _tops(scene, mapping))
+    tops = list(dict.fromkeys(end for mapping in mappings for end in _tops(scene, mapping)))
     heads = scene.memory.read_many([end - _TOP for end in tops], _TOP)
-    known = set(_names(scene)) - {scene.snapshot.process.pid or 0}
-    by_pointer = sorted((pointer, tid) for tid, pointer in pointers.items())
-    found: set[int] = set()
+    found: set[Stack] = set()
     for end, head in zip(tops, heads, strict=True):
         for stack in _records(scene, end - _TOP, head or b""):
-            tid = _whose(stack, by_pointer, known)
-            if tid <= 0 or tid not in found:
-                found.add(tid)
-                yield stack._replace(tid=tid)
-    for tid, pointer in pointers.items():
-        if tid not in found and (merged := _above(scene, pointer)):
-            yield merged._replace(tid=tid)
+            if stack not in found:
+                found.add(stack)
+                yield stack
+
+
+def _elsewhere(
+    scene: Scene, pointers: abc.Mapping[int, int], records: Sequence[Stack], marked: Sequence[Mapping]
+) -> Iterator[Stack]:
+    """Find the records of stacks that hold a pointer and nothing marks: supplied or merged ones."""
+    known = {mapping.start for mapping in marked}
+    held = {m.start: m for pointer in pointers.values() if (m := scene.at(pointer)) and is_plain(m)}
+    found = [*records, *_at_tops(scene, [m for start, m in held.items() if start not in known])]
+    yield from found[len(records) :]
+    bounds = sorted((stack.start, stack.end) for stack in found)
+    for pointer in pointers.values():
+        at = bisect_right(bounds, (pointer, 1 << 64)) - 1
+        inside = at >= 0 and pointer < bounds[at][1]
+        if not inside and (merged := _above(scene, pointer)):
+            yield merged
 
 
 def _whose(stack: Stack, by_pointer: Sequence[tuple[int, int]], known: set[int]) -> int:
-    """Say whose stack it is: of the one whose pointer is in it, else of the one that the record names.
-
-    The record has the id that the thread has in its own pid namespace, which need not be this one.
-    """
+    """Say whose stack it is: of the one that the record names, else of the one whose pointer is in it."""
+    if stack.tid in known:
+        return stack.tid
     low = bisect_left(by_pointer, (stack.start, 0))
     inside = by_pointer[low : bisect_left(by_pointer, (stack.end, 0))]
     if len(inside) == 1:
         return inside[0][1]
-    if stack.tid in _GONE:
-        return _ENDED
-    return stack.tid if stack.tid in known else _UNKNOWN
+    return _ENDED if stack.tid in _GONE else _UNKNOWN
 
 
-def _candidates(scene: Scene, pointers: dict[int, int]) -> Iterator[Mapping]:
-    """Give the anonymous mappings that hold a stack pointer or are bounded like a stack."""
-    held = {m.start for pointer in pointers.values() if (m := scene.at(pointer))}
+def _marked(scene: Scene) -> Iterator[Mapping]:
+    """Give the anonymous mappings that are bounded or marked like a stack and not explained yet."""
     guarded = {above.start for _, above in guarded_pairs(scene)}
+    explained = dict(scene.explained)
     for mapping in scene.touched:
-        flags = mapping.flags or ()
-        if mapping.start in held or "nh" in flags or "gu" in flags or mapping.start in guarded:
+        start, end, flags = mapping.start or 0, mapping.end or 0, mapping.flags or ()
+        if (start in guarded or "nh" in flags or "gu" in flags) and explained.get(start, 0) < end:
             yield mapping
 
 
