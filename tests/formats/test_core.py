@@ -368,9 +368,14 @@ def layout_of(pid):
     return {tuple(int(bound, 16) for bound in row[0].split("-")): row for row in rows}
 
 
+def whose(mapping):
+    return mapping.owner and mapping.owner.name
+
+
 @pytest.mark.skipif(shutil.which("gcore") is None, reason="gcore is not installed")
 def test_gcores_file_tells_what_the_kernel_told(child, tmp_path):
     kernel = layout_of(child.pid)
+    live = sources.snap(child.pid)
     done = subprocess.run(
         ["gcore", "-o", tmp_path / "core", str(child.pid)],
         capture_output=True,
@@ -388,6 +393,10 @@ def test_gcores_file_tells_what_the_kernel_told(child, tmp_path):
     assert {(m.start, m.end) for m in snapshot.mappings} <= set(kernel)
     owners = {m.owner.name: m.owner.certainty for m in snapshot.mappings if m.owner}
     assert owners["malloc large block"] == owners["main stack"] == owners["thread stack"] == "certain"
+    writable = {m.start for m in snapshot.mappings if m.path is None and m.perms.startswith("rw")}
+    assert {m.start: whose(m) for m in snapshot.mappings if m.start in writable} == {
+        m.start: whose(m) for m in live.mappings if m.start in writable
+    }
 
 
 @pytest.mark.skipif(
