@@ -627,6 +627,7 @@
     for (const atom of strip.atoms) {
       const rows = which.map((side, place) => (atom.at[place] >= 0 ? rowOf[side].get(atom.at[place]) : undefined));
       atom.row = rows.find(Boolean) || null;
+      atom.changed = !ALONE && atom.row !== null && atom.row.word !== "recounted";
       atom.gap = atom.at.every((at) => at < 0);
     }
     canvas.addEventListener("mousemove", (event) => hover(strip, event));
@@ -713,8 +714,7 @@
     }
     // What changed is painted last, so that it is seen among thousands that did not.
     for (const changed of [false, true]) {
-      for (const atom of strip.hits) if (Boolean(atom.row) === changed || ALONE) paintAtom(pen, strip, atom);
-      if (ALONE) break;
+      for (const atom of strip.hits) if (atom.changed === changed) paintAtom(pen, strip, atom);
     }
     frame(strip);
   }
@@ -722,7 +722,7 @@
   function paintAtom(pen, strip, atom) {
     const offsets = strip.which.length > 1 ? BAR.both : BAR.one;
     const height = strip.which.length > 1 ? 22 : 26;
-    const least = atom.row && !ALONE ? 1 : 0.4;
+    const least = atom.changed ? 1 : 0.4;
     const wide = atom.w > 4;
     const snap = (x) => (wide ? Math.round(x) : x); // else a seam shows where one mapping is drawn in two
     const left = snap(atom.x);
@@ -745,7 +745,7 @@
       }
       pen.globalAlpha = 1;
     });
-    if (atom.row && !ALONE) {
+    if (atom.changed) {
       const moved = atom.row.figures[RESIDENT] || atom.row.figures[0] || 0;
       pen.fillStyle = moved > 0 ? paint.up : moved < 0 ? paint.down : paint.other;
       const y = strip.which.length > 1 ? atom.y + 23.5 : atom.y + 28;
@@ -777,7 +777,7 @@
     strip.hits.forEach((atom, at) => {
       if (y < atom.y - 6 || y > atom.y + strip.bars + 8) return;
       const away = x < atom.x ? atom.x - x : x > atom.x + atom.w ? x - atom.x - atom.w : 0;
-      const rank = away - (atom.row && !ALONE ? 0.5 : 0);
+      const rank = away - (atom.changed ? 0.5 : 0);
       if (away <= 3 && rank < near) { near = rank; best = at; }
     });
     return best;
@@ -841,7 +841,7 @@
     const from = strip.hot < 0 ? (step > 0 ? -1 : strip.hits.length) : strip.hot;
     const current = strip.hits[strip.hot]?.row;
     for (let at = from + step; at >= 0 && at < strip.hits.length; at += step) {
-      if (ALONE || (strip.hits[at].row && strip.hits[at].row !== current)) {
+      if (ALONE || (strip.hits[at].changed && strip.hits[at].row !== current)) {
         point(strip, at);
         byId("seen").textContent = describe(strip, strip.hits[at]).join(" · ");
         return;
