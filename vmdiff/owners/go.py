@@ -12,13 +12,11 @@ import struct
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from vmdiff.model import Mapping
 from vmdiff.owners.claims import Claim, Scene
 from vmdiff.owners.elf import Object, executable, objects
-from vmdiff.owners.words import WORD, is_block, variables, words
+from vmdiff.owners.words import WORD, is_block, words, zeroed
 
-_MAGIC = b"\xff Go buildinf:"  # begins the section .go.buildinfo (debug/buildinfo)
-_MAGIC_WITHIN = 64 << 10
+_NOTE = b"\4\0\0\0Go\0\0"  # type and name of the note in .note.go.buildid
 _LEVELS = tuple(1 << bits for bits in (14, 17, 20, 23, 26))  # entries of 8 bytes
 _SLICE = 3 * WORD  # pointer, length, capacity
 
@@ -33,7 +31,7 @@ _VARIABLES = (1 << 20, 16 << 20)  # bytes that are searched, first few
 def go(scene: Scene) -> Iterator[Claim]:
     """Claim the heap and the bookkeeping of a Go program."""
     program = executable(scene)
-    if program is None or not any(_has_magic(scene, mapping) for mapping in program.mappings):
+    if program is None or not _is_go(scene, program):
         return
     alone = len(objects(scene)) == 1  # no C library: whatever is mapped, the runtime mapped
     heap = next(filter(None, (_heap(scene, program, most) for most in _VARIABLES)), None)
@@ -44,19 +42,17 @@ def go(scene: Scene) -> Iterator[Claim]:
         yield from _bookkeeping(scene, program, heap, alone=alone)
 
 
-def _has_magic(scene: Scene, mapping: Mapping) -> bool:
-    if "x" in mapping.perms or not mapping.offset:
-        return False
-    return _MAGIC in (scene.read(mapping.start or 0, min(mapping.size or 0, _MAGIC_WITHIN)) or b"")
+def _is_go(scene: Scene, program: Object) -> bool:
+    """Look for the note with Go's build id, which linkers put behind the program headers."""
+    first = program.mappings[0]
+    return first.offset == 0 and _NOTE in (scene.read(first.start or 0, scene.page_size) or b"")
 
 
 def _heap(scene: Scene, program: Object, most: int) -> bytes | None:
     """Give the bytes of `mheap_`, if it begins in the first *most* bytes of the program's variables."""
-    for _, raw in variables(scene, program.mappings, most + _HEAP_SIZE):
-        start = _start(raw)
-        if start is not None:
-            return raw[start : start + _HEAP_SIZE]
-    return None
+    _, raw = zeroed(scene, program.mappings, most + _HEAP_SIZE)
+    start = _start(raw)
+    return None if start is None else raw[start : start + _HEAP_SIZE]
 
 
 def _start(raw: bytes) -> int | None:

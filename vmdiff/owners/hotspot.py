@@ -13,8 +13,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 from vmdiff.owners.claims import Scene
+from vmdiff.owners.constants import Constants
 from vmdiff.owners.elf import Object
-from vmdiff.owners.words import is_block, raw_each, word, word_each
+from vmdiff.owners.words import is_block, word, word_each
 
 _EXPORTS = {
     "table": "gHotSpotVMStructs",
@@ -115,7 +116,7 @@ class Machine:
         return None if at is None or field is None else word(self.scene, at + field.offset)
 
 
-def machine(scene: Scene, library: Object) -> Machine | None:
+def machine(scene: Scene, library: Object, constants: Constants) -> Machine | None:
     """Read the table of fields, if the exported description of its entries is as expected."""
     symbols = library.symbols(_EXPORTS.values())
     places = {key: word(scene, symbols[name]) for key, name in _EXPORTS.items() if name in symbols}
@@ -124,9 +125,9 @@ def machine(scene: Scene, library: Object) -> Machine | None:
     if not table or places != expected:
         return None
     entries = [*_entries(scene, table)]
-    types = _names(scene, {entry[0] for entry in entries})
+    types = _names(constants, {entry[0] for entry in entries})
     entries = [entry for entry in entries if types.get(entry[0]) in _WANTED]
-    names = _names(scene, {entry[1] for entry in entries})
+    names = _names(constants, {entry[1] for entry in entries})
     fields = {
         (type_, name): Field(offset, address)
         for type_at, name_at, offset, address in entries
@@ -148,7 +149,5 @@ def _entries(scene: Scene, table: int) -> Iterator[tuple[int, int, int, int]]:
             yield type_, name, offset, address
 
 
-def _names(scene: Scene, places: set[int]) -> dict[int, str]:
-    order = [*places]
-    found = zip(order, raw_each(scene, order, _LONGEST_NAME), strict=True)
-    return {at: raw.partition(b"\0")[0].decode("latin-1") for at, raw in found if raw and b"\0" in raw}
+def _names(constants: Constants, places: set[int]) -> dict[int, str]:
+    return {at: name for at in places if (name := constants.text(at, _LONGEST_NAME))}

@@ -17,6 +17,7 @@ from itertools import pairwise
 from vmdiff.model import Mapping
 from vmdiff.owners import jvm_metaspace, jvm_threads
 from vmdiff.owners.claims import Claim, Scene
+from vmdiff.owners.constants import Constants
 from vmdiff.owners.elf import find_object, objects
 from vmdiff.owners.hotspot import ARCHIVE, Machine, machine
 from vmdiff.owners.words import is_block, raw_each, words
@@ -29,10 +30,11 @@ def jvm(scene: Scene) -> Iterator[Claim]:
     library = find_object(scene, "libjvm.so")
     if library is None or any("libj9" in thing.path for thing in objects(scene)):
         return  # OpenJ9 brings a libjvm.so too, with nothing of this inside
-    tables = machine(scene, library)
+    constants = Constants(scene, library.mappings)
+    tables = machine(scene, library, constants)
     claims = [*_named(scene)]
     if tables is not None:
-        claims += _recorded(tables, library.mappings)
+        claims += _recorded(tables, library.mappings, constants)
     yield from claims
     known = {claim.name for claim in claims}
     yield from (claim for claim in _shapes(scene) if claim.name not in known)
@@ -46,14 +48,14 @@ def _named(scene: Scene) -> Iterator[Claim]:
             )
 
 
-def _recorded(tables: Machine, library: Sequence[Mapping]) -> Iterator[Claim]:
+def _recorded(tables: Machine, library: Sequence[Mapping], constants: Constants) -> Iterator[Claim]:
     if tables.heap:
         yield Claim(
             *tables.heap, "jvm heap", "record", "HotSpot's Universe::_collectedHeap: its reserved range"
         )
         yield from _collector(tables, *tables.heap)
     yield from _code(tables)
-    spaces = [*jvm_metaspace.find(tables.scene, library)]
+    spaces = [*jvm_metaspace.find(tables.scene, library, constants)]
     yield from spaces
     yield from _archive(tables, [space.start for space in spaces])
     yield from jvm_threads.find(tables)

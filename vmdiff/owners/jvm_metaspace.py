@@ -11,19 +11,20 @@ from itertools import groupby, pairwise
 
 from vmdiff.model import Mapping
 from vmdiff.owners.claims import Claim, Scene
-from vmdiff.owners.words import is_block, variables, words
+from vmdiff.owners.constants import Constants
+from vmdiff.owners.words import is_block, unpacked, words, zeroed
 
 _METASPACE, _CLASS_SPACE = b"non-class-space\0", b"class-space\0"  # linkers may let them share the tail
 _MOST_NODES = 4096
 
 
-def find(scene: Scene, library: Sequence[Mapping]) -> Iterator[Claim]:
+def find(scene: Scene, library: Sequence[Mapping], constants: Constants) -> Iterator[Claim]:
     """Claim the nodes of the lists that the two MetaspaceContexts hold.
 
     A context begins with the address of its name; one that is found points to a list with the same
     name in it, and a node says twice where its memory is: that is what makes it certain.
     """
-    names = _name_places(scene, library)
+    names = _name_places(constants)
     found = set()
     for context in _pointing_to(scene, library, names):
         parts = words(scene, context, 2)
@@ -47,16 +48,9 @@ def _nodes(scene: Scene, node: int, name: str) -> Iterator[Claim]:
         node = fields[0]
 
 
-def _name_places(scene: Scene, library: Sequence[Mapping]) -> dict[int, str]:
-    """Give the addresses of the two contexts' names in the constants of libjvm.
-
-    Old linkers put constants into the executable segment, the larger one: it is read last.
-    """
-    for mapping in sorted(library, key=lambda mapping: "x" in mapping.perms):
-        if mapping.perms[:2] != "r-":
-            continue
-        start = mapping.start or 0
-        raw = scene.read(start, mapping.size or 0) or b""
+def _name_places(constants: Constants) -> dict[int, str]:
+    """Give the addresses of the two contexts' names in the constants of libjvm."""
+    for start, raw in constants.segments():
         at, alone = raw.find(_METASPACE), raw.find(b"\0" + _CLASS_SPACE)
         if at >= 0:
             tail = at + _METASPACE.index(_CLASS_SPACE)
@@ -78,11 +72,9 @@ def _pointing_to(scene: Scene, library: Sequence[Mapping], names: abc.Mapping[in
 
 
 def _pointers(scene: Scene, library: Sequence[Mapping]) -> Iterator[int]:
-    """Give, in order, the aligned addresses of malloc's memory in libjvm's writable data and .bss."""
-    found: set[int] = set()
-    for _, raw in variables(scene, library):
-        found.update(memoryview(raw).cast("Q"))
-    values = sorted(value for value in found if not value & 7)
+    """Give, in order, the aligned addresses of malloc's memory in libjvm's .bss."""
+    _, raw = zeroed(scene, library)
+    values = sorted(value for value in set(unpacked(raw)) if not value & 7)
     for mapping in scene.mappings:
         if mapping.perms == "rw-p" and mapping.path in {None, "[heap]"}:
             low, high = bisect_left(values, mapping.start or 0), bisect_left(values, mapping.end or 0)

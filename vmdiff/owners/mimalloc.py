@@ -11,7 +11,7 @@ from itertools import pairwise
 from vmdiff.model import Mapping
 from vmdiff.owners.claims import Claim, Scene
 from vmdiff.owners.elf import Object, find_object
-from vmdiff.owners.words import WORD, is_block, unpacked, variables
+from vmdiff.owners.words import WORD, data, is_block, unpacked
 
 _ALIGNED = 32 << 20
 _SLICE = 64 << 10
@@ -53,5 +53,5 @@ def _keys(head: Sequence[int], place: int) -> Iterator[tuple[int, int]]:
 
 
 def _secrets(scene: Scene, thing: Object) -> Iterator[int]:
-    for _, raw in variables(scene, thing.mappings):
-        yield from (value for value in set(unpacked(raw[: len(raw) // WORD * WORD])) if value >= _RANDOM)
+    for raw in data(scene, thing.mappings):
+        yield from (value for value in set(unpacked(raw)) if value >= _RANDOM)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from vmdiff.model import Kind as Backing
 from vmdiff.model import Mapping
 from vmdiff.owners.claims import Scene, is_plain
-from vmdiff.owners.words import WORD, unpacked, variables, word
+from vmdiff.owners.words import WORD, unpacked, word, zeroed
 
 _LEAF = 1 << 18  # entries
 _MOST_LEAVES = 1024  # of one mapping: a leaf has the pages of 1 or 2 GiB
@@ -135,9 +135,9 @@ def _lone_pointers(scene: Scene, image: Sequence[Mapping]) -> Iterator[tuple[int
 
     A root has an entry for 1 or 2 GiB of address space: few are used, and those next to each other.
     """
-    for start, raw in variables(scene, image):
-        lone = {at for zeros in _ZEROS.finditer(raw) for at in (zeros.start() - 1, zeros.end())}
-        for at in sorted({at // WORD * WORD for at in lone if 0 <= at < len(raw)}):
-            value = int.from_bytes(raw[at : at + WORD], "little")
-            if value and not value % WORD:
-                yield start + at, value
+    start, raw = zeroed(scene, image)
+    lone = {at for zeros in _ZEROS.finditer(raw) for at in (zeros.start() - 1, zeros.end())}
+    for at in sorted({at // WORD * WORD for at in lone if 0 <= at < len(raw)}):
+        value = int.from_bytes(raw[at : at + WORD], "little")
+        if value and not value % WORD:
+            yield start + at, value

@@ -41,23 +41,29 @@ def raw_each(scene: Scene, addresses: Sequence[int], length: int) -> list[bytes 
 
 
 def unpacked(raw: bytes | None) -> tuple[int, ...]:
-    """Give the words of *raw*, none if it could not be read."""
-    return struct.unpack(f"<{len(raw) // WORD}Q", raw) if raw else ()
+    """Give the whole words in *raw*, none if it could not be read."""
+    return struct.unpack(f"<{len(raw) // WORD}Q", raw[: len(raw) // WORD * WORD]) if raw else ()
 
 
-def variables(
-    scene: Scene, image: Sequence[Mapping], most: int = _MOST_VARIABLES
-) -> Iterator[tuple[int, bytes]]:
-    """Yield address and bytes of the writable data and the .bss of the object mapped as *image*.
+def zeroed(scene: Scene, image: Sequence[Mapping], most: int = _MOST_VARIABLES) -> tuple[int, bytes]:
+    """Give address and bytes of the .bss of the object mapped as *image*, *most* bytes of it.
 
-    Of each the first *most* bytes: large arrays, which linkers put last, are not read.
+    Large arrays, which linkers put last, are not read. The .bss begins in the last page of the data;
+    the loader has touched that one. Data before it may be untouched, and looking must not change that.
     """
-    bss = scene.at(image[-1].end or 0)
-    for mapping in [*image, *([bss] if bss and is_plain(bss) else [])]:
-        if mapping.perms.startswith("rw"):
-            raw = scene.read(mapping.start or 0, min(mapping.size or 0, most))
-            if raw:
-                yield mapping.start or 0, raw
+    last, page = image[-1], scene.page_size
+    end = last.end or 0
+    bss = scene.at(end)
+    head = scene.read(end - page, page) if last.perms.startswith("rw") else None
+    rest = scene.read(end, min((bss.end or 0) - end, most)) if bss and is_plain(bss) else None
+    return end - len(head or b""), (head or b"") + (rest or b"")
+
+
+def data(scene: Scene, image: Sequence[Mapping]) -> Iterator[bytes]:
+    """Yield the bytes of the writable data of the object mapped as *image*, .bss left out."""
+    for mapping in image:
+        if mapping.perms.startswith("rw") and (raw := scene.read(mapping.start or 0, mapping.size or 0)):
+            yield raw
 
 
 def is_block(scene: Scene, start: int, end: int, *, files: tuple[str, ...] = ()) -> bool:
