@@ -28,9 +28,9 @@ _REFUSED = frozenset({errno.EACCES, errno.EPERM})
 _BATCH = 1024  # UIO_MAXIOV: the kernel takes no more ranges in one call
 _BATCH_BYTES = 1 << 20
 _IN_MEMORY = 1 << 63  # the highest bit of a pagemap entry; the next one says that it is in swap
-_HERE, _AWAY = 2, 1  # these two bits by themselves; 0 is in neither
+_HERE, _NOWHERE = 2, 0  # these two bits by themselves; 1 is in swap
 _NEAR = 16 << 20  # pages so near each other are looked up together
-_FEW = 64  # so many reads one by one cost less than getting ready for a batch
+_FEW = 16  # so many reads one by one cost less than getting ready for a batch
 _LONGEST_READ = 64 << 20
 _TRIES, _PAUSE = 4, 0.001  # a thread that waits in the kernel at all does so within a few ms
 
@@ -100,8 +100,9 @@ class LiveMemory:
         """Give `read` for every address, thousands in a few calls."""
         if len(addresses) < _FEW or not 0 < length <= _LONGEST_READ or self._file("mem", MEMORY) is None:
             return [self.read(address, length) for address in addresses]
-        found: dict[int, bytes | None] = {}
-        present = self._in_memory(addresses, length)
+        states = self._states(addresses, length)
+        found = {at: self._absent(at, at + length) for at, state in states.items() if state == _NOWHERE}
+        present = [at for at, state in states.items() if state == _HERE]
         batch = max(1, min(_BATCH, _BATCH_BYTES // length))
         at = 0
         while at < len(present):
@@ -203,33 +204,36 @@ class LiveMemory:
             return None
         return array("Q", raw) if len(raw) == count * 8 else None
 
-    def _in_memory(self, addresses: Sequence[int], length: int) -> list[int]:
-        """Give those of the addresses whose pages are all in memory, looking neighbours up together."""
-        if self._mappings is None:
-            return list(addresses)
-        found: list[int] = []
+    def _states(self, addresses: Sequence[int], length: int) -> dict[int, int]:
+        """Say where the pages at each address are, if all in one place, looking neighbours up together."""
         known = sorted({address for address in addresses if 0 <= address < (1 << 63) - _LONGEST_READ})
+        if self._mappings is None:
+            return dict.fromkeys(known, _HERE)
+        found: dict[int, int] = {}
         page, at = page_size(), 0
         while at < len(known):
             low = known[at]
             near = bisect_left(known, low + _NEAR, at + 1)
             group = known[at:near]
-            entries = self._entries(low, group[-1] + length - low)
-            for address in group if entries is not None else ():
+            entries = self._entries(low, group[-1] + length - low) or ()
+            for address in group if entries else ():
                 first = address // page - low // page
                 last = (address + length - 1) // page - low // page
-                if entries is not None and min(entries[first : last + 1]) >= _IN_MEMORY:
-                    found.append(address)
+                states = {min(entry >> 62, _HERE) for entry in entries[first : last + 1]}
+                if len(states) == 1:
+                    found[address] = states.pop()
             at = near
         return found
 
     def _piece(self, low: int, high: int, state: int, asked: int) -> bytes | None:
         """Give a stretch of pages that are all in memory, all in swap or all in neither."""
-        if state == _HERE or (state == _AWAY and asked <= page_size()):
-            return self._peek(low, high - low)
-        if state == _AWAY:
-            return None
-        found = b""
+        if state == _NOWHERE:
+            return self._absent(low, high)
+        return self._peek(low, high - low) if state == _HERE or asked <= page_size() else None
+
+    def _absent(self, low: int, high: int) -> bytes | None:
+        """Give what pages that are nowhere would hold."""
+        pieces: list[bytes] = []
         while low < high:
             mapping = self._mapping(low)
             if mapping is None or mapping.end is None:
@@ -237,14 +241,18 @@ class LiveMemory:
             piece = self._backing(mapping, low, min(high, mapping.end) - low)
             if piece is None:
                 return None
-            found += piece
+            pieces.append(piece)
             low += len(piece)
-        return found
+        return b"".join(pieces)
 
     def _mapping(self, address: int) -> Mapping | None:
         known = self._mappings or ()
-        at = bisect_right(known, address, key=lambda mapping: mapping.start or 0) - 1
+        at = bisect_right(self._starts, address) - 1
         return known[at] if at >= 0 and address < (known[at].end or 0) else None
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [mapping.start or 0 for mapping in self._mappings or ()]
 
     def _backing(self, mapping: Mapping, address: int, length: int) -> bytes | None:
         """Give what a page would hold if it were brought into memory."""
