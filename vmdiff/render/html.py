@@ -23,6 +23,7 @@ from vmdiff.render import html_data, html_facts, view, words
 from vmdiff.render.options import ViewOptions
 from vmdiff.render.view import ComparisonView, Figure, Row, SnapshotView, Table
 
+_SCRIPT = ("words", "rows", "table", "detail", "filters", "chart", "space", "picture", "page")
 _STATIC_ROWS = 60  # what a reader without scripts sees of the table
 
 
@@ -78,7 +79,7 @@ def _page(
     templates = Environment(
         loader=PackageLoader("vmdiff.render"), autoescape=True, undefined=StrictUndefined, auto_reload=False
     )
-    css, js = _asset("report.css"), _asset("report.js")
+    css, js = _asset("report.css"), _script()
     return templates.get_template("report.html").render(
         title=shown.title,
         remarks=shown.remarks,
@@ -122,6 +123,13 @@ def _size_figure(figure: Figure) -> dict[str, Any]:
 def _figure(figure: Figure, big: str, tone: str, small: str) -> dict[str, Any]:
     main = figure.name == "resident"
     return {"name": figure.name, "big": big, "small": small, "tone": tone, "note": figure.note, "main": main}
+
+
+@cache
+def _script() -> str:
+    """Put the script together; its parts share one scope and nothing else sees it."""
+    parts = "\n".join(_asset(f"script/{name}.js") for name in _SCRIPT)
+    return f'"use strict";\n(() => {{\n{parts}}})();\n'
 
 
 @cache
