@@ -54,3 +54,15 @@ def test_names_that_match_still_match_and_no_others(
     redacted = tuple(map(paths, originals))
 
     assert (seen(redacted[0]) == seen(redacted[1])) == (seen(originals[0]) == seen(originals[1])), redacted
+
+
+_RANDOM = st.text("abcxyz0123456789_", min_size=4, max_size=9).map("tmp{}".format)
+
+
+@given(one=_RANDOM, other=_RANDOM)
+@settings(max_examples=300, deadline=None)
+def test_names_of_temporary_files_are_as_long_as_each_other_where_they_were(one: str, other: str) -> None:
+    paths = Paths(Pseudonyms(b"key"), temporary=[one, other])
+    lengths = [len(paths(f"/tmp/{name}")) for name in (one, other)]
+
+    assert (lengths[0] == lengths[1]) == (len(one) == len(other))

@@ -37,8 +37,10 @@ def redact(snapshots: Iterable[Snapshot], *, key: bytes | None = None) -> tuple[
     names = Pseudonyms(secret, _secrets(originals), _ids(originals))
     held = {path for snapshot in originals for path in _paths(snapshot)}
     public = {base_name(path) for path in held if Paths(names).is_system(path) and is_plain(base_name(path))}
-    # A key must give a path the same name whatever else is redacted beside it.
-    paths = Paths(names, public, everywhere=key is None)
+    if key is None:
+        paths = Paths(names, public, everywhere=True, temporary=_temporary(originals))
+    else:  # a key must give a name the same pseudonym whatever else is redacted beside it
+        paths = Paths(names, public)
     run, moved = _layout(originals, names, keyed=key is not None)
     fits = key is None or run == names.run
     treat = Mappings(names, paths, moved)
@@ -108,7 +110,17 @@ def _ids(originals: Sequence[Snapshot]) -> Iterator[int]:
 def _home_owners(snapshot: Snapshot) -> Iterator[str]:
     for path in _paths(snapshot):
         steps = [step for step in path.replace("\\", "/").split("/") if step]
-        yield from (who for home, who in pairwise(steps) if home.casefold() in words.HOMES)
+        for home, who in pairwise(steps):
+            if home.casefold() in words.HOMES and who not in words.DIRECTORIES:
+                yield who
+
+
+def _temporary(originals: Sequence[Snapshot]) -> Iterator[str]:
+    for snapshot in originals:
+        for mapping in snapshot.mappings:
+            path = mapping.path or ""
+            if mapping.deleted or path.startswith(words.TEMPORARY):
+                yield base_name(path).removeprefix("memfd:")
 
 
 def _paths(snapshot: Snapshot) -> set[str]:

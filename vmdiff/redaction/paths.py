@@ -18,6 +18,7 @@ _SPECIAL = re.compile(r"(/memfd:|/SYSV|/dmabuf:|anon_inode:)(.*)", re.DOTALL)
 # A version or the hash of a build inside a file's name, as `vmdiff.align.objects` understands them.
 _VERSION = re.compile(r"([-_.]?)([0-9][0-9.]*|[0-9a-f]{8,})(?=$|[-_.])")
 _NUMBER = re.compile(r"[0-9]+")
+_ROOM = 28  # letters that a pseudonym of a temporary file has more than its name: room for its numbers
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -26,6 +27,8 @@ class Paths:
 
     *public* are base names of system files. They stay in listings that tell no directories; and
     *everywhere*, where the version may be another, so that whatever could be matched still can be.
+    *temporary* are the base names of files that different runs call differently: those are matched by the
+    length of their names, so the lengths of their pseudonyms differ as theirs do.
     """
 
     def __init__(
@@ -34,10 +37,12 @@ class Paths:
         public: Iterable[str] = (),
         *,
         everywhere: bool = False,
+        temporary: Iterable[str] = (),
     ) -> None:
         self._names = names
         self._public = frozenset(public)
         self._everywhere = everywhere
+        self._temporary = frozenset(temporary)
         self._cores = frozenset(_core(name) for name in self._public) if everywhere else frozenset()
         self._path = lru_cache(maxsize=None)(self._redacted)
         self._step = lru_cache(maxsize=None)(self._redacted_step)
@@ -78,8 +83,7 @@ class Paths:
         if what == "/SYSV":
             return f"{what}{self._names.hexadecimal(name, 8)}"
         if what == "/memfd:":
-            stem, extension = _extension(name)
-            return what + self._versioned("memfd", stem) + extension
+            return what + self._pseudonym("memfd", name)
         return f"{what}{label(self._names, name)}"
 
     def _file(self, path: str) -> str:
@@ -97,12 +101,19 @@ class Paths:
             return name
         if not last:
             return self._names.numbered("dir", name)
+        if self._is_known(name) and not self._names.betrays(name):
+            stem, extension = _extension(name)
+            return _VERSION.sub(lambda found: found[1] + self._version(found[2]), stem) + extension
+        return self._pseudonym(prefix, name)
+
+    def _pseudonym(self, prefix: str, name: str) -> str:
         stem, extension = _extension(name)
         if self._names.betrays(extension):
             stem, extension = name, ""
-        if self._is_known(name) and not self._names.betrays(name):
-            return _VERSION.sub(lambda found: found[1] + self._version(found[2]), stem) + extension
-        return self._versioned(prefix, stem) + extension
+        pseudonym = self._versioned(prefix, stem) + extension
+        if name not in self._temporary:
+            return pseudonym
+        return self._names.lengthened(pseudonym, len(prefix) + _ROOM + len(name))
 
     def _versioned(self, prefix: str, stem: str) -> str:
         """Give a pseudonym that differs in its versions only where *stem* does.

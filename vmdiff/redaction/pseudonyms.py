@@ -42,6 +42,13 @@ class Pseudonyms:
         """Give ``prefix-`` and letters that stand for *text*."""
         return f"{prefix}-{self.tag(text)}"
 
+    def lengthened(self, name: str, length: int) -> str:
+        """Give a pseudonym more letters until it is *length* long; the same name gets the same ones."""
+        at = name.index("-") + 1 + _TAG
+        missing = max(length - len(name), 0)
+        letters = self._digest("length", name).hex().translate(_LETTERS) * (missing // 64 + 1)
+        return name[:at] + letters[:missing] + name[at:]
+
     def numbered(self, prefix: str, text: str) -> str:
         """Give a name that differs in its numbers only where *text* does: ``name-`` letters ``7k``."""
         numbers = "".join(f"{self._counted(found)}k" for found in _NUMBER.finditer(text))

@@ -27,6 +27,9 @@ LONG_NUMBER = re.compile(r"(?=[0-9A-Fa-f-]*[0-9])[0-9A-Fa-f]{8}-?[0-9A-Fa-f-]{6,
 # Below these the next name is somebody's own.
 HOMES = _set("home users")
 
+# Files here, and deleted ones, are often called something else in every run.
+TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/", "/run/", "/memfd:")  # noqa: S108  # names, not files of ours
+
 # Directory names that tell nothing about anybody, wherever they are.
 DIRECTORIES = _set("""
     .cache .cargo .local .npm .nvm .rustup .venv aarch64 aarch64-linux-gnu amd64 app AppData
