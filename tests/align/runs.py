@@ -98,6 +98,8 @@ anonymous = st.builds(
             Owner("malloc arena", "certain", "record", "seen at 7f01", "arena 1"),
             Owner("malloc arena", "certain", "record", "seen at 7f02", "arena 2"),
             Owner("python arena", "certain", "record", "pools"),
+            Owner("malloc large block", "certain", "record", "chunks", "2 blocks"),
+            Owner("malloc large block", "certain", "record", "chunks", "3 blocks"),
             Owner("mixed"),
         )
     ),

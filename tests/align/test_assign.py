@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.align.runs import Piece, run
 from vmdiff.align import assign as module
 from vmdiff.align.assign import assign, cost, in_order
-from vmdiff.align.blocks import Block, blocks
+from vmdiff.align.blocks import Block, Terms, blocks
 
 pieces = st.lists(
     st.builds(
@@ -32,7 +32,7 @@ pieces = st.lists(
 
 
 def drawn(program: list[Piece]) -> list[Block]:
-    return blocks(run(program), frozenset({"rss"}), {})
+    return blocks(run(program), Terms(frozenset({"rss"})), {})
 
 
 def fits(old: Block, new: Block) -> bool:

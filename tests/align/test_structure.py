@@ -8,7 +8,7 @@ from tests.align.runs import HEAP, KERNEL, STACK, Piece, library, run
 from vmdiff.align.structure import pair
 from vmdiff.comparison import Comparison, compare
 from vmdiff.errors import MatchError
-from vmdiff.model import Owner, Thread
+from vmdiff.model import Origin, Owner, Snapshot, Thread
 
 LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
 PAGE = 4096
@@ -159,6 +159,31 @@ def test_thread_stacks_are_paired_by_the_names_of_their_threads() -> None:
     }
 
     assert found == {7: (8, "the only thread stack (reader)"), 8: (7, "the only thread stack (writer)")}
+
+
+def test_what_only_one_side_knows_of_an_owner_is_no_equality() -> None:
+    mixed = Piece(1, owner=Owner("mixed"))
+
+    assert named(between([mixed, *[Piece(1)] * 5], [Piece(1)] * 5)) == [("removed", None, -PAGE)]
+    assert between([mixed, Piece(1)], [Piece(1)]).changes[0].before[0].owner == mixed.owner
+
+
+def test_owners_that_only_one_side_looked_for_are_not_compared() -> None:
+    program = [*library(LIBC), *[Piece(40, owner=arena(f"arena {n}")) for n in range(9)]]
+    bare = run([piece._replace(owner=None) for piece in program], 2)
+    cheap = bare.model_copy(update={"origin": bare.origin.model_copy(update={"owners": False})})
+
+    assert compare(run(program, 1), cheap, match="structure").changes == ()
+
+
+def test_a_crowd_is_compared_in_what_both_listings_tell() -> None:
+    crowd = run([Piece(64, rss=n) for n in range(30)], 1)
+    told = tuple(mapping._replace(flags=("rd", "wr")) for mapping in crowd.mappings)
+    bare = tuple(mapping._replace(values={}) for mapping in run([Piece(64)] * 30, 2).mappings)
+    smaps = crowd.model_copy(update={"mappings": told})
+    maps = Snapshot(origin=Origin(source="maps", owners=True), mappings=bare)
+
+    assert compare(smaps, maps, match="structure").changes == ()
 
 
 def test_naming_anonymous_memory_is_no_growth() -> None:

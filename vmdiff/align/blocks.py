@@ -25,7 +25,7 @@ class Traits:
     *kind* and *perms* as in the mapping; *object* is the path of a file or the kernel's name
     (``[heap]``), None for anonymous memory; *name* is what anonymous memory was called; *owner* whose it
     is (None where nobody knows, or where several share it), *label* which one of those, never a number
-    that another run draws anew.
+    that another run draws anew. *told* is owner and label as they stand: contents, which decide nothing.
     """
 
     kind: Kind
@@ -34,12 +34,13 @@ class Traits:
     name: str | None = None
     owner: str | None = None
     label: str | None = None
+    told: tuple[str, str | None] | None = None
 
 
 class Family:
     """All mappings of the same traits, on both sides: one object, so that ``is`` compares traits.
 
-    *kin* is the family of the same traits without the label.
+    *kin* is the family of the same traits without label and what else is told of the owner.
     """
 
     __slots__ = ("anonymous", "kin", "kind", "label", "name", "object", "owner", "perms", "traits")
@@ -72,12 +73,31 @@ class Block(NamedTuple):
     contents: Hashable
 
 
-def blocks(snapshot: Snapshot, compared: frozenset[str], known: dict[Traits, Family]) -> list[Block]:
+class Terms(NamedTuple):
+    """What two snapshots can be compared in: *values* by name, *owners* and *flags* if both have them."""
+
+    values: frozenset[str]
+    owners: bool = True
+    flags: bool = True
+
+
+def terms(before: Snapshot, after: Snapshot) -> Terms:
+    """Say what both sides speak of."""
+    ours, theirs = before.origin, after.origin
+    values = {*ours.counters, *ours.attributes} & {*theirs.counters, *theirs.attributes}
+    return Terms(frozenset(values), ours.owners == theirs.owners, _flagged(before) and _flagged(after))
+
+
+def _flagged(snapshot: Snapshot) -> bool:
+    return any(mapping.flags is not None for mapping in snapshot.mappings)
+
+
+def blocks(snapshot: Snapshot, compared: Terms, known: dict[Traits, Family]) -> list[Block]:
     """Give the blocks of a snapshot, in its order.
 
-    *compared* names the values that are contents, *known* holds the families that both sides share.
+    *compared* says what of it is contents, *known* holds the families that both sides share.
     """
-    families = _Families(snapshot, known)
+    families = _Families(snapshot, compared, known)
     found = []
     reach: int | None = None
     data_below = guard_below = False
@@ -85,7 +105,14 @@ def blocks(snapshot: Snapshot, compared: frozenset[str], known: dict[Traits, Fam
         start, end, values = mapping.start, mapping.end, mapping.values
         family = families.of(mapping)
         size = mapping.size or 0 if start is None or end is None else end - start
-        contents = (family, size, mapping.offset, mapping.deleted, mapping.flags, _counted(values, compared))
+        contents = (
+            family,
+            size,
+            mapping.offset,
+            mapping.deleted,
+            mapping.flags if compared.flags else None,
+            _counted(values, compared.values),
+        )
         touches = start is not None and start == reach
         placed = touches and data_below and _may_be_bss(family)
         guarded = touches and guard_below
@@ -97,12 +124,6 @@ def blocks(snapshot: Snapshot, compared: frozenset[str], known: dict[Traits, Fam
 
 def _may_be_bss(family: Family) -> bool:
     return family.kind is Kind.ANONYMOUS and family.perms[1] == "w" and family.owner in {None, "bss"}
-
-
-def compared_values(before: Snapshot, after: Snapshot) -> frozenset[str]:
-    """Give the names of the counters and attributes that both sides speak of."""
-    ours, theirs = before.origin, after.origin
-    return frozenset({*ours.counters, *ours.attributes} & {*theirs.counters, *theirs.attributes})
 
 
 def agree(one: Family, other: Family) -> bool:
@@ -121,38 +142,40 @@ def base_name(path: str) -> str:
 class _Families:
     """The families of one snapshot, each built once."""
 
-    def __init__(self, snapshot: Snapshot, known: dict[Traits, Family]) -> None:
+    def __init__(self, snapshot: Snapshot, compared: Terms, known: dict[Traits, Family]) -> None:
         process = snapshot.process
+        self._owners = compared.owners
         self._families = known
         self._threads = {thread.tid: thread.name for thread in process.threads or ()}
         self._numbers = {str(number) for number in (process.pid, *self._threads)}
         self._seen: dict[Hashable, Family] = {}
 
     def of(self, mapping: Mapping) -> Family:
-        owner = mapping.owner
+        owner = mapping.owner if self._owners else None
         whose = None if owner is None else (owner.name, owner.label, owner.tid)
         key = (mapping.kind, mapping.perms, mapping.path, whose)
         family = self._seen.get(key)
         if family is None:
-            family = self._seen[key] = self._family(self._traits(mapping))
+            family = self._seen[key] = self._family(self._traits(mapping, owner))
         return family
 
     def _family(self, traits: Traits) -> Family:
         if traits not in self._families:
-            kin = None if traits.label is None else self._family(replace(traits, label=None))
-            self._families[traits] = Family(traits, kin)
+            bare = replace(traits, label=None, told=None)
+            self._families[traits] = Family(traits, None if bare == traits else self._family(bare))
         return self._families[traits]
 
-    def _traits(self, mapping: Mapping) -> Traits:
-        kind, perms, path, owner = mapping.kind, mapping.perms, mapping.path, mapping.owner
+    def _traits(self, mapping: Mapping, owner: Owner | None) -> Traits:
+        kind, perms, path = mapping.kind, mapping.perms, mapping.path
+        told = None if owner is None else (owner.name, owner.label)
         name, label = (None, None) if owner is None or owner.name == MIXED else self._whose(owner)
         if path is None or path == "[anonymous]":
-            return Traits(kind, perms, None, None, name, label)
+            return Traits(kind, perms, None, None, name, label, told)
         if path.startswith("[anon:"):
-            return Traits(kind, perms, None, self._timeless(path), name, label)
+            return Traits(kind, perms, None, self._timeless(path), name, label, told)
         if path.startswith("[stack:"):  # Linux 3.4 to 4.4 named thread stacks so, which are anonymous
-            return Traits(Kind.ANONYMOUS, perms, None, "[stack:]", name, label)
-        return Traits(kind, perms, path, None, name, label)
+            return Traits(Kind.ANONYMOUS, perms, None, "[stack:]", name, label, told)
+        return Traits(kind, perms, path, None, name, label, told)
 
     def _whose(self, owner: Owner) -> tuple[str, str | None]:
         """Give the owner's name and which one it is; ``3 blocks`` is a number of them and tells none."""

@@ -30,7 +30,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from vmdiff.align import objects
 from vmdiff.align.assign import Fits, Pair, assign
-from vmdiff.align.blocks import Block, Family, Traits, agree, base_name, blocks, compared_values
+from vmdiff.align.blocks import Block, Family, Traits, agree, base_name, blocks, terms
 from vmdiff.align.gaps import Neighbours, above, below, between, gaps
 from vmdiff.align.ledger import Ledger
 from vmdiff.align.merges import LARGE, join_merged, join_reservations
@@ -45,7 +45,7 @@ def pair(before: Snapshot, after: Snapshot) -> list[Region]:
 
     ``pair(after, before)`` gives the same regions with their sides exchanged.
     """
-    compared = compared_values(before, after)
+    compared = terms(before, after)
     known: dict[Traits, Family] = {}
     ours, theirs = blocks(before, compared, known), blocks(after, compared, known)
     pids = before.process.pid, after.process.pid
@@ -259,7 +259,8 @@ def _grouped(side: Iterable[Block], key: Callable[[Block], Hashable]) -> dict[Ha
 
 
 def _label(block: Block) -> Hashable:
-    return block.family if block.family.label or block.family.name else None
+    family = block.family
+    return (family.kin, family.label) if family.label or family.name else None
 
 
 def _equal_blocks(block: Block) -> Hashable:
