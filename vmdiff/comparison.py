@@ -239,6 +239,7 @@ class _Namer:
         self._counters = frozenset(ours.counters) & frozenset(theirs.counters)
         self._attributes = frozenset(ours.attributes) & frozenset(theirs.attributes)
         self._owners = ours.owners == theirs.owners
+        self._same_source = ours.source == theirs.source
 
     def delta(self, region: Region) -> Counts:
         """Give what the region adds to the delta of each total."""
@@ -307,10 +308,23 @@ class _Namer:
             return True
         if _tells_its_name(old) != _tells_its_name(new):
             return False
-        if not _same_path(old.path, new.path) or old.deleted != new.deleted:
+        before, after = self._name_of(old), self._name_of(new)
+        if not _same_path(before, after) or old.deleted != new.deleted:
             return True
-        kind = old.path == new.path and old.kind != new.kind  # a base name does not tell the kind
-        return kind or (self._owners and _said(old.owner) != _said(new.owner))
+        kind = before == after and old.kind != new.kind  # a base name does not tell the kind
+        return kind or (self._owners and self._owners_differ(old.owner, new.owner))
+
+    def _name_of(self, mapping: Mapping) -> str | None:
+        return mapping.path
+
+    def _owners_differ(self, old: Owner | None, new: Owner | None) -> bool:
+        """Compare what is said of owners; one kind of listing may not tell what another infers it from."""
+        if self._same_source:
+            return self._said_of(old) != self._said_of(new)
+        return None not in (old, new) and _whose(old) != _whose(new)
+
+    def _said_of(self, owner: Owner | None) -> object:
+        return _said(owner)
 
 
 def _tells_its_name(mapping: Mapping) -> bool:
@@ -331,7 +345,7 @@ class _StructureNamer(_Namer):
     ) -> tuple[ChangeName | None, Literal["start", "end", "both"] | None]:
         if _differ_where_told(old.perms, new.perms):
             return ChangeName.REPROTECTED, None
-        if (old.size or 0) != (new.size or 0):
+        if None not in (old.size, new.size) and old.size != new.size:
             return _bounds(old, new)[0], None
         return self._contents(old, new), None
 
@@ -355,11 +369,11 @@ class _StructureNamer(_Namer):
         compared = sorted(counters & self._counters)
         return sorted(repr([snapshot.value(mapping, name) for name in compared]) for mapping in mappings)
 
-    def _labels_differ(self, old: Mapping, new: Mapping) -> bool:
-        flags = None not in (old.flags, new.flags) and old.flags != new.flags
-        name = not _same_path(_timeless(old.path), _timeless(new.path)) or old.deleted != new.deleted
-        owner = self._owners and _whose(old.owner) != _whose(new.owner)
-        return flags or name or old.kind != new.kind or owner
+    def _name_of(self, mapping: Mapping) -> str | None:
+        return _timeless(mapping.path)
+
+    def _said_of(self, owner: Owner | None) -> object:
+        return _whose(owner)
 
 
 def _timeless(path: str | None) -> str | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.formats.test_pmap import HEAP, LIBRARIES, PROGRAM, Row, extended, plain, total
+from tests.formats.test_pmap import HEAP, LIBRARIES, PROGRAM, Row, device, extended, plain, total
 from vmdiff import formats
 from vmdiff.comparison import ChangeName, compare
 from vmdiff.owners import RULES, Scene, assign
@@ -48,3 +48,21 @@ def test_sizes_of_zero_are_unknown_and_the_stated_totals_are_kept():
     assert (change.change, change.after[0].owner.name) == (ChangeName.NEW, "malloc heap")
     assert (change.delta["size"], comparison.totals["size"].delta) == (None, None)
     assert after.rollup["size"] - before.rollup["size"] == 132 * KIB == (total(AFTER) - total(BEFORE)) * KIB
+
+
+def test_a_listing_without_sizes_compares_with_one_that_has_them():
+    before, after = snapshot(extended(BEFORE, sizes=0)), snapshot(extended(AFTER))
+
+    changes = compare(before, after).changes
+
+    assert [change.after[0].size for change in changes if change.change is ChangeName.NEW] == [132 * KIB]
+    # Without sizes it does not show what is the bss of something.
+    assert {change.change for change in changes} <= {ChangeName.NEW, ChangeName.RELABELLED}
+
+
+def test_another_format_of_another_run_is_no_other_build():
+    before, after = snapshot(plain(BEFORE)), snapshot(device(AFTER))
+
+    (change,) = compare(before, after).changes
+
+    assert (change.change, change.delta["size"]) == (ChangeName.NEW, 132 * KIB)

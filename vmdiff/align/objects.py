@@ -110,11 +110,17 @@ def _fits_in_code(old: Block, new: Block) -> bool:
 
 
 def _fits_in_data(old: Block, new: Block) -> bool:
-    return agree(old.family, new.family) and old.mapping.offset == new.mapping.offset
+    return agree(old.family, new.family) and _same_offset(old, new)
 
 
 def _same_stretch(old: Block, new: Block) -> bool:
-    return old.size == new.size and old.mapping.offset == new.mapping.offset
+    return old.size == new.size and _same_offset(old, new)
+
+
+def _same_offset(old: Block, new: Block) -> bool:
+    """Compare offsets where both listings tell them."""
+    told = old.mapping.offset, new.mapping.offset
+    return None in told or told[0] == told[1]
 
 
 def is_other_build(match: Match, pairs: Sequence[Pair], *, same_boot: bool) -> bool:
@@ -137,7 +143,9 @@ def is_other_build(match: Match, pairs: Sequence[Pair], *, same_boot: bool) -> b
 def _other_text(old: Block, new: Block) -> bool:
     if old.family.perms[2] != "x":
         return False
-    return (old.size, old.mapping.offset) != (new.size, new.mapping.offset)
+    sizes = old.mapping.size, new.mapping.size
+    offsets = old.mapping.offset, new.mapping.offset
+    return any(None not in told and told[0] != told[1] for told in (sizes, offsets))
 
 
 def _other_inode(old: Block, new: Block) -> bool:
