@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from tests.render.worlds import HOSTILE, compare, comparisons, example, hostile, mapping, snapshot
+from vmdiff import selector
 from vmdiff.findings import find, find_in
 from vmdiff.model import owner as owned_by
 from vmdiff.render import RENDERERS, Format, ViewOptions, layout, markdown, words
@@ -237,3 +238,22 @@ def test_markdown_fits_a_comment_and_says_that_it_was_cut():
     assert "Cut to the 65,536 characters" in text
     assert text.count("<details>") == text.count("</details>")
     assert "Cut to" not in shown(Format.MARKDOWN, example())
+
+
+def test_json_of_a_selection_keeps_the_totals():
+    only = selector.parse("kind:heap")
+    document = json.loads(shown(Format.JSON, example(), only=only))
+    summary = json.loads(shown_alone(Format.JSON, example().after, only=only))
+
+    assert [change["kind"] for change in document["changes"]] == ["heap"]
+    assert document["totals"]["rss"]["delta"] == example().totals["rss"].delta
+    assert [one["kind"] for one in summary["mappings"]] == ["heap"]
+    assert summary["totals"]["rss"] == example().after.total("rss")
+
+
+def test_json_of_half_a_character_is_json():
+    broken = mapping(0x100, 2, path="/tmp/half \udc80 \x7f 漢 \U0001f600")
+    text = shown(Format.JSON, compare(snapshot(mapping(1, 1)), snapshot(mapping(1, 1), broken)))
+
+    assert text.isascii()
+    assert json.loads(text)["changes"][0]["path"] == "/tmp/half \udc80 \x7f 漢 \U0001f600"

@@ -311,3 +311,25 @@ def test_a_row_says_what_is_remarkable_and_not_in_its_figures(before, after, exp
     (found,) = seen(compare(snapshot(*before), snapshot(*after))).table.rows
 
     assert (found.word, found.title, found.note) == expected
+
+
+@pytest.mark.parametrize(
+    ("after", "note"),
+    [
+        ({"flags": ("rd", "hg")}, "flags +hg -wr"),
+        ({"owner": owned_by("bss", "elf", "seen")}, "was anonymous"),
+    ],
+)
+def test_what_was_relabelled_says_how(after, note):
+    old = mapping(0x100, 4)._replace(flags=("rd", "wr"))
+    (found,) = seen(compare(snapshot(old), snapshot(old._replace(**after)))).table.rows
+
+    assert (found.word, found.note) == ("relabelled", note)
+
+
+def test_all_tells_where_and_why():
+    owned = mapping(0x100, 4)._replace(owner=owned_by("bss", "elf", "a program header"))
+    grown = owned._replace(end=owned.end + PAGE)
+    (found,) = seen(compare(snapshot(owned), snapshot(grown)), show_all=True).table.rows
+
+    assert (found.where, found.why) == ("100000-105000", "seen: a program header")

@@ -200,7 +200,7 @@ def _relabelling(before: Mapping, after: Mapping) -> Iterator[str]:
         lost = [f"-{words.name(flag)}" for flag in before.flags if flag not in after.flags]
         if gained or lost:
             yield f"flags {' '.join(gained + lost)}"
-    if before.owner != after.owner:
+    if before.owner != after.owner and _called(before) == _called(after):
         yield "what is known of its owner"
 
 

@@ -31,8 +31,12 @@ def facts(changes: Iterable[FactChange]) -> tuple[Fact, ...]:
     kept = [change for change in changes if change.path not in _TOLD | _IDENTITY]
     threads = [change for change in kept if change.path.startswith("threads.")]
     others = [change for change in kept if not change.path.startswith("threads.")]
-    written = [Fact(words.name(c.path), text(c.path, c.before), text(c.path, c.after)) for c in others]
+    written = [Fact(_readable(c.path), text(c.path, c.before), text(c.path, c.after)) for c in others]
     return tuple(written + _threads(threads))
+
+
+def _readable(path: str) -> str:
+    return words.name(path).replace("_", " ")
 
 
 def _threads(changes: Sequence[FactChange]) -> list[Fact]:
@@ -49,7 +53,7 @@ def _threads(changes: Sequence[FactChange]) -> list[Fact]:
 
 
 def _names(threads: Sequence[Any], most: int = 3) -> str:
-    names = list(dict.fromkeys(words.name(str(thread)) for thread in threads))
+    names = list(dict.fromkeys(words.name(thread or words.UNKNOWN) for thread in threads))
     return f"{len(threads)} ({', '.join(names[:most])}{', …' if len(names) > most else ''})"
 
 
