@@ -43,6 +43,14 @@ def test_every_kind_and_every_name_of_a_change_is_described():
     assert {*Kind, *ChangeName} - NAMED == set()
 
 
+def test_every_finding_is_described_and_no_other():
+    rules = (Path(__file__).parents[1] / "vmdiff" / "findings").glob("*.py")
+    written = {name for rule in rules for name in re.findall(r'Finding\(\s*"([a-z-]+)"', rule.read_text())}
+    table = PAGE.partition("### Findings")[2].partition("###")[0]
+
+    assert written == set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`", table)) - {"id"}
+
+
 def test_the_example_is_a_snapshot():
     (example,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
     snapshot = document.load(example.encode(), source="docs/format.md")
