@@ -15,6 +15,7 @@ from vmdiff.model import Mapping, Snapshot
 from vmdiff.owners import Scene
 from vmdiff.owners.go import go
 
+pytestmark = pytest.mark.xdist_group("go")  # built once
 SOURCE = Path(__file__).parent / "programs" / "go"
 GOROUTINES = 200
 

@@ -2,7 +2,7 @@
 
 A header, or from V8 13 on a record that the header leads to, has the chunk's size next to or near the
 bounds of its area: src/heap/{memory-chunk,basic-memory-chunk,memory-chunk-metadata}.h. Which of its
-words these are changes with every few versions, what they say does not. Tried with Node.js 20 to 26.
+words these are changes with every few versions, what they say does not. Tried with Node.js 16 to 26.
 V8 has no name of its own in a process (Electron programs are called anything): the headers tell.
 """
 
