@@ -18,6 +18,7 @@ from vmdiff.owners.python import ARENA, arena, is_python
 _THRESHOLD = 128 << 10  # malloc gives smaller requests a mapping of their own only when told to
 _MOST_UNKNOWN = 512  # pages without a header that are looked at in one mapping
 _BUDGET = 4096  # and in all of them
+_MOST_BLOCKS = 65_536
 _FREE = 16
 _POOL = 16 << 10  # the largest alignment of what an arena begins with
 _KNOWN = "known"  # the kind of a stretch that another rule claims
@@ -56,6 +57,14 @@ class Budget:
     def __init__(self, free: int, rest: int = _BUDGET) -> None:
         self.free = free
         self.rest = rest
+        self.blocks = _MOST_BLOCKS
+
+    def allows_more(self, block: Block) -> bool:
+        """Tell whether another block may follow this one; small ones cost as much as unknown pages."""
+        self.blocks -= 1
+        if block.end - block.start < _THRESHOLD:
+            self.rest -= 1
+        return self.blocks > 0 and self.rest >= 0
 
     @property
     def is_spent(self) -> bool:
@@ -82,6 +91,8 @@ def _walk(
         if block is not None:
             yield block
             address = block.end
+            if not budget.allows_more(block):
+                return
             continue
         missed += 1
         if not budget.allows(missed):

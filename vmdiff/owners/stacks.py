@@ -10,7 +10,7 @@ ended stay in its cache, with the id cleared.
 from bisect import bisect_left, bisect_right
 from collections import abc
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from vmdiff.model import Kind, Mapping
@@ -23,6 +23,8 @@ _DEFAULT_STACK = 8 << 20
 _DESCRIPTOR = 0x900  # longer than struct pthread of any glibc
 _MOST_ZONES = 16  # HotSpot cuts a stack into a few zones of its own
 _TOP = 4 << 10
+_MOST_TOPS, _BATCH = 32_768, 256
+_MOST_RECORDS = 2  # in one top: the real one is the only one
 _DEEP = 128 << 10
 
 # By the bytes of a word: where the record points to itself, and where it holds the thread id.
@@ -115,14 +117,17 @@ def _at_tops(scene: Scene, mappings: Sequence[Mapping]) -> Iterator[Stack]:
     """Find the C library's records where stacks in these mappings would end, each once."""
     if scene.memory is None or not mappings:
         return
-    tops = list(dict.fromkeys(end for mapping in mappings for end in _tops(scene, mapping)))
-    heads = scene.memory.read_many([end - _TOP for end in tops], _TOP)
+    tops = list(dict.fromkeys(end - _TOP for mapping in mappings for end in _tops(scene, mapping)))[
+        :_MOST_TOPS
+    ]
     found: set[Stack] = set()
-    for end, head in zip(tops, heads, strict=True):
-        for stack in _records(scene, end - _TOP, head or b""):
-            if stack not in found:
-                found.add(stack)
-                yield stack
+    for first in range(0, len(tops), _BATCH):  # not all at once: that could be hundreds of megabytes
+        some = tops[first : first + _BATCH]
+        for start, head in zip(some, scene.memory.read_many(some, _TOP), strict=True):
+            for stack in _records(scene, start, head or b""):
+                if stack not in found:
+                    found.add(stack)
+                    yield stack
 
 
 def _elsewhere(
@@ -194,7 +199,7 @@ def _tops(scene: Scene, mapping: Mapping) -> Iterator[int]:
 
 def _records(scene: Scene, base: int, head: bytes) -> Iterator[Stack]:
     """Read the records in a piece of memory that begins at *base* and say what stacks they bound."""
-    for at, tid, word in _descriptors(scene, base, head):
+    for at, tid, word in islice(_descriptors(scene, base, head), _MOST_RECORDS):
         if bounds := _bounds(scene, head[at : at + _DESCRIPTOR], base + at, word):
             yield Stack(*bounds, tid)
 
