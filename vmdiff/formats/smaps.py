@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from vmdiff.errors import ListingError
 from vmdiff.model import DERIVED, KNOWN_COUNTERS, NOTHING, PAGE_SIZES, Kind, Mapping, Scalar, images, kind_of
@@ -23,7 +23,8 @@ from vmdiff.model.mapping import KNOWN_KEYS
 
 EXPECTED = "START-END PERMS OFFSET MAJOR:MINOR INODE [PATH]"
 
-_RECORD = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) ([^\n]*)\n((?:[A-Za-z_]\w*:[^\n]*\n)*)")
+_BOUNDS = rb"([0-9a-f]+)-([0-9a-f]+) ([^\n]*)\n"
+_RECORD = re.compile(_BOUNDS + rb"((?:[A-Za-z_]\w*:[^\n]*\n)*)")
 _HEADER = re.compile(
     rb"([r-][w-][x-][pPsS]) ([0-9a-f]+) ([0-9a-f]+:[0-9a-f]+) ([0-9]+)(?: +(.*))?", re.DOTALL
 )
@@ -72,18 +73,26 @@ def parse(chunks: Iterable[bytes], *, source: str, page_size: int = 4096) -> Lis
         ListingError: a line is neither a header nor a ``Key: value`` after one.
     """
     decode = _Decoder(page_size)
+    known, new = decode.known, tuple.__new__
     layout = blake2b()
     headers: dict[bytes, _Fields] = {}
     rows: list[tuple[bytes, bytes, bytes, Block]] = []
     for line, records in _records(chunks, source):
         layout.update(b"".join([b"%b-%b %b\n" % record[:3] for record in records]))
         for rest in {record[2] for record in records} - headers.keys():
-            headers[rest] = _header(rest) or _refuse(rest, records, line, source)
-        rows += [(start, end, rest, decode(block)) for start, end, rest, block in records]
+            if (fields_of := _header(rest)) is None:
+                raise _refusal(2, rest, records, line, source)
+            headers[rest] = fields_of
+        try:
+            rows += [
+                (start, end, rest, known.get(block) or decode(block)) for start, end, rest, block in records
+            ]
+        except _NoBlockError as error:
+            raise _refusal(3, error.block, records, line, source) from error
     fields = _with_images(headers)
     mappings = tuple(
-        [
-            Mapping(int(start, 16), int(end, 16), *fields[rest], None, flags, None, values)
+        [  # as Mapping(...) does, without the call that it makes of it
+            new(Mapping, (int(start, 16), int(end, 16), *fields[rest], None, flags, None, values))
             for start, end, rest, (values, flags) in rows
         ]
     )
@@ -130,16 +139,37 @@ def _records(chunks: Iterable[bytes], source: str) -> Iterator[tuple[int, list[_
     The last record of a piece waits for the next piece, which may hold more of its lines.
     """
     text, line = b"", 1
+    usual: re.Pattern[bytes] | None = None
     for chunk in chain(chunks, (None,)):
         text += chunk or b""
-        records: list[_Record] = _RECORD.findall(text)
-        held = records.pop() if records and chunk is not None else None
-        length = sum(map(len, chain.from_iterable(records))) + len(records) * len(b"- \n")
-        if not _goes_on(text, length, held, ended=chunk is None):
+        usual = usual or _usual(text)
+        for pattern in (usual, _RECORD) if usual else (_RECORD,):
+            records: list[_Record] = pattern.findall(text)
+            held = records.pop() if records and chunk is not None else None
+            length = sum(map(len, chain.from_iterable(records))) + len(records) * len(b"- \n")
+            if _goes_on(text, length, held, ended=chunk is None):
+                break
+        else:
             raise _misfit(text, line, source)
         yield line, records
         line += text.count(b"\n", 0, length)
         text = text[length:]
+
+
+def _usual(text: bytes) -> re.Pattern[bytes] | None:
+    """Build the expression for records with as many lines as the first: found in half the time.
+
+    Where another record has more or fewer, the lines do not fit and the general expression is used.
+    """
+    first = _RECORD.match(text)
+    lines = first[4].count(b"\n") if first else 0
+    if first is None or first.end() == len(text) or not _ends_in_flags(first[4]):
+        return None
+    return re.compile(_BOUNDS + rb"(" + rb"[^\n]*\n" * (lines - 1) + rb"VmFlags:[^\n]*\n)")
+
+
+def _ends_in_flags(block: bytes) -> bool:
+    return block.rpartition(b"VmFlags:")[0].endswith(b"\n") and block.count(b"VmFlags:") == 1
 
 
 def _goes_on(text: bytes, length: int, held: _Record | None, *, ended: bool) -> bool:
@@ -162,13 +192,13 @@ def _misfit(text: bytes, line: int, source: str) -> ListingError:
     return ListingError(source, line + text.count(b"\n", 0, end), EXPECTED, found_there)
 
 
-def _refuse(rest: bytes, records: list[_Record], line: int, source: str) -> NoReturn:
-    """Point at the first header that ends like this."""
+def _refusal(field: int, found: bytes, records: list[_Record], line: int, source: str) -> ListingError:
+    """Point at the first record with *found* as this field."""
     for record in records:
-        if record[2] == rest:
+        if record[field] == found:
             break
         line += 1 + record[3].count(b"\n")
-    raise ListingError(source, line, EXPECTED, rest.decode(errors="replace"))
+    return ListingError(source, line, EXPECTED, found.decode(errors="replace"))
 
 
 _Fields = tuple[str, Kind, int, str, str, str | None, bool, str | None]
@@ -195,6 +225,13 @@ def _with_images(headers: dict[bytes, _Fields]) -> dict[bytes, _Fields]:
     }
 
 
+class _NoBlockError(Exception):
+    """A line after a header is no ``Key: value``."""
+
+    def __init__(self, block: bytes) -> None:
+        self.block = block
+
+
 class _Decoder:
     """Decodes blocks of ``Key: value`` lines, each distinct block once; gathers the keys there were."""
 
@@ -203,15 +240,13 @@ class _Decoder:
         self.attributes: dict[str, None] = {}
         self._page_size = page_size
         self._layouts: list[_Layout] = []
-        self._known: dict[bytes, Block] = {b"": (NOTHING, None)}
+        self.known: dict[bytes, Block] = {b"": (NOTHING, None)}
         self._flags = lru_cache(maxsize=_REMEMBERED)(lambda text: tuple(text.decode().split()))
 
     def __call__(self, block: bytes) -> Block:
-        found = self._known.get(block)
-        if found is None:
-            if len(self._known) > _REMEMBERED:
-                self._known.clear()
-            found = self._known[block] = self._decode(block)
+        if len(self.known) > _REMEMBERED:
+            self.known.clear()
+        found = self.known[block] = self._decode(block)
         return found
 
     def _decode(self, block: bytes) -> Block:
@@ -240,7 +275,10 @@ class _Decoder:
         """Read a block line by line: keys and values that no expression foresees are kept as they are."""
         values: Values = {}
         flags = None
-        for key, text in _LINE.findall(block):
+        lines = _LINE.findall(block)
+        if len(lines) != block.count(b"\n"):
+            raise _NoBlockError(block)
+        for key, text in lines:
             if key == b"VmFlags":
                 flags = self._flags(text)
                 continue

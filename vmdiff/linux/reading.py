@@ -17,7 +17,7 @@ from vmdiff.errors import ListingError, ProcessError
 from vmdiff.formats import smaps
 from vmdiff.linux import facts, names
 from vmdiff.linux.proc import ProcessFolder, Stat
-from vmdiff.model import Origin, Snapshot
+from vmdiff.model import Origin, Snapshot, add
 
 Detail = Literal["maps", "smaps"]
 Notify = Callable[[str], None]
@@ -168,7 +168,8 @@ def _doubts(reading: _Reading, attempts: int) -> Iterator[str]:
 
 def _with_gap(snapshot: Snapshot) -> Snapshot:
     """Note by how much the mappings' resident sizes miss the kernel's own total."""
-    total, stated = snapshot.totals.get("rss"), (snapshot.rollup or {}).get("rss")
+    stated = (snapshot.rollup or {}).get("rss")
+    total = add([snapshot.value(mapping, "rss") for mapping in snapshot.mappings])
     if total is None or stated is None or total == stated:
         return snapshot
     more = "more" if total > stated else "less"

@@ -2,6 +2,7 @@
 
 from collections import Counter, abc
 from functools import cached_property
+from operator import le, lt
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
@@ -223,8 +224,13 @@ def add(values: abc.Iterable[int | None]) -> int | None:
 
 def _disorder(mappings: abc.Sequence[Mapping]) -> abc.Iterator[tuple[str, str]]:
     """Yield what contradicts the order and disjointness of the mappings that have both bounds."""
+    starts, ends = [mapping[0] for mapping in mappings], [mapping[1] for mapping in mappings]
+    if None not in starts and None not in ends and ends and ends[-1] <= ADDRESS_LIMIT:  # type: ignore[operator]
+        below, above = all(map(lt, starts, ends)), all(map(le, ends, starts[1:]))  # type: ignore[arg-type]
+        if below and above:
+            return  # nearly always, and found in a third of the time
     reach = 0
-    for index, (start, end, *_) in enumerate(mappings):
+    for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
         if start is None or end is None:
             continue
         if not reach <= start < end <= ADDRESS_LIMIT:
