@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -50,7 +51,13 @@ def run(write: Write, options: ViewOptions) -> None:
             write(_scene(number, act, last, snapshot, options))
             last = snapshot
     first, final = (f"{at}-{ACTS[at - 1].name}.json" for at in (1, len(ACTS)))
-    write(f"The snapshots stay in {folder}:\n\n    cd {folder}\n    vmdiff compare {first} {final}\n")
+    write(f"The snapshots stay in {folder}:\n\n    cd {folder}\n    {_command()} compare {first} {final}\n")
+
+
+def _command() -> str:
+    """Give what runs vmdiff again: its path where its name is not enough, as after ``make demo``."""
+    script = Path(sys.argv[0])
+    return "vmdiff" if shutil.which("vmdiff") or script.name != "vmdiff" else str(script.absolute())
 
 
 def _scene(number: int, act: Act, last: Snapshot | None, snapshot: Snapshot, options: ViewOptions) -> str:
