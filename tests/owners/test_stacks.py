@@ -94,3 +94,21 @@ def test_a_stack_pointer_above_a_guard_is_enough_for_another_c_library(tmp_path:
         assert owner is not None
         assert (owner.name, owner.tid, owner.basis) == ("thread stack", tid, "register")
         assert [m.owner.tid for m in seen.mappings if m.owner and m.owner.name == "guard page"] == [tid]
+
+
+def test_threads_of_another_pid_namespace_are_known_by_their_pointers() -> None:
+    apart = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if shutil.which("unshare") is None or subprocess.run([*apart, "true"], capture_output=True).returncode:
+        pytest.skip("no pid namespace can be made here")
+    with running([*apart, compiled(PROGRAMS / "ground.c")]) as (process, said):
+        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        seen = owned(int(child))
+        threads = {thread.name: thread.tid for thread in seen.process.threads or ()}
+        stacks = [owner_at(seen, int(line.split()[0], 16)) for line in said["stack"]]
+
+    assert {owner.name for owner in stacks if owner} == {"thread stack"}
+    waiting = [owner for owner in stacks if owner and owner.tid]
+    assert len(waiting) == 3, "one thread is never seen waiting, and its own id means nothing here"
+    assert all(owner.tid == threads[owner.label] for owner in waiting)
+    pieces = [piece for m in seen.mappings if m.owner for piece in (m.owner.parts or (m.owner,))]
+    assert [piece.name for piece in pieces if piece.label == "main thread"] == ["loader"]

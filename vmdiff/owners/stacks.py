@@ -217,10 +217,16 @@ def _descriptors(scene: Scene, base: int, head: bytes) -> Iterator[tuple[int, in
 
 
 def main_record(scene: Scene, start: int, end: int) -> int | None:
-    """Give where in a range the main thread's record lies, which is on no stack, or None."""
+    """Give where in a range the main thread's record lies, which is on no stack, or None.
+
+    Its id is that of the process, or another one in the process's own pid namespace.
+    """
     head = scene.read(start, end - start) or b""
-    pid = scene.snapshot.process.pid
-    return next((start + at for at, tid, _ in _descriptors(scene, start, head) if tid == pid), None)
+    for at, tid, word in islice(_descriptors(scene, start, head), _MOST_RECORDS):
+        record = head[at : at + _DESCRIPTOR]
+        if tid == scene.snapshot.process.pid or (tid and not _bounds(scene, record, start + at, word)):
+            return start + at
+    return None
 
 
 def _bounds(scene: Scene, record: bytes, address: int, word: int) -> tuple[int, int] | None:
