@@ -8,7 +8,7 @@ from tests.align.runs import HEAP, KERNEL, STACK, Piece, library, run
 from vmdiff.align.structure import pair
 from vmdiff.comparison import Comparison, compare
 from vmdiff.errors import MatchError
-from vmdiff.model import Origin, Owner, Snapshot, Thread
+from vmdiff.model import Host, Origin, Owner, Snapshot, Thread
 
 LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
 PAGE = 4096
@@ -82,6 +82,16 @@ def test_an_upgraded_library_is_replaced_though_its_path_is_the_same() -> None:
     after = library(LIBC, build_id="bb")
 
     assert [change.change for change in between(before, after).changes] == ["replaced"] * 4
+
+
+@pytest.mark.parametrize(("boot", "expected"), [("b1", ["replaced"] * 4), (None, [])])
+def test_another_inode_is_another_build_on_one_host_only(boot: str | None, expected: list[str]) -> None:
+    sides = [
+        run(library(LIBC, inode=inode), draw).model_copy(update={"host": Host(boot_id=boot)})
+        for draw, inode in enumerate(("7", "8"))
+    ]
+
+    assert [change.change for change in compare(*sides, match="structure").changes] == expected
 
 
 def test_the_same_build_unlinked_is_relabelled() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.align.runs import Piece, programs, related, run
+from tests.spaces import snapshots
 from vmdiff.align.region import Region
 from vmdiff.align.structure import pair
 from vmdiff.comparison import MIRRORS, Comparison, compare
@@ -27,7 +28,14 @@ def by_structure(before: Snapshot, after: Snapshot) -> Comparison:
 def told(mapping: Mapping) -> tuple[Any, ...]:
     """Everything of a mapping but where it is."""
     label = mapping.owner and (mapping.owner.name, mapping.owner.label)
-    return (mapping.size, mapping.perms, mapping.path, mapping.offset, label, sorted(mapping.values.items()))
+    return (
+        mapping.size,
+        mapping.perms,
+        mapping.path,
+        mapping.offset,
+        label,
+        sorted(mapping.values.items(), key=repr),
+    )
 
 
 def shown(comparison: Comparison, *, mirrored: bool = False) -> Counter[str]:
@@ -38,7 +46,7 @@ def shown(comparison: Comparison, *, mirrored: bool = False) -> Counter[str]:
 def _change(change: Any, *, mirrored: bool) -> str:
     before, after = (sorted(repr(told(m)) for m in side) for side in (change.before, change.after))
     if mirrored:
-        delta = {name: -value for name, value in sorted(change.delta.items())}
+        delta = {name: None if value is None else -value for name, value in sorted(change.delta.items())}
         return repr((str(MIRRORS[change.change]), after, before, delta, change.because))
     return repr((str(change.change), before, after, dict(sorted(change.delta.items())), change.because))
 
@@ -114,3 +122,38 @@ def test_one_mapping_less_is_reported_as_that_or_one_equal_to_it(
 
     assert str(change.change) == "removed"
     assert [told(mapping) for mapping in change.before] == [told(whole.mappings[lost])]
+
+
+@law(snapshots(unknowns=True))
+def test_no_snapshot_differs_from_itself(taken: Snapshot) -> None:
+    assert by_structure(taken, taken).changes == ()
+
+
+@law(snapshots(unknowns=True), snapshots(unknowns=True))
+def test_unknown_counters_mirror_and_stay_unknown(before: Snapshot, after: Snapshot) -> None:
+    there, back = by_structure(before, after), by_structure(after, before)
+
+    assert shown(there) == shown(back, mirrored=True)
+    for name, total in there.totals.items():
+        deltas = [change.delta[name] for change in there.changes]
+        if total.delta is None:
+            assert set(deltas) <= {None}
+        else:
+            assert None not in deltas
+            assert sum(delta or 0 for delta in deltas) == total.delta
+
+
+@law(related())
+def test_a_cheap_listing_compares_in_what_it_tells(runs: tuple[list[Piece], list[Piece]]) -> None:
+    before, after = run(runs[0], 1), run(runs[1], 2)
+    cheap = before.model_copy(
+        update={
+            "origin": before.origin.model_copy(update={"counters": (), "owners": False}),
+            "mappings": tuple(mapping._replace(values={}, owner=None) for mapping in before.mappings),
+        }
+    )
+
+    assert by_structure(cheap, run(runs[0], 3)).changes == ()
+    assert by_structure(cheap, after).totals["size"].delta == sum(
+        change.delta["size"] or 0 for change in by_structure(cheap, after).changes
+    )
