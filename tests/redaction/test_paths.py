@@ -11,7 +11,7 @@ from vmdiff.redaction.pseudonyms import Pseudonyms
 from vmdiff.redaction.texts import cgroup, device, inode, kernel, sentence
 
 NAMES = Pseudonyms(b"key")
-TAG = re.compile(r"-[ghjklmnpqrstvwxz]{12}")
+TAG = re.compile(r"-[ghjklmnpqrstvwxz]{12,}")
 NUMBER = re.compile(r"(?<![a-z0-9])[0-9]{9}(?![0-9])|[0-9a-f]{12}")
 
 

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from vmdiff import document, linux
+from tests.redaction.test_comparison import essence
+from vmdiff import document, linux, sources
 from vmdiff.comparison import compare
 from vmdiff.errors import ProcessError
 from vmdiff.model import Snapshot
@@ -19,9 +20,12 @@ from vmdiff.redaction import redact
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads live processes")
 
 GROW = """
-import ctypes, mmap, os, sys
+import ctypes, mmap, os, sys, tempfile, threading
 hidden = os.memfd_create("quixotic-frames"); os.ftruncate(hidden, 8192)
 shared = mmap.mmap(hidden, 8192)
+scratch = tempfile.NamedTemporaryFile(); scratch.write(b"x" * 8192); scratch.flush()
+passing = mmap.mmap(scratch.fileno(), 0)
+threading.Thread(target=threading.Event().wait, daemon=True).start()
 private = open(sys.argv[1], "rb"); data = mmap.mmap(private.fileno(), 0, prot=mmap.PROT_READ)
 ctypes.CDLL(None).prctl(15, b"quixotic-work", 0, 0, 0)
 print(flush=True); sys.stdin.readline()
@@ -49,8 +53,7 @@ def growing(file: str) -> Iterator[tuple[Snapshot, Snapshot]]:
 
 
 def take(pid: int) -> Snapshot:
-    with linux.ProcessFolder(pid) as folder:
-        return linux.read(folder, arguments=True, label="quixotic-label")
+    return sources.snap(pid, arguments=True, label="quixotic-label")
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +95,24 @@ def test_snapshots_redacted_apart_with_one_key_still_match(pair):
 
     assert before.origin.redaction == after.origin.redaction
     assert [(c.change, c.delta) for c in plain.changes] == [(c.change, c.delta) for c in hidden.changes]
+
+
+@pytest.mark.parametrize("key", [None, b"k" * 32])
+def test_a_restart_compares_as_it_did(pair, key, tmp_path):
+    private = tmp_path / "quixotic-ledger.db"
+    private.write_bytes(b"x" * mmap.PAGESIZE)
+    with growing(str(private)) as (again, _):
+        plain, hidden = compare(pair[0], again), compare(*redact([pair[0], again], key=key))
+
+    assert plain.match == "structure"
+    assert essence(hidden) == essence(plain)
+
+
+def test_owners_are_kept(pair):
+    for original, redacted in zip(pair, redact(pair), strict=True):
+        found = [(m.owner and m.owner.name, m.owner and m.owner.certainty) for m in original.mappings]
+        assert len({name for name, _ in found if name}) > 3
+        assert found == [(m.owner and m.owner.name, m.owner and m.owner.certainty) for m in redacted.mappings]
 
 
 def test_every_process_here_can_be_redacted():

@@ -62,7 +62,8 @@ _RANDOM = st.text("abcxyz0123456789_", min_size=4, max_size=9).map("tmp{}".forma
 @given(one=_RANDOM, other=_RANDOM)
 @settings(max_examples=300, deadline=None)
 def test_names_of_temporary_files_are_as_long_as_each_other_where_they_were(one: str, other: str) -> None:
-    paths = Paths(Pseudonyms(b"key"), temporary=[one, other])
-    lengths = [len(paths(f"/tmp/{name}")) for name in (one, other)]
-
-    assert (lengths[0] == lengths[1]) == (len(one) == len(other))
+    for temporary in (None, [one, other]):
+        paths = Paths(Pseudonyms(b"key"), temporary=temporary)
+        for place in ("/tmp/{}", "/memfd:{}"):
+            lengths = [len(paths(place.format(name))) for name in (one, other)]
+            assert (lengths[0] == lengths[1]) == (len(one) == len(other))

@@ -27,8 +27,9 @@ class Paths:
 
     *public* are base names of system files. They stay in listings that tell no directories; and
     *everywhere*, where the version may be another, so that whatever could be matched still can be.
-    *temporary* are the base names of files that different runs call differently: those are matched by the
-    length of their names, so the lengths of their pseudonyms differ as theirs do.
+    *temporary* are the base names of files that different runs call differently (None: those of folders
+    for such files). Different runs are matched by the length of these names, so the lengths of the
+    pseudonyms differ as theirs do.
     """
 
     def __init__(
@@ -37,12 +38,12 @@ class Paths:
         public: Iterable[str] = (),
         *,
         everywhere: bool = False,
-        temporary: Iterable[str] = (),
+        temporary: Iterable[str] | None = None,
     ) -> None:
         self._names = names
         self._public = frozenset(public)
         self._everywhere = everywhere
-        self._temporary = frozenset(temporary)
+        self._temporary = None if temporary is None else frozenset(temporary)
         self._cores = frozenset(_core(name) for name in self._public) if everywhere else frozenset()
         self._path = lru_cache(maxsize=None)(self._redacted)
         self._step = lru_cache(maxsize=None)(self._redacted_step)
@@ -83,20 +84,23 @@ class Paths:
         if what == "/SYSV":
             return f"{what}{self._names.hexadecimal(name, 8)}"
         if what == "/memfd:":
-            return what + self._pseudonym("memfd", name)
+            return what + self._pseudonym("memfd", name, passing=True)
         return f"{what}{label(self._names, name)}"
 
     def _file(self, path: str) -> str:
         steps = _SEPARATOR.split(path)  # names at even places, separators between
         system = self.is_system(path)
+        passing = self._temporary is None and path.startswith(words.TEMPORARY)
         for at in range(0, len(steps), 2):
             home = at >= 2 and steps[at - 2].casefold() in words.HOMES
             last = at == len(steps) - 1
             stays = not home and self._stays(steps[at], system=system, last=last, alone=len(steps) == 1)
-            steps[at] = self._step("file", steps[at], stays=stays, last=last)
+            steps[at] = self._step("file", steps[at], stays=stays, last=last, passing=passing)
         return "".join(steps)
 
-    def _redacted_step(self, prefix: str, name: str, *, stays: bool, last: bool) -> str:
+    def _redacted_step(
+        self, prefix: str, name: str, *, stays: bool, last: bool, passing: bool = False
+    ) -> str:
         if name in {"", "."} or (stays and not self._names.betrays(name)):
             return name
         if not last:
@@ -104,14 +108,14 @@ class Paths:
         if self._is_known(name) and not self._names.betrays(name):
             stem, extension = _extension(name)
             return _VERSION.sub(lambda found: found[1] + self._version(found[2]), stem) + extension
-        return self._pseudonym(prefix, name)
+        return self._pseudonym(prefix, name, passing=passing)
 
-    def _pseudonym(self, prefix: str, name: str) -> str:
+    def _pseudonym(self, prefix: str, name: str, *, passing: bool) -> str:
         stem, extension = _extension(name)
         if self._names.betrays(extension):
             stem, extension = name, ""
         pseudonym = self._versioned(prefix, stem) + extension
-        if name not in self._temporary:
+        if not passing and name not in (self._temporary or ()):
             return pseudonym
         return self._names.lengthened(pseudonym, len(prefix) + _ROOM + len(name))
 

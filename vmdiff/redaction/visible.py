@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from vmdiff.model import Snapshot
 
-_PSEUDONYM = re.compile(r"\b[a-z]{3,8}[-_][g-hj-np-tv-xz]{12}(?:[0-9]+k)*")
+_PSEUDONYM = re.compile(r"\b[a-z]{3,8}[-_][g-hj-np-tv-xz]{12,}(?:[0-9]+k)*")
 _ADDRESSES = frozenset({"start", "end"})
 _PSEUDONYMS = frozenset({"boot_id", "pid_namespace", "device", "inode", "run"})
 
