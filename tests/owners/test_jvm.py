@@ -151,6 +151,7 @@ def test_the_map_of_the_system_says_the_same(machine: Machine) -> None:
         (["-XX:+UseSerialGC"], "card table"),
         (["-XX:+UseG1GC"], "mark bitmap"),
         (["-XX:+UseParallelGC", "-XX:-UseCompressedOops"], "card table"),
+        (["-XX:+UseShenandoahGC"], "mark bitmap"),
         (["-XX:+UseZGC"], None),
         (["-XX:+UnlockExperimentalVMOptions", "-XX:+UseCompactObjectHeaders"], None),
     ],

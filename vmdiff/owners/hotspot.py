@@ -50,6 +50,7 @@ _WANTED: abc.Mapping[str, frozenset[str]] = {
     "ThreadsSMRSupport": frozenset({"_java_thread_list"}),
     "Universe": frozenset({"_collectedHeap"}),
     "VirtualSpace": frozenset({"_low_boundary", "_high_boundary"}),
+    "ShenandoahHeap": frozenset({"_num_regions"}),
     "SystemDictionary": frozenset({_STRING_CLASS[1]}),
     "vmClasses": frozenset({_STRING_CLASS[0]}),
 }

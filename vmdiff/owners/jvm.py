@@ -23,6 +23,7 @@ from vmdiff.owners.hotspot import ARCHIVE, Machine, machine
 from vmdiff.owners.words import is_block, raw_each, words
 
 _MOST_SEGMENTS = 16
+_HEAP_OBJECT = 400  # words of a ShenandoahHeap that hold its regions
 
 
 def jvm(scene: Scene) -> Iterator[Claim]:
@@ -70,6 +71,7 @@ def _collector(tables: Machine, start: int, end: int) -> Iterator[Claim]:
     if table and size and size >= (end - start) // 512:
         yield from _gc(tables.scene, table, table + size, "card table", "HotSpot's CardTable::_byte_map")
     yield from _g1_tables(tables, start, end)
+    yield from _shenandoah_bitmaps(tables, start, end)
 
 
 def _gc(scene: Scene, start: int, end: int, label: str, evidence: str) -> Iterator[Claim]:
@@ -96,6 +98,16 @@ def _g1_tables(tables: Machine, start: int, end: int) -> Iterator[Claim]:
         for low, high in sorted(mapped - {(start, end)}):
             label = "mark bitmap" if (high - low) * 100 > end - start else "block offsets or card counts"
             yield from _gc(tables.scene, low, high, label, "bounds in HotSpot's G1RegionToSpaceMapper")
+
+
+def _shenandoah_bitmaps(tables: Machine, start: int, end: int) -> Iterator[Claim]:
+    """Claim the mark bitmaps, which ShenandoahHeap has as regions of memory: 2 bits for 8 bytes of heap."""
+    if tables.offset("_num_regions", "ShenandoahHeap") is None:
+        return
+    heap = tables.static("Universe", "_collectedHeap") or 0
+    for low, count in pairwise(words(tables.scene, heap, _HEAP_OBJECT) or ()):
+        if count * 8 * 32 == end - start:
+            yield from _gc(tables.scene, low, low + count * 8, "mark bitmap", "a region in ShenandoahHeap")
 
 
 def _bounds(raw: bytes, heap: int) -> Iterator[tuple[int, int]]:
