@@ -71,6 +71,22 @@ def test_two_listings_of_one_process_are_equal(listings, one, other):
     assert [change for change in changes if change.change is not ChangeName.RECOUNTED] == []
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [("pmap -x", "maps"), ("pmap", "smaps"), ("pmap -d", "pmap -X"), ("pmap -p", "pmap -x")]
+)
+def test_two_runs_of_one_program_in_two_formats_have_the_same_mappings(listings, one, other):
+    with sleeper() as pid:
+        another = formats.read(LISTERS[other](pid), source=other)
+    before, after = (assign(Scene(each), RULES) for each in (listings[one], another))
+
+    comparison = compare(before, after)
+
+    gone_or_new = {ChangeName.NEW, ChangeName.REMOVED, ChangeName.REPLACED}
+    named = [change for change in comparison.changes if change.change in gone_or_new and change.path]
+    assert comparison.match == "structure"
+    assert named == []
+
+
 def test_real_listings_of_one_process_are_equal(case):
     before, after = (
         assign(Scene(formats.read(case(name), source=name)), RULES)

@@ -139,6 +139,9 @@ def base_name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
+_PSEUDO = {"malloc heap": Kind.HEAP, "kernel": Kind.KERNEL}
+
+
 class _Families:
     """The families of one snapshot, each built once."""
 
@@ -153,7 +156,7 @@ class _Families:
     def of(self, mapping: Mapping) -> Family:
         owner = mapping.owner if self._owners else None
         whose = None if owner is None else (owner.name, owner.label, owner.tid)
-        key = (mapping.kind, mapping.perms, mapping.path, whose)
+        key = (mapping.kind, mapping.perms, mapping.path, whose, mapping.inode is None)
         family = self._seen.get(key)
         if family is None:
             family = self._seen[key] = self._family(self._traits(mapping, owner))
@@ -169,6 +172,9 @@ class _Families:
         kind, perms, path = mapping.kind, mapping.perms, mapping.path
         told = None if owner is None else (owner.name, owner.label)
         name, label = (None, None) if owner is None or owner.name == MIXED else self._whose(owner)
+        if path is None and mapping.inode is None and (pseudo := _PSEUDO.get(name or "")):
+            # A listing that does not name it: pmap says [ anon ] of what the kernel has names for.
+            return Traits(pseudo, perms, f"[{label or 'heap'}]", None, name, label, told)
         if path is None or path == "[anonymous]":
             return Traits(kind, perms, None, None, name, label, told)
         if path.startswith("[anon:"):

@@ -11,6 +11,8 @@ In this order, each step with what the steps before left over:
 7. a library or program by its name without version, ABI tag and build hash;
 8. a temporary file with a random name: the same folder, length of name and layout.
 
+A listing that names no folders (pmap) is matched with one that does by base name, right after step 1.
+
 Files that are no libraries or programs have contents of their own, so from step 4 on they must have the
 same layout too: a second journal is not another version of the first one.
 """
@@ -77,7 +79,8 @@ def things(blocks: Iterable[Block], pid: int | None) -> list[Thing]:
 def match(before: Sequence[Thing], after: Sequence[Thing]) -> list[Match]:
     """Give the objects that are the same; each is in at most one match."""
     matched: list[Match] = []
-    for key, because in _STEPS:
+    bare = _tell_folders(before) != _tell_folders(after)
+    for key, because in (*_STEPS[:1], *([(_base, "by base name")] if bare else []), *_STEPS[1:]):
         mates = _groups(after, key)
         for shared, group in _groups(before, key).items():
             if shared in mates:
@@ -86,6 +89,15 @@ def match(before: Sequence[Thing], after: Sequence[Thing]) -> list[Match]:
         before = [thing for thing in before if id(thing) not in taken]
         after = [thing for thing in after if id(thing) not in taken]
     return matched
+
+
+def _tell_folders(things: Sequence[Thing]) -> bool:
+    """Say whether programs and libraries have a folder: pmap gives base names only, but for ``/dev/zero``."""
+    return any("/" in thing.path for thing in things if thing.is_code)
+
+
+def _base(thing: Thing) -> Hashable:
+    return base_name(thing.path), thing.blocks[0].mapping.deleted
 
 
 def segments(match: Match) -> list[Pair]:

@@ -67,8 +67,18 @@ def _vdso(mappings: Sequence[Mapping]) -> Iterator[tuple[int, Owner]]:
         if _is_small(mapping, "r-xp") and (above_stack or pair):
             where = "above the stack" if above_stack else "right above unnamed r--p pages"
             yield index, owner("kernel", "shape", f"small unnamed r-xp {where}", label="vdso")
-            if pair:
-                yield index - 1, owner("kernel", "shape", "unnamed r--p right below the vdso", label="vvar")
+            yield from _data_of_vdso(mappings, index)
+
+
+def _data_of_vdso(mappings: Sequence[Mapping], vdso: int) -> Iterator[tuple[int, Owner]]:
+    """Find the pages right below the vdso; where they are two mappings the upper one is ``vvar_vclock``."""
+    first = vdso
+    while (
+        first and _is_small(mappings[first - 1], "r--p") and mappings[first - 1].end == mappings[first].start
+    ):
+        first -= 1
+    for index, label in zip(range(first, vdso), ("vvar", "vvar_vclock"), strict=False):
+        yield index, owner("kernel", "shape", "unnamed r--p right below the vdso", label=label)
 
 
 def _is_small(mapping: Mapping, perms: str) -> bool:
