@@ -333,3 +333,12 @@ def test_all_tells_where_and_why():
     (found,) = seen(compare(snapshot(owned), snapshot(grown)), show_all=True).table.rows
 
     assert (found.where, found.why) == ("100000-105000", "seen: a program header")
+
+
+def test_what_is_known_of_some_rows_only_is_shown_of_those():
+    blind = mapping(0x100, 2)._replace(values={"rss": None})
+    table = view.of_snapshot(snapshot(blind, mapping(0x200, 2, rss=PAGE)), (), ViewOptions()).table
+    at = [column.name for column in table.columns].index("resident")
+
+    assert [row.cells[at].text for row in table.rows] == ["4 KiB", "?"]
+    assert table.total.cells[at].text == "?"

@@ -47,10 +47,15 @@ def value_of(counts: Counts, counter: str) -> int | None:
     return counts.get(counter)
 
 
-def columns_of(totals: Totals, options: ViewOptions) -> tuple[Column, ...]:
-    """Choose the columns: what is known, swap where there is any, and what is sorted by."""
+def columns_of(
+    totals: Totals, options: ViewOptions, *, partly: abc.Set[str] = frozenset()
+) -> tuple[Column, ...]:
+    """Choose the columns: what is known, swap where there is any, and what is sorted by.
+
+    *partly* are counters that some rows know although their total is unknown.
+    """
     sort = sort_column(totals, options)
-    columns = [column for column in HEADLINE if _speaks(totals, column)]
+    columns = [column for column in HEADLINE if _speaks(totals, column, partly)]
     if sort is not None and sort not in columns:
         columns.append(sort)
     spare = [column for column in (PRIVATE, SWAP) if column in columns and column != sort]
@@ -59,12 +64,13 @@ def columns_of(totals: Totals, options: ViewOptions) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-def _speaks(totals: Totals, column: Column) -> bool:
-    """Say whether both sides know the column throughout, and whether it says anything."""
-    parts = [totals.get(name, Total(None, None)) for name in SUMS.get(column.counter, (column.counter,))]
-    if any(part.delta is None for part in parts):
+def _speaks(totals: Totals, column: Column, partly: abc.Set[str]) -> bool:
+    """Say whether the column is known, and whether it says anything."""
+    names = SUMS.get(column.counter, (column.counter,))
+    parts = {name: totals.get(name, Total(None, None)) for name in names}
+    if any(part.delta is None and name not in partly for name, part in parts.items()):
         return False
-    return column != SWAP or any(part.before or part.after for part in parts)
+    return column != SWAP or any(part.before != 0 or part.after != 0 for part in parts.values())
 
 
 def sort_column(totals: Totals, options: ViewOptions) -> Column | None:

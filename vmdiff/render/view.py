@@ -127,7 +127,7 @@ def of_snapshot(snapshot: Snapshot, findings: Sequence[Finding], options: ViewOp
     """
     # A snapshot is shown as what it would be beside itself: the same code folds its groups.
     alone = Comparison(snapshot, snapshot, "address", "", (), ())
-    columns = columns_of(alone.totals, options)
+    columns = columns_of(alone.totals, options, partly=_partly_known(snapshot))
     groups, table = _snapshot_tables(alone, columns, options)
     taken = words.moment(snapshot.taken_at) if snapshot.taken_at else "taken at an unknown time"
     return SnapshotView(
@@ -138,6 +138,16 @@ def of_snapshot(snapshot: Snapshot, findings: Sequence[Finding], options: ViewOp
         remarks=_remarks(findings),
         groups=groups,
         table=table,
+    )
+
+
+def _partly_known(snapshot: Snapshot) -> frozenset[str]:
+    """Give the counters that have no total, but are known of some mappings."""
+    unknown = [counter for counter in snapshot.counters if snapshot.total(counter) is None]
+    return frozenset(
+        counter
+        for counter in unknown
+        if any(snapshot.value(mapping, counter) is not None for mapping in snapshot.mappings)
     )
 
 
