@@ -278,3 +278,33 @@ def test_parts_that_lie_about_their_place_are_dropped():
 
     assert owner
     assert len(owner.parts) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("a" * 65_000 + "x", id="nearly-a-hash"),
+        pytest.param("1" * 65_000 + "x", id="nearly-a-version"),
+        pytest.param("1a" * 32_000, id="all-numbers"),
+        pytest.param("-1" * 32_000, id="all-versions"),
+        pytest.param("/a" * 32_000, id="deep"),
+        pytest.param("/home/" * 10_000, id="homes"),
+        pytest.param(".so" * 21_000, id="all-extensions"),
+        pytest.param("[" * 65_000, id="brackets"),
+        pytest.param("… " * 32_000, id="holes"),
+    ],
+)
+@pytest.mark.timeout(20)
+def test_hostile_texts_cost_no_more_than_others(text):
+    prefixes = ("", "/", "/tmp/", "/usr/lib/", "/memfd:", "[anon:", "anon_inode:", "C:\\Windows\\System32\\")
+    taken = snapshot(
+        *(Mapping(n << 12, n + 1 << 12, "rw-p", path=(p + text)[:65_536]) for n, p in enumerate(prefixes, 16)),
+        Mapping(1 << 20, 2 << 20, "rw-p", owner=Owner(text, "certain", "name", text, text)),
+        label=text, host=Host(name=text, kernel=text),
+        process=Process(name=text, user=text, cgroup=text, executable=text, arguments=(text,)),
+        origin=Origin(source="maps", doubts=(text,)),
+    )  # fmt: skip
+
+    redacted = redact([taken])[0]
+
+    assert document.load(b"".join(document.dump(redacted)), source="x") == redacted

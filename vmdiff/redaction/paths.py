@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from vmdiff.redaction import words
-from vmdiff.redaction.pseudonyms import Pseudonyms
+from vmdiff.redaction.pseudonyms import LONGEST_NAME, Pseudonyms
 from vmdiff.redaction.texts import is_public, label
 
 _MEMORY = re.compile(r"\[(anon|anon_shmem): ?(.*)\]", re.DOTALL)
@@ -19,6 +19,7 @@ _SPECIAL = re.compile(r"(/memfd:|/SYSV|/dmabuf:|anon_inode:)(.*)", re.DOTALL)
 _VERSION = re.compile(r"([-_.]?)([0-9][0-9.]*|[0-9a-f]{8,})(?=$|[-_.])")
 _NUMBER = re.compile(r"[0-9]+")
 _ROOM = 28  # letters that a pseudonym of a temporary file has more than its name: room for its numbers
+_LONGEST = 65_536  # what a document takes; no file's path is nearly as long
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -56,6 +57,10 @@ class Paths:
     def _redacted(self, path: str) -> str:
         if words.KERNEL_NAMES.fullmatch(path):
             return path
+        redacted = self._by_name(path)
+        return redacted if len(redacted) <= _LONGEST else f"/{self._names.name('path', path)}"
+
+    def _by_name(self, path: str) -> str:
         if path.startswith("["):
             return self._bracketed(path)
         if special := _SPECIAL.fullmatch(path):
@@ -111,6 +116,8 @@ class Paths:
         return self._pseudonym(prefix, name, passing=passing)
 
     def _pseudonym(self, prefix: str, name: str, *, passing: bool) -> str:
+        if len(name) > LONGEST_NAME:
+            return self._names.name(prefix, name)
         stem, extension = _extension(name)
         if self._names.betrays(extension):
             stem, extension = name, ""
@@ -152,6 +159,8 @@ class Paths:
 
     def _is_known(self, name: str) -> bool:
         """Say whether this is a version of a file that every program or the system has."""
+        if len(name) > LONGEST_NAME:
+            return False
         core = _core(name)
         return core in self._cores or words.FILE_PATTERN.fullmatch("".join(core)) is not None
 

@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 # Letters that make no words, no numbers and no hexadecimal: a tag is never mistaken for a version.
 _LETTERS = str.maketrans("0123456789abcdef", "ghjklmnpqrstvwxz")
 _TAG = 12  # letters: two of 60,000 names collide once in 150,000 runs
+LONGEST_NAME = 255  # NAME_MAX: of what is longer nothing but equality is kept
 _SHORT_NUMBER = 3  # digits that are kept: a version, the how-manieth worker
 _LONG_NUMBER = 9
 _NUMBER = re.compile(r"[0-9]+")
@@ -51,6 +52,8 @@ class Pseudonyms:
 
     def numbered(self, prefix: str, text: str) -> str:
         """Give a name that differs in its numbers only where *text* does: ``name-`` letters ``7k``."""
+        if len(text) > LONGEST_NAME:
+            return self.name(prefix, text)
         numbers = "".join(f"{self._counted(found)}k" for found in _NUMBER.finditer(text))
         return self.name(prefix, _NUMBER.sub("\0", text)) + numbers
 

@@ -12,6 +12,7 @@ _PLAIN = re.compile(r"[ -~]*")
 _WORD = re.compile(r"[A-Za-z0-9_]+")
 _SMALL_NUMBER = re.compile(r"[0-9]{1,7}")  # a thread's id, or the how-manieth arena
 _PERMISSIONS = re.compile(r"[r-][w-][x-][sp]?(?:/[r-][w-][x-])?|[r-][w-][x-][R-][W-]|[CNDGSU-]{5}")
+_DEEPEST = 100  # groups in each other
 _HOLE = "…"
 _HOLES = re.compile(rf"{_HOLE}(?:\s+{_HOLE})+")
 _PUNCTUATION = "()[]{}<>\"'`,.;:!?"
@@ -117,8 +118,11 @@ def namespace(names: Pseudonyms, text: str) -> str:
 
 def cgroup(names: Pseudonyms, path: str) -> str:
     """Replace the names in a control group's path, but for those of systemd and container runtimes."""
+    parts = path.split("/")
+    if len(parts) > _DEEPEST:
+        return names.name("cgroup", path)
     return "/".join(
-        part if not part or part in words.CGROUPS else names.name("cgroup", part) for part in path.split("/")
+        part if not part or part in words.CGROUPS else names.name("cgroup", part) for part in parts
     )
 
 
