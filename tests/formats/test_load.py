@@ -52,6 +52,17 @@ def test_a_number_chooses_a_listing(file, number, size):
     assert sources.load(f"{path}#{number}").totals["size"] == size
 
 
+def test_a_listing_of_standard_input_is_chosen_too(monkeypatch):
+    def paste():
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TWO)))
+
+    paste()
+    assert sources.load("-#2").totals["size"] == 0x1000
+    paste()
+    with pytest.raises(InputError, match=r"choose one with -- -#NUMBER"):
+        sources.load("-")
+
+
 @pytest.mark.parametrize("number", ["0", "3", "999999999"])
 def test_a_number_that_is_not_there_is_refused(file, number):
     with pytest.raises(InputError, match="holds 2 listings"):

@@ -112,7 +112,8 @@ def _choose(found: Sequence[_Found], lines: Sequence[Line], source: str, choice:
     if choice is not None and 1 <= choice <= len(found):
         return found[choice - 1]
     count = "one listing" if len(found) == 1 else f"{len(found)} listings"
-    raise InputError(f"{source}: holds {count}: {_contents(found, lines)}; choose one with {source}#NUMBER")
+    named = "-- -#NUMBER" if source == "<stdin>" else f"{source}#NUMBER"
+    raise InputError(f"{source}: holds {count}: {_contents(found, lines)}; choose one with {named}")
 
 
 def _contents(found: Sequence[_Found], lines: Sequence[Line], shown: int = 9) -> str:
