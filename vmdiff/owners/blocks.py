@@ -10,8 +10,10 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from vmdiff.owners import musl
 from vmdiff.owners.claims import Claim, Scene
 from vmdiff.owners.glibc import LARGE_BLOCK, chunk
+from vmdiff.owners.musl import is_musl
 from vmdiff.owners.peek import HEADER, Block, Peek, Reader
 from vmdiff.owners.python import ARENA, arena, is_python
 
@@ -28,15 +30,16 @@ _SEEN = {
         "chunk headers of malloc with only IS_MMAPPED set, each as long as up to the next",
         "blocks",
     ),
+    musl.GROUP: ("groups of musl's malloc, whose records elsewhere lead back to them", "groups"),
     ARENA: ("pool headers of CPython's allocator, all of one arena", "arenas"),
 }
 
 
 def blocks(scene: Scene) -> Iterator[Claim]:
-    """Claim the large blocks of malloc and the arenas of CPython, several in a mapping or not."""
+    """Claim large blocks of malloc, arenas of CPython and groups of musl, several in a mapping or not."""
     if scene.memory is None:
         return
-    readers: tuple[Reader, ...] = (chunk, arena) if is_python(scene) else (chunk,)
+    readers = list(_readers(scene))
     known = sorted(scene.explained)
     large = [m for m in scene.touched if (m.end or 0) - (m.start or 0) > _THRESHOLD]
     budget = Budget(min(_FREE, _BUDGET // max(len(large), 1)))
@@ -51,6 +54,15 @@ def blocks(scene: Scene) -> Iterator[Claim]:
             yield from _claims(peek, run, limit)
 
 
+def _readers(scene: Scene) -> Iterator[Reader]:
+    """Give the readers of what may be in a process."""
+    yield chunk
+    if is_python(scene):
+        yield arena
+    if is_musl(scene):
+        yield musl.reader(scene)
+
+
 class Budget:
     """How many pages without a header may be looked at: *free* ones in each mapping, *rest* in all."""
 
@@ -60,9 +72,9 @@ class Budget:
         self.blocks = _MOST_BLOCKS
 
     def allows_more(self, block: Block) -> bool:
-        """Tell whether another block may follow this one; small ones cost as much as unknown pages."""
+        """Tell whether another block may follow; small ones of malloc are rare, so they use up the rest."""
         self.blocks -= 1
-        if block.end - block.start < _THRESHOLD:
+        if block.kind == LARGE_BLOCK and block.end - block.start < _THRESHOLD:
             self.rest -= 1
         return self.blocks > 0 and self.rest >= 0
 
