@@ -88,7 +88,7 @@ anonymous = st.builds(
     Piece,
     pages=sizes,
     perms=st.sampled_from(("rw-p", "rw-p", "rw-p", "r--p", "---p", "r-xp", "rw-s")),
-    path=st.sampled_from((None, None, None, None, "[anon:pool]", "[anon: stack 4711]")),
+    path=st.sampled_from((None, None, None, None, "[anon:pool]", "[anon: stack 4711]", "[anon: stack 4712]")),
     touches=st.booleans(),
     owner=st.sampled_from(
         (
@@ -136,13 +136,18 @@ crowds = st.builds(
     anonymous,
     st.lists(resident, min_size=5, max_size=14),
 )
+numbered = st.lists(
+    st.sampled_from((Piece(2, path="[anon: stack 4711]"), Piece(2, path="[anon: stack 4712]"))), max_size=12
+)
 special = st.sampled_from(([HEAP], [STACK], KERNEL))
 
 
 @st.composite
 def programs(draw: st.DrawFn) -> list[Piece]:
     """Draw the pieces of a program: libraries, files, memory, crowds of equal blocks."""
-    parts = draw(st.lists(st.one_of(libraries, files, single, single, single, crowds, special), max_size=9))
+    parts = draw(
+        st.lists(st.one_of(libraries, files, single, single, single, crowds, numbered, special), max_size=9)
+    )
     return [piece for part in parts for piece in part]
 
 

@@ -1,11 +1,11 @@
 """Pair two sequences of blocks without crossing, at the least cost.
 
 The cost of a pairing is, in this order: the number of blocks that changed, are gone or are new; the
-difference in size; the difference in what is resident. It is one integer, so that adding and
-comparing stay cheap. Equal heads and tails are taken off first, which never costs anything: an
-exchange with the pair that they would otherwise be in is never worse. What is left is solved exactly up
-to `EXACT` cells; larger problems are cut at blocks that are alike on both sides, and, where there are
-none, into windows. So the work is linear in the number of blocks, whatever they are.
+difference in size; the difference in what is resident; the number of names with other numbers. It is
+one integer, so that adding and comparing stay cheap. Equal heads and tails are taken off first, which
+never costs anything: an exchange with the pair that they would otherwise be in is never worse. What is
+left is solved exactly up to `EXACT` cells; larger problems are cut at blocks that are alike on both
+sides, and, where there are none, into windows. So the work is linear in the number of blocks.
 """
 
 from bisect import bisect_left
@@ -40,6 +40,8 @@ def cost(before: Block | None, after: Block | None) -> int:
         return 0 if block is None else _CHANGE + block.size * _SIZE_UNIT + block.weight
     if before.contents == after.contents:
         return 0
+    if before.likeness == after.likeness:
+        return 1
     size, weight = abs(before.size - after.size), abs(before.weight - after.weight)
     return _CHANGE + size * _SIZE_UNIT + weight
 

@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 from vmdiff.model import MIXED, Kind, Mapping, Owner, Scalar, Snapshot
 
-_NUMBER = re.compile(r"[0-9]+")
+_DIGITS = re.compile(r"[0-9]+")
 _GUARD = 64 << 10  # bytes; the largest guard pages there are, those of arm64
-_MANY_DIGITS = 4  # more than a number that people choose
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +22,9 @@ class Traits:
     """What the mappings have in common that may be paired with each other.
 
     *kind* and *perms* as in the mapping; *object* is the path of a file or the kernel's name
-    (``[heap]``), None for anonymous memory; *name* is what anonymous memory was called; *owner* whose it
-    is (None where nobody knows, or where several share it), *label* which one of those, never a number
-    that another run draws anew. *told* is owner and label as they stand: contents, which decide nothing.
+    (``[heap]``), None for anonymous memory; *name* is what that was called, without numbers such as a
+    thread's; *owner* whose it is (None where nobody knows, or where several share it), *label* which one
+    of those, never how many. *told* is owner and label as they stand: contents, which decide nothing.
     """
 
     kind: Kind
@@ -59,7 +58,7 @@ class Block(NamedTuple):
     *at* is its place in the snapshot, *size* its bytes (0 where unknown), *weight* what of it is
     resident or swapped. *touches* says that the mapping below ends where this one starts, *placed* that it
     continues the data of a program or library there, as ``.bss`` does, *guarded* that a guard page does.
-    *contents* is everything that is compared between runs: two blocks with equal contents are alike.
+    *likeness* is everything that is compared between runs; *contents* is that and the numbers in a name.
     """
 
     at: int
@@ -70,6 +69,7 @@ class Block(NamedTuple):
     touches: bool
     placed: bool
     guarded: bool
+    likeness: Hashable
     contents: Hashable
 
 
@@ -105,7 +105,7 @@ def blocks(snapshot: Snapshot, compared: Terms, known: dict[Traits, Family]) -> 
         start, end, values = mapping.start, mapping.end, mapping.values
         family = families.of(mapping)
         size = mapping.size or 0 if start is None or end is None else end - start
-        contents = (
+        likeness = (
             family,
             size,
             mapping.offset,
@@ -113,10 +113,13 @@ def blocks(snapshot: Snapshot, compared: Terms, known: dict[Traits, Family]) -> 
             mapping.flags if compared.flags else None,
             _counted(values, compared.values),
         )
+        contents = likeness if family.name is None else (likeness, mapping.path)
         touches = start is not None and start == reach
         placed = touches and data_below and _may_be_bss(family)
         guarded = touches and guard_below
-        found.append(Block(index, mapping, family, size, _weight(values), touches, placed, guarded, contents))
+        found.append(
+            Block(index, mapping, family, size, _weight(values), touches, placed, guarded, likeness, contents)
+        )
         reach, data_below = end, family.kind is Kind.IMAGE and family.perms[1] == "w"
         guard_below = family.kind is Kind.RESERVED and size <= _GUARD
     return found
@@ -150,7 +153,6 @@ class _Families:
         self._owners = compared.owners
         self._families = known
         self._threads = {thread.tid: thread.name for thread in process.threads or ()}
-        self._numbers = {str(number) for number in (process.pid, *self._threads)}
         self._seen: dict[Hashable, Family] = {}
 
     def of(self, mapping: Mapping) -> Family:
@@ -178,7 +180,7 @@ class _Families:
         if path is None or path == "[anonymous]":
             return Traits(kind, perms, None, None, name, label, told)
         if path.startswith("[anon:"):
-            return Traits(kind, perms, None, self._timeless(path), name, label, told)
+            return Traits(kind, perms, None, _DIGITS.sub("#", path), name, label, told)
         if path.startswith("[stack:"):  # Linux 3.4 to 4.4 named thread stacks so, which are anonymous
             return Traits(Kind.ANONYMOUS, perms, None, "[stack:]", name, label, told)
         return Traits(kind, perms, path, None, name, label, told)
@@ -189,13 +191,6 @@ class _Families:
         if label is None and owner.tid is not None:
             label = self._threads.get(owner.tid)
         return owner.name, None if label and label[0].isdigit() else label
-
-    def _timeless(self, name: str) -> str:
-        """Give a name without what looks like the number of a thread: ``pthread stack: 4711``."""
-        return _NUMBER.sub(lambda found: "#" if self._is_drawn(found[0]) else found[0], name)
-
-    def _is_drawn(self, number: str) -> bool:
-        return number in self._numbers or len(number) >= _MANY_DIGITS
 
 
 def _counted(values: abc.Mapping[str, Scalar], compared: frozenset[str]) -> frozenset[tuple[str, Scalar]]:

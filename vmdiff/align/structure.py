@@ -174,18 +174,30 @@ def _crowds(ledger: Ledger) -> None:
 def _pairs_alike(
     ours: Sequence[Block], theirs: Sequence[Block]
 ) -> tuple[list[Pair], list[Block], list[Block]]:
-    """Pair what is alike in everything, in order; give the pairs and what is left of either side."""
-    waiting: dict[Hashable, list[Block]] = {}
-    for block in reversed(theirs):
-        waiting.setdefault(block.contents, []).append(block)
-    pairs, olds = [], []
-    for block in ours:
-        if held := waiting.get(block.contents):
-            pairs.append((block, held.pop()))
-        else:
-            olds.append(block)
-    paired = {block.at for _, block in pairs}
-    return pairs, olds, [block for block in theirs if block.at not in paired]
+    """Pair what is alike in everything, in order; give the pairs and what is left of either side.
+
+    Names with the same numbers go first.
+    """
+    pairs: list[Pair] = []
+    for key in (_contents, _likeness):
+        waiting = _grouped(reversed(theirs), key)
+        olds = []
+        for block in ours:
+            if held := waiting.get(key(block)):
+                pairs.append((block, held.pop()))
+            else:
+                olds.append(block)
+        left = {block.at for held in waiting.values() for block in held}
+        ours, theirs = olds, [block for block in theirs if block.at in left]
+    return pairs, list(ours), list(theirs)
+
+
+def _contents(block: Block) -> Hashable:
+    return block.contents
+
+
+def _likeness(block: Block) -> Hashable:
+    return block.likeness
 
 
 def _owners(ledger: Ledger) -> None:
