@@ -58,6 +58,9 @@ MIRRORS: abc.Mapping[ChangeName, ChangeName] = {
 }
 
 
+_Value = TypeVar("_Value")
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One region that differs, with its name and its deltas in bytes (None: unknown on a side).
@@ -82,22 +85,24 @@ class Change:
     @property
     def kind(self) -> Kind | None:
         """The kind that all its mappings share, else None."""
-        kinds = {mapping.kind for mapping in self.mappings}
-        return kinds.pop() if len(kinds) == 1 else None
+        return _common([mapping.kind for mapping in self.mappings])
 
     @property
     def path(self) -> str | None:
         """The path that all its mappings share, else None."""
-        paths = {mapping.path for mapping in self.mappings}
-        return paths.pop() if len(paths) == 1 else None
+        return _common([mapping.path for mapping in self.mappings])
 
     @property
     def owner(self) -> Owner | None:
         """The owner that all its mappings share by name; where they differ in more, the latest."""
         owners = [mapping.owner for mapping in self.mappings]
-        if None in owners or len({owner.name for owner in owners if owner}) != 1:
-            return None
-        return owners[-1]
+        names = [owner and owner.name for owner in owners]
+        return owners[-1] if _common(names) is not None else None
+
+
+def _common(values: list[_Value]) -> _Value | None:
+    """Give the value that all are, else None."""
+    return values[0] if values.count(values[0]) == len(values) else None
 
 
 class Total(NamedTuple):
@@ -240,19 +245,43 @@ class _Namer:
         self._attributes = frozenset(ours.attributes) & frozenset(theirs.attributes)
         self._owners = ours.owners == theirs.owners
         self._same_source = ours.source == theirs.source
+        # Equal blocks of counters are mostly one object: what two of them differ in is found out once.
+        self._changed: dict[tuple[int, int], set[str]] = {}
+        self._deltas: dict[tuple[int, int], dict[str, int | None]] = {}
 
     def delta(self, region: Region) -> Counts:
         """Give what the region adds to the delta of each total."""
-        delta = dict(self._zeros)
-        for sign, mappings in ((1, region.after), (-1, region.before)):
+        before, after = region.before, region.after
+        if len(before) > 1 or len(after) > 1:
+            return self._sum(before, after)
+        key = _block(before), _block(after)
+        inside = self._deltas.get(key)
+        if inside is None:
+            inside = self._deltas[key] = self._sum_inside(before, after)
+        if before and after and before[0][:3] == after[0][:3]:  # bounds and permissions
+            return inside
+        return {**inside, **self._sum_sizes(before, after)}
+
+    def _sum(self, before: tuple[Mapping, ...], after: tuple[Mapping, ...]) -> dict[str, int | None]:
+        return {**self._sum_inside(before, after), **self._sum_sizes(before, after)}
+
+    def _sum_inside(self, before: tuple[Mapping, ...], after: tuple[Mapping, ...]) -> dict[str, int | None]:
+        """Add up the counters; sizes, which follow from bounds and permissions, stay 0 or unknown."""
+        delta: dict[str, int | None] = dict(self._zeros)
+        for sign, mappings in ((1, after), (-1, before)):
             for mapping in mappings:
                 for name, value in mapping.values.items():
                     if name in self._known and name != "size":
                         delta[name] += sign * value  # type: ignore[operator]
-                for name, value in (("size", mapping.size), ("accessible", mapping.accessible)):
-                    if name in self._known:
-                        delta[name] += sign * value  # type: ignore[operator]
         return delta
+
+    def _sum_sizes(self, before: tuple[Mapping, ...], after: tuple[Mapping, ...]) -> dict[str, int | None]:
+        sizes: dict[str, int | None] = {"size": None, "accessible": None}
+        if "size" in self._known:
+            sizes["size"] = sum([m.size or 0 for m in after]) - sum([m.size or 0 for m in before])
+        if "accessible" in self._known:
+            sizes["accessible"] = _accessible(after) - _accessible(before)
+        return sizes
 
     def name(self, region: Region) -> tuple[ChangeName | None, Literal["start", "end", "both"] | None]:
         """Give the name of what happened, None if nothing did, and the end that moved."""
@@ -287,7 +316,11 @@ class _Namer:
 
     def _contents(self, old: Mapping, new: Mapping) -> ChangeName | None:
         """Name what differs between two mappings that stand on the same ground."""
-        changed = {key for key in {*old.values, *new.values} if self._differs(key, old, new)}
+        blocks = id(old.values), id(new.values)
+        changed = self._changed.get(blocks)
+        if changed is None:
+            keys = {*old.values, *new.values}
+            changed = self._changed[blocks] = {key for key in keys if self._differs(key, old, new)}
         if changed & {"rss", "swap"}:
             return ChangeName.RESIDENT
         if changed & self._counters:
@@ -325,6 +358,10 @@ class _Namer:
 
     def _said_of(self, owner: Owner | None) -> object:
         return _said(owner)
+
+
+def _block(side: tuple[Mapping, ...]) -> int:
+    return id(side[0].values) if side else 0
 
 
 def _tells_its_name(mapping: Mapping) -> bool:

@@ -12,9 +12,10 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from vmdiff.comparison import GROUPINGS, Change, Comparison, Group, Total
+from vmdiff.comparison import GROUPINGS, Change, Comparison, Counts, Group, Total
+from vmdiff.document import Lines
 from vmdiff.findings import Finding
-from vmdiff.model import Snapshot, owner_record
+from vmdiff.model import Mapping, Snapshot, owner_record
 from vmdiff.render.options import ViewOptions
 
 COMPARISON_FORMAT = "vmdiff-comparison"
@@ -41,7 +42,7 @@ def _pieces(found: Comparison, findings: Sequence[Finding], options: ViewOptions
     if options.only:
         changes = tuple(change for change in changes if options.only.matches_any(change.mappings))
     yield _members(head)[:-1] + ',\n  "changes": '
-    yield _lines(map(_change, changes))
+    yield _lines(map(_Changes(), changes))
     tail = {
         "unchanged": found.unchanged,
         "groups": {by: [_group(group) for group in found.grouped(by)] for by in GROUPINGS},
@@ -121,22 +122,37 @@ def _findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     ]
 
 
-def _change(change: Change) -> str:
-    owner = change.owner
-    return _dump(
-        {
-            "change": change.change,
-            "kind": change.kind,
-            "owner": owner_record(owner) if owner else None,
-            "path": change.path,
-            "because": change.because,
-            "crowd": change.crowd,
-            "moved_end": change.moved_end,
-            "before": [mapping.record() for mapping in change.before],
-            "after": [mapping.record() for mapping in change.after],
-            "delta": change.delta,
-        }
-    )
+class _Changes:
+    """Writes changes as lines; mappings and deltas that are alike are written once."""
+
+    def __init__(self) -> None:
+        self._mapping = Lines(lambda record: _dump(record).encode())
+        self._deltas: dict[int, str] = {}
+
+    def __call__(self, change: Change) -> str:
+        owner = change.owner
+        head = _dump(
+            {
+                "change": change.change,
+                "kind": change.kind,
+                "owner": owner_record(owner) if owner else None,
+                "path": change.path,
+                "because": change.because,
+                "crowd": change.crowd,
+                "moved_end": change.moved_end,
+            }
+        )
+        before, after = self._listed(change.before), self._listed(change.after)
+        return f'{head[:-1]},"before":[{before}],"after":[{after}],"delta":{self._delta(change.delta)}}}'
+
+    def _listed(self, mappings: Sequence[Mapping]) -> str:
+        return b",".join(map(self._mapping, mappings)).decode()
+
+    def _delta(self, delta: Counts) -> str:
+        written = self._deltas.get(id(delta))
+        if written is None:
+            written = self._deltas[id(delta)] = _dump(delta)
+        return written
 
 
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
