@@ -1,5 +1,6 @@
 """A Go program's heap is found by the runtime's own records, with symbols or without."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -15,26 +16,34 @@ from vmdiff.model import Mapping, Snapshot
 from vmdiff.owners import Scene
 from vmdiff.owners.go import go
 
-pytestmark = pytest.mark.xdist_group("go")  # built once
 SOURCE = Path(__file__).parent / "programs" / "go"
 GOROUTINES = 200
 
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compile the program with and without symbols, once for all processes of the test run."""
     compiler = program("go", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-    folder = tmp_path_factory.mktemp("go")
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "go"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name, options in {"symbols": [], "stripped": ["-ldflags=-s -w"]}.items():
+            if not (folder / name).exists():
+                compile_(compiler, folder / name, options)
+    return folder
+
+
+def compile_(compiler: str, target: Path, options: list[str]) -> None:
     environment = os.environ | {
         "CGO_ENABLED": "0",
-        "GOCACHE": str(folder / "cache"),
+        "GOCACHE": str(target.parent / "cache"),
         "GOFLAGS": "-mod=mod",
         "GOTOOLCHAIN": "local",
     }
-    for name, options in {"symbols": [], "stripped": ["-ldflags=-s -w"]}.items():
-        subprocess.run(
-            [compiler, "build", *options, "-o", folder / name, "."], cwd=SOURCE, env=environment, check=True
-        )
-    return folder
+    command = [compiler, "build", *options, "-o", target, "."]
+    subprocess.run(command, cwd=SOURCE, env=environment, check=True)
 
 
 def heap(seen: Snapshot) -> list[Mapping]:
