@@ -318,6 +318,7 @@ def test_bytes_that_are_no_utf_8_fit_into_a_document_everywhere():
 
     assert load(b"".join(dump(snapshot)), source="x") == snapshot
     assert snapshot.mappings[1].values["strange"] == "\\xff"
+    assert read(text).mappings == snapshot.mappings
 
 
 @pytest.mark.parametrize("perms", ["r-xp", "rwxs", "---S", "r--P", "-w-p"])

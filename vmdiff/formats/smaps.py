@@ -241,7 +241,9 @@ class _Decoder:
         self._page_size = page_size
         self._layouts: list[_Layout] = []
         self.known: dict[bytes, Block] = {b"": (NOTHING, None)}
-        self._flags = lru_cache(maxsize=_REMEMBERED)(lambda text: tuple(text.decode().split()))
+        self._flags = lru_cache(maxsize=_REMEMBERED)(
+            lambda text: tuple(text.decode(errors="backslashreplace").split())
+        )
 
     def __call__(self, block: bytes) -> Block:
         if len(self.known) > _REMEMBERED:
