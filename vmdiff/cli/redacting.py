@@ -145,7 +145,7 @@ def _make(folder: Path) -> None:
 
 def _lines(files: Sequence[str], told: Iterable[Sequence["Visible"]]) -> Iterable[str]:
     for name, visible in zip(files, told, strict=True):
-        yield f"{name}: still told, beside sizes, counters, flags and times\n"
+        yield f"{name}: still told, beside sizes, counters and flags\n"
         width = max((len(item.place) for item in visible), default=0)
         for place, value, times in visible:
             yield f"  {place:{width}}  {_printable(value)}{f'  ({times} times)' if times > 1 else ''}\n"

@@ -8,6 +8,8 @@ from vmdiff.model import Snapshot
 
 _PSEUDONYM = re.compile(r"\b[a-z]{3,8}[-_][g-hj-np-tv-xz]{12,}(?:[0-9]+k)*")
 _ADDRESSES = frozenset({"start", "end"})
+_OF_THE_FORMAT = {"format", "version", "mappings", "rollup"}
+_OUR_OWN = frozenset({"counters", "certainty", "basis", "evidence"})
 _PSEUDONYMS = frozenset({"boot_id", "pid_namespace", "device", "inode", "run"})
 
 
@@ -22,11 +24,11 @@ class Visible(NamedTuple):
 def told(redacted: Snapshot) -> list[Visible]:
     """List what a redacted snapshot still tells, each once with the number of times.
 
-    Texts that are wholly pseudonyms are left out, and so are addresses, devices, inodes, counters and
-    what every mapping has: permissions, kind, flags and offset.
+    Texts that are wholly pseudonyms are left out, and so are addresses, devices, inodes, counters, what
+    every mapping has (permissions, kind, flags and offset) and how an owner is known.
     """
     found: dict[tuple[str, str], int] = {}
-    document = redacted.model_dump(mode="json", exclude={"mappings", "rollup"})
+    document = redacted.model_dump(mode="json", exclude=_OF_THE_FORMAT)
     for place, value in [*_leaves(document, ""), *_of_mappings(redacted)]:
         found[place, value] = found.get((place, value), 0) + 1
     return [Visible(place, value, times) for (place, value), times in found.items()]
@@ -38,7 +40,7 @@ def _leaves(value: Any, place: str) -> Iterator[tuple[str, str]]:
             return
         case dict():
             for key, item in value.items():
-                if key not in _PSEUDONYMS:
+                if key not in _PSEUDONYMS | _OUR_OWN:
                     yield from _leaves(item, f"{place}.{key}".removeprefix("."))
         case list() | tuple():
             for item in value:
