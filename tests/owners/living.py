@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -110,6 +111,17 @@ def owned(pid: int) -> Snapshot:
     seen = snapshot(pid)
     with LiveMemory(pid, mappings=seen.mappings) as memory:
         return assign(Scene(seen, memory), RULES)
+
+
+def wait_until_waiting(pid: int, count: int) -> None:
+    """Return when that many threads of a process wait in the kernel: they were told to, but need the processor."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        states = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/syscall")]
+        if sum(state != "running\n" for state in states) >= count:
+            return
+        time.sleep(0.001)
+    raise AssertionError("the threads do not come to rest")
 
 
 def owner_at(seen: Snapshot, address: int) -> Owner | Part | None:

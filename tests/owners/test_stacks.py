@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.owners.living import compiled, owned, owner_at, running
+from tests.owners.living import compiled, owned, owner_at, running, wait_until_waiting
 from vmdiff.model import Part, Snapshot
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -87,6 +87,7 @@ def test_a_stack_pointer_above_a_guard_is_enough_for_another_c_library(tmp_path:
     source.write_text(MUSL)
     subprocess.run(["musl-gcc", "-static", "-o", tmp_path / "musl", source], check=True)
     with running([tmp_path / "musl"]) as (process, said):
+        wait_until_waiting(process.pid, 2)
         seen = owned(process.pid)
         ((address, tid),) = told(said, "stack")
         owner = owner_at(seen, address)
@@ -102,6 +103,7 @@ def test_threads_of_another_pid_namespace_are_known_by_their_pointers() -> None:
         pytest.skip("no pid namespace can be made here")
     with running([*apart, compiled(PROGRAMS / "ground.c")]) as (process, said):
         (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        wait_until_waiting(int(child), 4)  # the main thread and three of four
         seen = owned(int(child))
         threads = {thread.name: thread.tid for thread in seen.process.threads or ()}
         stacks = [owner_at(seen, int(line.split()[0], 16)) for line in said["stack"]]

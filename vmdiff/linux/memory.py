@@ -290,28 +290,14 @@ class LiveMemory:
         fd = self._file("pagemap", PAGES)
         if fd is None or not 0 <= start < end <= 1 << 64 or (start | end) % page_size():
             return None
-        vector = array("Q", bytes(_PAGE_REGION.size * _REGIONS))
-        found: list[tuple[int, int, int]] = []
         wanted = _PRESENT | _SWAPPED | _ZERO | (_GUARD if self._knows_guards else 0)
         if categories & ~wanted:
             return None
+        vector = array("Q", bytes(_PAGE_REGION.size * _REGIONS))
+        found: list[tuple[int, int, int]] = []
         while start < end and len(found) < _MOST_REGIONS:
-            argument = bytearray(
-                _SCAN_ARG.pack(
-                    _SCAN_ARG.size,
-                    0,
-                    start,
-                    end,
-                    0,
-                    vector.buffer_info()[0],
-                    _REGIONS,
-                    0,
-                    0,
-                    0,
-                    categories,
-                    wanted,
-                )
-            )
+            where = vector.buffer_info()[0]
+            argument = bytearray(_scan_argument(start, end, where, categories, wanted))
             try:
                 count = fcntl.ioctl(fd, _PAGEMAP_SCAN, argument)
             except OSError:
@@ -319,9 +305,9 @@ class LiveMemory:
             found += _PAGE_REGION.iter_unpack(memoryview(vector).cast("B")[: _PAGE_REGION.size * count])
             reached = _SCAN_ARG.unpack(argument)[4]
             if reached <= start:
-                break
+                return None
             start = reached
-        return found
+        return found if start >= end else None
 
     @cached_property
     def _knows_guards(self) -> bool:
@@ -329,7 +315,7 @@ class LiveMemory:
         fd = self._file("pagemap", PAGES)
         if fd is None:
             return False
-        argument = _SCAN_ARG.pack(_SCAN_ARG.size, 0, 0, page_size(), 0, 0, 0, 0, 0, 0, _GUARD, 0)
+        argument = _scan_argument(0, page_size(), 0, _GUARD, 0)
         try:
             fcntl.ioctl(fd, _PAGEMAP_SCAN, argument)
         except OSError:
@@ -382,6 +368,12 @@ def _runs(entries: "array[int]", address: int, length: int) -> Iterator[tuple[in
         reach += sum(1 for _ in run) * page
         yield low, min(reach, end), state
         low = reach
+
+
+def _scan_argument(start: int, end: int, vector: int, categories: int, wanted: int) -> bytes:
+    """Ask for the ranges in any of *categories*, and which of *wanted* they are in."""
+    length = _REGIONS if vector else 0
+    return _SCAN_ARG.pack(_SCAN_ARG.size, 0, start, end, 0, vector, length, 0, 0, 0, categories, wanted)
 
 
 @cache

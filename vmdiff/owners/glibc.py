@@ -69,22 +69,14 @@ def _heaps(scene: Scene) -> list[Heap]:
     """Give the heaps whose header is true, of arenas whose first heap was found too."""
     if scene.memory is None:
         return []
-    word = scene.word_size
-    form = struct.Struct("<4Q" if word == 8 else "<4I")
+    step = _HEAP_SIZE[scene.word_size]
     found: dict[int, Heap] = {}
-    starts = _aligned(scene, _HEAP_SIZE[word])
+    starts = _aligned(scene, step)
     while starts:
-        heads = scene.memory.read_many(starts, form.size)
-        heaps = [
-            _heap(scene, start, form.unpack(head)) for start, head in zip(starts, heads, strict=True) if head
-        ]
-        found |= {heap.start: heap for heap in heaps if heap}
-        starts = [
-            heap.start + _HEAP_SIZE[word]
-            for heap in heaps
-            if heap and heap.end == heap.start + _HEAP_SIZE[word]
-        ]
-        starts = [start for start in starts if start not in found and scene.at(start)]
+        heaps = _at(scene, starts)
+        found |= {heap.start: heap for heap in heaps}
+        full = [heap.end for heap in heaps if heap.end == heap.start + step]
+        starts = [start for start in full if start not in found and scene.at(start)]
     first = {
         heap.arena
         for heap in found.values()
@@ -95,6 +87,16 @@ def _heaps(scene: Scene) -> list[Heap]:
         for heap in found.values()
         if heap.arena in first and (not heap.before or _arena_of(found, heap.before) == heap.arena)
     ]
+
+
+def _at(scene: Scene, starts: Sequence[int]) -> list[Heap]:
+    """Give the heaps that begin at some of these addresses."""
+    form = struct.Struct("<4Q" if scene.word_size == 8 else "<4I")
+    heads = scene.memory.read_many(starts, form.size) if scene.memory else ()
+    heaps = [
+        _heap(scene, start, form.unpack(head)) for start, head in zip(starts, heads, strict=True) if head
+    ]
+    return [heap for heap in heaps if heap]
 
 
 def _arena_of(found: dict[int, Heap], start: int) -> int | None:
