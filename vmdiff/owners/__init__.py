@@ -48,8 +48,8 @@ RULES: tuple[Rule, ...] = (
     images,
     loader,
     arenas,
+    chromium,
     blocks,
     brk_heap,
-    chromium,
     shapes,
 )

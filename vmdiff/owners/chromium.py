@@ -21,8 +21,13 @@ _BLINK_FROM = 32 << 20
 
 def chromium(scene: Scene) -> Iterator[Claim]:
     """Claim by place and alignment what lies in the large reservations of a browser process."""
-    if not any(mapping.path.endswith(_DATA) for mapping in scene.mappings if mapping.path):
-        return
+    if any(mapping.path.endswith(_DATA) for mapping in scene.mappings if mapping.path):
+        for claim in _claims(scene):
+            scene.explained.append((claim.start, claim.end))  # malloc has nothing in there
+            yield claim
+
+
+def _claims(scene: Scene) -> Iterator[Claim]:
     for run in _runs(scene):
         start, end = run[0].start or 0, run[-1].end or 0
         committed = [mapping for mapping in run if mapping.kind is Kind.ANONYMOUS]

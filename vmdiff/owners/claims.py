@@ -33,8 +33,8 @@ class Scene:
     """What a rule may look at: the snapshot, and the process's memory where it can be read.
 
     *notes* is where rules keep what others may need too, such as the objects of `vmdiff.owners.elf`.
-    *explained* are the ranges that earlier rules claim for certain, *threads* those whose stacks they
-    claim: later ones need not look there.
+    *explained* are the ranges that earlier rules claim for certain or otherwise vouch for, *threads*
+    those whose stacks they claim: later ones need not look there.
     """
 
     def __init__(self, snapshot: Snapshot, memory: Memory | None = None) -> None:
