@@ -223,9 +223,7 @@ def test_a_core_that_is_cut_off_says_what_is_missing():
     snapshot = read(data[: -PAGE - 100])
 
     assert len(snapshot.mappings) == 10
-    assert any(
-        f"{PAGE + 100:,} bytes of memory that it should have are missing" in d for d in snapshot.origin.doubts
-    )
+    assert any("4.1 KiB of memory that it should have are missing" in d for d in snapshot.origin.doubts)
 
 
 def test_memory_is_read_across_segments_and_not_beyond_what_was_dumped():

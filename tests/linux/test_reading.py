@@ -11,6 +11,8 @@ import vmdiff
 from tests.acts import actor
 from vmdiff.errors import ProcessError
 from vmdiff.linux import ProcessFolder, read
+from vmdiff.linux.reading import with_gap
+from vmdiff.model import Mapping, Origin, Snapshot
 
 
 def test_the_folder_stays_the_process_when_it_is_gone() -> None:
@@ -65,3 +67,24 @@ def test_threads_of_a_process_are_read_as_the_process() -> None:
         taken = vmdiff.snap(tid, owners=False)
 
     assert taken.process.pid == process.pid
+
+
+@pytest.mark.parametrize(
+    ("stated", "doubts"),
+    [
+        (724_992, ("the mappings' resident sizes add up to 708 KiB less than the kernel's own total",)),
+        (0, ()),
+        (-4096, ("the mappings' resident sizes add up to 4 KiB more than the kernel's own total",)),
+    ],
+)
+def test_what_the_mappings_miss_of_the_kernels_total_is_said_for_people(
+    stated: int, doubts: tuple[str, ...]
+) -> None:
+    mapping = Mapping(0x1000, 0x200000, "rw-p", values={"rss": 1 << 20})
+    taken = Snapshot(
+        origin=Origin(source="test", counters=("rss",)),
+        rollup={"rss": (1 << 20) + stated},
+        mappings=(mapping,),
+    )
+
+    assert with_gap(taken).origin.doubts == doubts

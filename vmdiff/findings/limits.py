@@ -29,7 +29,7 @@ def limits(snapshot: Snapshot) -> Found:
         most = (snapshot.process.limits or {}).get(limit)
         if isinstance(most, int) and most and used is not None and used >= most * _NEAR:
             message = f"{what} is {size(used)}, and its limit {size(most)} ({limit.replace('_', ' ')})"
-            yield Finding("limit-near", "warning", message, (f"limits.{limit} {most:,}",))
+            yield Finding("limit-near", "warning", message, (f"limits.{limit} {size(most)}",))
 
 
 def deleted_files(snapshot: Snapshot) -> Found:

@@ -21,6 +21,7 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
+from vmdiff import units
 from vmdiff.errors import InputError
 from vmdiff.formats.smaps import name_of
 from vmdiff.model import (
@@ -511,7 +512,7 @@ def _heap(gap: int, executable: str) -> Owner:
 def _say_what_is_doubtful(core: Core, doubts: list[str]) -> None:
     if core.missing:
         doubts.append(
-            f"the core is cut off: {core.missing:,} bytes of memory that it should have are missing"
+            f"the core is cut off: {units.size(core.missing)} of memory that it should have are missing"
         )
     if not core.notes.lists_files:
         doubts.append("no note lists the mapped files: what is named by none may be a file's")

@@ -8,6 +8,7 @@ joined by a comma. The header names the columns, which differ between systems an
 import re
 from collections.abc import Sequence
 
+from vmdiff import units
 from vmdiff.formats.draft import Draft
 from vmdiff.formats.jvm import tagged
 from vmdiff.formats.quantity import amount, hexadecimal
@@ -99,7 +100,9 @@ def _row(draft: Draft, line: Line, found: re.Match[str], columns: Sequence[str])
             values[name] = _bytes(cells[column])
             draft.counters[name] = None
     if (size := _bytes(cells.get("vsize", ""))) not in (None, end - start):
-        draft.doubt(f"vsize is {size:,}, the addresses are {end - start:,} bytes apart", [line.number])
+        draft.doubt(
+            f"vsize is {units.size(size)}, the addresses are {units.size(end - start)} apart", [line.number]
+        )
     _attributes(draft, cells, values)
     info, path = _info(cells)
     draft.add(
@@ -187,7 +190,9 @@ def _compare(draft: Draft, stated: int | None) -> None:
         ]
         found = sum(value for value in values if isinstance(value, int))
         if said is not None and said != found:
-            draft.doubt(f"the rows' {name} adds up to {found:,} bytes, the listing says {said:,}")
+            draft.doubt(
+                f"the rows' {name} adds up to {units.size(found)}, the listing says {units.size(said)}"
+            )
 
 
 FORMAT = TextFormat(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from vmdiff import units
 from vmdiff.formats.draft import Draft
 from vmdiff.formats.quantity import amount, hexadecimal
 from vmdiff.formats.text import Line, Mark, Role, Section, find_sections, is_elision
@@ -287,8 +288,9 @@ class _Reader:
             found = sum(n for n in summed if isinstance(n, int))
             # A rounded total is off by at most 1 in 200; so is each of the rounded sizes in the sum.
             if abs(found - stated) > max(stated, found) // 100 + 1024 and any(n is not None for n in summed):
+                said = units.size(stated)
                 self.draft.doubt(
-                    f"the rows' {name} adds up to {found:,} bytes, the listing's total says {stated:,}"
+                    f"the rows' {name} adds up to {units.size(found)}, the listing's total says {said}"
                 )
 
     def _process(self) -> Process:

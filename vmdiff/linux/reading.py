@@ -18,6 +18,7 @@ from vmdiff.formats import smaps
 from vmdiff.linux import facts, names
 from vmdiff.linux.proc import ProcessFolder, Stat
 from vmdiff.model import Origin, Snapshot, add
+from vmdiff.units import size
 
 Detail = Literal["maps", "smaps"]
 Notify = Callable[[str], None]
@@ -96,7 +97,7 @@ def read(
         rollup=reading.rollup,
         mappings=mappings,
     )
-    return _with_gap(snapshot)
+    return with_gap(snapshot)
 
 
 def _possible(folder: ProcessFolder, detail: Detail, doubts: list[str]) -> Detail:
@@ -166,14 +167,13 @@ def _doubts(reading: _Reading, attempts: int) -> Iterator[str]:
         yield f"the layout moved while it was being read, in all of {attempts} attempts"
 
 
-def _with_gap(snapshot: Snapshot) -> Snapshot:
+def with_gap(snapshot: Snapshot) -> Snapshot:
     """Note by how much the mappings' resident sizes miss the kernel's own total."""
     stated = (snapshot.rollup or {}).get("rss")
     total = add([snapshot.value(mapping, "rss") for mapping in snapshot.mappings])
     if total is None or stated is None or total == stated:
         return snapshot
-    more = "more" if total > stated else "less"
-    gap = f"{abs(total - stated)} bytes {more}"
+    gap = f"{size(abs(total - stated))} {'more' if total > stated else 'less'}"
     doubt = f"the mappings' resident sizes add up to {gap} than the kernel's own total"
     origin = snapshot.origin.model_copy(update={"doubts": (*snapshot.origin.doubts, doubt)})
     return snapshot.model_copy(update={"origin": origin})
