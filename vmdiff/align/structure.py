@@ -4,7 +4,8 @@ Each step takes what the steps before left over:
 
 1. **Objects.** Files, libraries and what the kernel names (``[heap]``, ``[stack]``, ``[vdso]``) are paired
    object by object (`vmdiff.align.objects` says when two are the same), and within an object segment
-   by segment in the order of offsets, so that a library with one more segment is seen as such.
+   by segment in the order of offsets, so that a library with one more segment is seen as such. What
+   continues the data of a program or library goes with it.
 2. **Labels.** Anonymous memory that can be told from all other by whose it is: the stack of the only
    thread of its name, an arena by its rank, memory with a name of its own.
 3. **Crowds.** Equal blocks in numbers have no identity. Those that are alike in everything are pairs; if
@@ -34,6 +35,7 @@ from vmdiff.align.blocks import Block, Family, Traits, agree, base_name, blocks,
 from vmdiff.align.gaps import Neighbours, above, below, between, gaps
 from vmdiff.align.ledger import Ledger
 from vmdiff.align.merges import LARGE, join_merged, join_reservations
+from vmdiff.align.order import stand_in_order
 from vmdiff.align.region import Region
 from vmdiff.model import Snapshot
 
@@ -50,14 +52,10 @@ def pair(before: Snapshot, after: Snapshot) -> list[Region]:
     ours, theirs = blocks(before, compared, known), blocks(after, compared, known)
     pids = before.process.pid, after.process.pid
     same_boot = before.host.boot_id is not None and before.host.boot_id == after.host.boot_id
-    if _stand_in_order((ours, _circumstances(before)), (theirs, _circumstances(after))):
+    if stand_in_order((ours, before), (theirs, after)):
         return _regions(Ledger(ours, theirs, pids, same_boot))
     turned = _regions(Ledger(theirs, ours, pids[::-1], same_boot))
     return [region._replace(before=region.after, after=region.before) for region in turned]
-
-
-def _always(_old: Block, _new: Block) -> bool:
-    return True
 
 
 def _regions(ledger: Ledger) -> list[Region]:
@@ -77,53 +75,6 @@ def _regions(ledger: Ledger) -> list[Region]:
     ):
         step(ledger)
     return ledger.regions()
-
-
-def _circumstances(snapshot: Snapshot) -> tuple[int, int, str]:
-    return len(snapshot.mappings), snapshot.process.pid or 0, str(snapshot.taken_at)
-
-
-_Rank = tuple[int, int, bool, str]
-_NOTHING: _Rank = (0, 0, False, "")
-_Sided = tuple[list[Block], tuple[int, int, str]]
-
-
-def _stand_in_order(ours: _Sided, theirs: _Sided) -> bool:
-    """Say whether two sides stand in the order that follows from their contents.
-
-    Names decide only where nothing else does: they are others in redacted snapshots.
-    """
-    orders = (
-        _first_difference(ours[0], theirs[0], _unnamed),
-        (ours[1], theirs[1]),
-        _first_difference(ours[0], theirs[0], _named),
-    )
-    return next((one < other for one, other in orders if one != other), True)
-
-
-def _first_difference(
-    ours: list[Block], theirs: list[Block], rank: Callable[[Block], _Rank]
-) -> tuple[_Rank, _Rank]:
-    """Give the ranks of the first two blocks of a place that differ in rank."""
-    for one, other in zip(ours, theirs, strict=False):
-        alike = one.contents == other.contents and one.touches == other.touches
-        if alike and one.mapping.build_id == other.mapping.build_id:
-            continue
-        if (ranks := rank(one)) != (others := rank(other)):
-            return ranks, others
-    return _NOTHING, _NOTHING
-
-
-def _unnamed(block: Block) -> _Rank:
-    mapping, family = block.mapping, block.family
-    numbers = sorted((name, value) for name, value in mapping.values.items() if not isinstance(value, str))
-    details = (family.kind, family.perms, family.anonymous, family.owner, mapping.offset, mapping.flags)
-    return block.size, block.weight, block.touches, repr((details, mapping.deleted, numbers))
-
-
-def _named(block: Block) -> _Rank:
-    details = (block.family.traits, block.mapping.build_id, sorted(block.mapping.values.items()))
-    return block.size, block.weight, block.touches, repr(details)
 
 
 def _objects(ledger: Ledger) -> None:
@@ -246,7 +197,11 @@ def _fill(ledger: Ledger, telling: Callable[[Neighbours], Hashable], fits: Fits)
 
 
 def _couple(
-    ledger: Ledger, ours: Sequence[Block], theirs: Sequence[Block], because: str, fits: Fits = _always
+    ledger: Ledger,
+    ours: Sequence[Block],
+    theirs: Sequence[Block],
+    because: str,
+    fits: Fits = lambda _old, _new: True,
 ) -> None:
     for old, new in assign(ours, theirs, fits):
         ledger.couple(old, new, because)
