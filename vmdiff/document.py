@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -27,6 +28,8 @@ _FIRST, _LAST = b'"mappings": [\n', b"\n  ]\n}\n"
 _MAPPING = rb' {4}\{"start":"([0-9a-f]{1,17})","end":"([0-9a-f]{1,17})",([^\n]+)\},\n'
 _BOUNDS = b'{"start":"0","end":"1"'
 _AT_ONCE = 512  # mappings
+_REMEMBERED = 4096  # texts of some hundred bytes
+_remembered: dict[bytes, tuple[Any, ...]] = {}
 _AROUND = len(b'    {"start":"","end":"",},\n')
 
 
@@ -130,14 +133,23 @@ def _adapter() -> "TypeAdapter[list[Mapping]]":
 
 
 def _validated(rests: set[bytes]) -> dict[bytes, tuple[Any, ...]] | None:
-    """Validate what follows the bounds of mappings; give their other fields by that text."""
-    ordered = list(rests)
+    """Validate what follows the bounds of mappings; give their other fields by that text.
+
+    What was validated before is remembered: two snapshots of one process are mostly alike, and what
+    they share becomes the same objects, which a comparison need not look into.
+    """
+    ordered = list(rests - _remembered.keys())
     # No string of JSON goes on after the end of its line: so none reaches into its neighbour's text.
     text = b",\n".join([b'{"start":"0","end":"1",%b}' % rest for rest in ordered])
     mappings = _adapter().validate_json(b"[%b]" % text)
     if len(mappings) != len(ordered) or any(mapping[:2] != (0, 1) for mapping in mappings):
         return None  # one line is several mappings, or names its bounds twice
-    return {rest: mapping[2:] for rest, mapping in zip(ordered, mappings, strict=True)}
+    fresh = {rest: mapping[2:] for rest, mapping in zip(ordered, mappings, strict=True)}
+    found = {rest: _remembered[rest] for rest in rests & _remembered.keys()} | fresh
+    if len(_remembered) + len(fresh) > _REMEMBERED:
+        _remembered.clear()
+    _remembered.update(islice(fresh.items(), _REMEMBERED))
+    return found
 
 
 def decompress(data: bytes, *, source: str, largest: int = LARGEST) -> bytes:

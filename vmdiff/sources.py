@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from vmdiff import carrier, document, files
+from vmdiff import document, files
 from vmdiff.errors import InputError, ProcessError
 from vmdiff.linux import Detail, Notify, ProcessFolder, read
 from vmdiff.model import Snapshot
@@ -86,6 +86,8 @@ def load(path: Path | str, *, notify: Notify | None = None) -> Snapshot:
     source, data = _read(name)
     if document.is_document(data):
         return document.load(data, source=source)
+    from vmdiff import carrier
+
     if carrier.is_report(data):
         return _chosen(carrier.carried(data, source=source), choice, source, notify)
     if data.startswith(_ELF):
@@ -124,6 +126,8 @@ def load_pair(path: Path | str) -> tuple[Snapshot, Snapshot]:
         InputError: it cannot be read, or does not carry both.
     """
     source, data = _read(str(path))
+    from vmdiff import carrier
+
     if not carrier.is_report(data):
         raise InputError(
             f"{source}: compare it with what? Only the HTML report of a comparison holds both sides"

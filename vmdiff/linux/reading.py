@@ -128,7 +128,7 @@ def _until_consistent(
 def _attempt(folder: ProcessFolder, detail: Detail, stat: Stat, *, with_rollup: bool) -> _Reading:
     image = _image(folder)
     try:
-        before = smaps.layout_of(folder.chunks("maps"))
+        before = smaps.layout_of(folder.chunks("maps")) if detail == "smaps" else None
         listing = smaps.parse(
             folder.chunks(detail), source=f"{folder.path}/{detail}", page_size=os.sysconf("SC_PAGE_SIZE")
         )
@@ -140,7 +140,8 @@ def _attempt(folder: ProcessFolder, detail: Detail, stat: Stat, *, with_rollup: 
     if not listing.mappings or stat_after.state in {"Z", "X"}:
         raise ProcessError(f"process {folder.pid} ended while it was being read")
     same = stat_after.start_ticks == stat.start_ticks and _image(folder) == image
-    return _Reading(listing, rollup, before, after, same)
+    # The cheap listing is as quick as a look at the layout before it: two that agree are enough.
+    return _Reading(listing, rollup, before or listing.layout, after, same)
 
 
 def _image(folder: ProcessFolder) -> tuple[object, ...]:
