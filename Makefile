@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench fuzz clean
 
 demo: $(VENV)/.installed  ## watch a real process's memory change, in four acts
 	@$(BIN)/vmdiff demo
@@ -33,3 +33,7 @@ $(VENV)/.installed-test: pyproject.toml
 
 bench: $(VENV)/.installed-test  ## measure whole commands against their peers; one table
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+fuzz: $(VENV)/.installed-test  ## inputs that nobody would write, guided by coverage; ARGS="--seconds 600 document"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
+	@$(BIN)/python -m fuzz.run $(ARGS)

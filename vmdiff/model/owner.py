@@ -1,9 +1,9 @@
 """Who asked for a piece of memory, how that is known, and what was seen."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, WithJsonSchema
 
 Certainty = Literal["certain", "likely"]
 Basis = Literal["name", "record", "register", "elf", "shape"]
@@ -23,6 +23,9 @@ HexAddress = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{1,17}$"}),
 ]
 
+# A mapping takes keys that it does not know; what it holds would take them too, and have no place for them.
+_AS_DESCRIBED = ConfigDict(extra="forbid", strict=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -30,6 +33,8 @@ class Part:
 
     *rss* and *swap* are bytes, and only there where page-level reading gave them exactly.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _AS_DESCRIBED
 
     start: HexAddress
     end: HexAddress
@@ -51,6 +56,8 @@ class Owner:
     kernel merged the memory of several owners into one mapping), *label* says which one of its kind
     (``arena 3``), *evidence* what was seen, in one sentence. *tid* is set for thread stacks.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _AS_DESCRIBED
 
     name: str
     certainty: Certainty | None = None

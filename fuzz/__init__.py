@@ -1,0 +1,1 @@
+"""Inputs that nobody would write, for every reader: see docs/trust.md."""

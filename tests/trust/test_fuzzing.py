@@ -1,0 +1,63 @@
+"""The targets of the fuzzer, tried without one: on the corpus, on mutations of it, and on what it has found."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fuzz.targets import TARGETS
+from tests.draw import mappings, snapshot
+from vmdiff import document, formats
+from vmdiff.errors import DocumentError
+from vmdiff.formats import proc_text, smaps
+
+SEEDS = Path(__file__).parent.parent.parent / "fixtures" / "fuzz"
+HEADER = b"00001000-00002000 rw-p 00000000 00:00 0 \n"
+
+
+def seeds_of(name: str) -> list[bytes]:
+    return [path.read_bytes() for path in sorted((SEEDS / name).iterdir())]
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_the_corpus_holds(name: str) -> None:
+    for seed in seeds_of(name):
+        TARGETS[name](seed)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_mutations_of_the_corpus_hold(name: str, data: st.DataObject) -> None:
+    """What `make fuzz` does with coverage as its guide, for machines where atheris is not to be had."""
+    mutated = bytearray(data.draw(st.sampled_from(seeds_of(name))))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(mutated)))
+        mutated[at : at + data.draw(st.integers(0, 8))] = data.draw(st.binary(max_size=8))
+
+    TARGETS[name](bytes(mutated))
+
+
+def test_an_owner_with_a_key_that_there_is_not_is_refused_with_its_place() -> None:
+    text = b"".join(document.dump(snapshot(*mappings("a"))))
+    broken = text.replace(b'"kind":', b'"owner":{"name":"x","cdrtainty":"certain"},"kind":')
+
+    with pytest.raises(DocumentError, match=r"\$\.mappings\[0\]\.owner\.cdrtainty: "):
+        document.load(broken, source="x")
+
+
+def test_flags_that_are_no_utf8_are_kept_printable() -> None:
+    listing = smaps.parse([HEADER + b"Rss: 4 kB\nVmFlags: rd \xff\n"], source="x")
+
+    assert listing.mappings[0].flags == ("rd", "\\xff")
+
+
+def test_a_counter_with_something_else_on_its_line_is_unknown_both_ways() -> None:
+    data = b"".join(b"%b%b: 4 kB\nPss:  %b\n" % (HEADER, b"Rss", text) for text in (b"4 kB", b"[   4 kB"))
+    data = data.replace(b"00001000-00002000", b"00003000-00004000").replace(
+        b"00003000-00004000", b"00001000-00002000", 1
+    )
+
+    assert proc_text.quick(data, "x") is None
+    assert formats.read(data, source="x").mappings[1].values["pss"] is None
