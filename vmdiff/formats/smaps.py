@@ -240,11 +240,7 @@ class _Decoder:
         self.attributes: dict[str, None] = {}
         self._page_size = page_size
         self._layouts: list[_Layout] = []
-<<<<<<< HEAD
         self.known: dict[bytes, Block] = {b"": (NOTHING, None)}
-=======
-        self._known: dict[bytes, Block] = {b"": (NOTHING, None)}
->>>>>>> 7f0020c (Fuzz every reader and the comparison, and refuse what that found)
         self._flags = lru_cache(maxsize=_REMEMBERED)(
             lambda text: tuple(text.decode(errors="backslashreplace").split())
         )
