@@ -60,7 +60,7 @@ def read_proc_text_twice(data: bytes) -> None:
     quickly = proc_text.quick(data, "x")
     if quickly is None:
         return
-    assert formats.read(b"\n" + data, source="x") == quickly  # what an empty line precedes is read patiently
+    assert formats.read(data + b"\n", source="x") == quickly  # with an empty line it is read patiently
 
 
 def read_core(data: bytes) -> None:

@@ -399,7 +399,7 @@ def _is_plain(name: str, data: bytes, listing: smaps.Listing) -> bool:
     if (name == "smaps") != bool(keys) or "name" in listing.attributes or listing.mappings[0].path == _ROLLUP:
         return False
     blocks = {id(mapping.values): mapping.values for mapping in listing.mappings}.values()
-    if any(isinstance(values.get(name), str) for values in blocks for name in listing.counters):
+    if any(not isinstance(value, int) for values in blocks for value in values.values()):
         return False  # a number with something else on its line
     return not sizes or sum(map(int, sizes)) << 10 == sum(mapping.size or 0 for mapping in listing.mappings)
 

@@ -287,10 +287,9 @@ class _Decoder:
             name = snake_case(key.decode())
             value, factor = _value(text)
             self._note([(name, factor)])
-            if value != 0:
-                values[name] = value
+            values[name] = value
         values.pop("size", None)
-        return self._without_page_sizes(values), flags
+        return self._without_page_sizes({name: value for name, value in values.items() if value != 0}), flags
 
     def _note(self, names: Iterable[tuple[str, int]]) -> None:
         for name, factor in names:
