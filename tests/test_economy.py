@@ -1,0 +1,153 @@
+"""What a command costs, counted and not timed: imports, opened files, reads, objects, models."""
+
+import gc
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+import vmdiff
+from tests.acts import actor
+from tests.draw import mappings, snapshot
+from vmdiff.formats import smaps
+from vmdiff.linux import ProcessFolder, read
+from vmdiff.model import Origin, Snapshot
+
+HEAVY = {"deepdiff", "elftools", "jinja2", "pydantic", "rich", "typer"}
+
+
+def imported(*words: object) -> set[str]:
+    """Run a command in an interpreter of its own; give the names of the modules it imported."""
+    script = (
+        "import atexit, json, sys\n"
+        "atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))\n"
+        f"from vmdiff.cli import main\nmain({[str(word) for word in words]!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    for name, drawing in (("a.json", "aa..1"), ("b.json", "aaa.1")):
+        vmdiff.save(snapshot(*mappings(drawing)), tmp_path / name)
+    return tmp_path / "a.json", tmp_path / "b.json"
+
+
+def test_the_version_costs_nothing() -> None:
+    assert imported("--version") & HEAVY == set()
+
+
+def test_help_needs_no_model() -> None:
+    assert imported("--help") & HEAVY == {"typer"}
+
+
+def test_a_snapshot_needs_no_renderer_and_no_other_format(tmp_path: Path) -> None:
+    with actor() as process:
+        modules = imported("snap", process.pid, "-o", tmp_path / "x.json")
+
+    assert modules & HEAVY == {"typer", "pydantic"}
+    assert "vmdiff.formats.registry" not in modules
+    assert "vmdiff.render.view" not in modules
+    assert "vmdiff.comparison" not in modules
+    assert "vmdiff.owners.jvm" not in modules
+
+
+def test_a_comparison_as_json_needs_no_terminal(pair: tuple[Path, Path]) -> None:
+    modules = imported("compare", *pair, "--match", "address", "--format", "json")
+
+    assert modules & HEAVY == {"typer", "pydantic"}
+    assert "vmdiff.linux.freeze" not in modules
+
+
+def test_a_page_is_the_only_one_to_need_jinja(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    page = imported("compare", *pair, "--match", "address", "--format", "html", "-o", tmp_path / "x.html")
+    words = imported("compare", *pair, "--match", "address", "--format", "text")
+
+    assert "jinja2" in page
+    assert "jinja2" not in words
+
+
+def test_every_file_of_a_process_is_opened_as_often_as_it_must_be(tmp_path: Path) -> None:
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    log = tmp_path / "log"
+    command = [sys.executable, "-m", "vmdiff", "snap", "--no-owners", "-o", tmp_path / "x.json"]
+    with actor() as process:
+        subprocess.run(
+            ["strace", "-f", "-e", "trace=openat", "-o", log, *command, str(process.pid)], check=True
+        )
+    opened = re.findall(r'"([^"]+)", O_RDONLY', log.read_text())
+
+    assert opened.count("smaps") == 1
+    assert opened.count("smaps_rollup") == 1
+    assert opened.count("maps") <= 3  # before, after, and to ask for build ids
+
+
+def test_the_reads_are_those_that_the_kernel_makes_us_do() -> None:
+    reads = 0
+
+    def count() -> None:
+        nonlocal reads
+        reads += 1
+
+    with actor() as process, ProcessFolder(process.pid) as folder:
+        size = sum(len(folder.contents(name)) for name in ("smaps", "smaps_rollup", "maps", "maps"))
+        folder.between_reads = count
+        read(folder)
+
+    # A read of smaps gives whole records, up to a page of text: never less than half of one.
+    assert reads <= size / 2048 + 20
+
+
+def listing(count: int) -> bytes:
+    record = (
+        "{:x}-{:x} rw-p 00000000 00:00 0 \nSize:                  8 kB\nKernelPageSize:        4 kB\n"
+        "MMUPageSize:           4 kB\nRss:                   {} kB\nPss:                   4 kB\n"
+        "Swap:                  0 kB\nTHPeligible:           0\nVmFlags: rd wr mr mw me ac \n"
+    )
+    starts = range(0x7F0000000000, 0x7F0000000000 + count * 0x4000, 0x4000)
+    return "".join(record.format(start, start + 0x2000, 4 * (start >> 14 & 1)) for start in starts).encode()
+
+
+def test_mappings_that_are_alike_share_what_is_alike() -> None:
+    text = listing(5000)
+    tracemalloc.start()
+    try:
+        found = smaps.parse([text], source="x").mappings
+        held, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len({id(mapping.values) for mapping in found}) == 2
+    assert len({id(mapping.flags) for mapping in found}) == 1
+    assert held < 300 * len(found)  # bytes: a tuple, two addresses and nothing else of its own
+    assert peak < 1500 * len(found)
+
+
+def test_models_are_built_for_a_snapshot_and_not_for_a_mapping() -> None:
+    few, many = (_models_alive(count) for count in (10, 2000))
+
+    assert few == many
+
+
+def _models_alive(count: int) -> int:
+    parsed = smaps.parse([listing(count)], source="x")
+    before = _models()
+    taken = Snapshot(
+        origin=Origin(source="x", counters=parsed.counters, attributes=parsed.attributes),
+        mappings=parsed.mappings,
+    )
+    assert len(taken.mappings) == count
+    return _models() - before
+
+
+def _models() -> int:
+    return sum(isinstance(thing, BaseModel) for thing in gc.get_objects())
