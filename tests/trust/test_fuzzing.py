@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fuzz.targets import TARGETS
 from tests.draw import mappings, snapshot
 from vmdiff import document, formats
-from vmdiff.errors import DocumentError
+from vmdiff.errors import DocumentError, ListingError
 from vmdiff.formats import proc_text, smaps
 
 SEEDS = Path(__file__).parent.parent.parent / "fixtures" / "fuzz"
@@ -61,3 +61,16 @@ def test_a_counter_with_something_else_on_its_line_is_unknown_both_ways() -> Non
 
     assert proc_text.quick(data, "x") is None
     assert formats.read(data, source="x").mappings[1].values["pss"] is None
+
+
+def test_a_line_that_is_no_key_is_refused_wherever_its_key_begins() -> None:
+    record = HEADER + b"Rss: 4 kB\nBk   4Pss: 4 kB\nVmFlags: rd\n"
+
+    with pytest.raises(ListingError):
+        smaps.parse([HEADER + b"Rss: 4 kB\nPss: 4 kB\nVmFlags: rd\n" + record], source="x")
+
+
+def test_a_key_given_twice_is_what_it_was_given_last() -> None:
+    listing = smaps.parse([HEADER + b"Rss: 4 kB\nRss: 0 kB\nVmFlags: rd\n"], source="x")
+
+    assert dict(listing.mappings[0].values) == {}

@@ -45,7 +45,8 @@ _ONE_ADDRESS = re.compile(
 _KEY = re.compile(
     rf"([A-Za-z_]\w{{0,63}}):{_BLANKS}*(?:([0-9]{{1,20}})(?:{_BLANKS}+([A-Za-z]{{1,8}}))?|(\S{{0,64}})){_BLANKS}*"
 )
-_FLAGS = re.compile(rf"VmFlags:((?:{_BLANKS}+\S{{1,16}}){{0,200}}){_BLANKS}*")
+_LONGEST_FLAG = 16  # characters; today's have two
+_FLAGS = re.compile(rf"VmFlags:((?:{_BLANKS}+\S{{1,{_LONGEST_FLAG}}}){{0,200}}){_BLANKS}*")
 _NAME = re.compile(rf"Name:{_BLANKS}*(\S.*)", re.DOTALL)
 _NAME_ALONE = re.compile(r"/\S.*|\[[a-z]\S*\]", re.DOTALL)
 _COMMAND = re.compile(
@@ -401,6 +402,10 @@ def _is_plain(name: str, data: bytes, listing: smaps.Listing) -> bool:
     blocks = {id(mapping.values): mapping.values for mapping in listing.mappings}.values()
     if any(not isinstance(value, int) for values in blocks for value in values.values()):
         return False  # a number with something else on its line
+    if any(
+        len(flag) > _LONGEST_FLAG for flags in {one.flags for one in listing.mappings} for flag in flags or ()
+    ):
+        return False
     return not sizes or sum(map(int, sizes)) << 10 == sum(mapping.size or 0 for mapping in listing.mappings)
 
 

@@ -28,7 +28,7 @@ _RECORD = re.compile(_BOUNDS + rb"((?:[A-Za-z_]\w*:[^\n]*\n)*)")
 _HEADER = re.compile(
     rb"([r-][w-][x-][pPsS]) ([0-9a-f]+) ([0-9a-f]+:[0-9a-f]+) ([0-9]+)(?: +(.*))?", re.DOTALL
 )
-_LINE = re.compile(rb"([A-Za-z_]\w*):[ \t]*([^\n]*)\n")
+_LINE = re.compile(rb"^([A-Za-z_]\w*):[ \t]*([^\n]*)\n", re.MULTILINE)
 _QUANTITY = re.compile(rb"([0-9]+)(?:[ \t]+([A-Za-z]+))?[ \t]*")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
