@@ -223,8 +223,39 @@ def test_a_file_mapped_and_then_read(tmp_path: Path) -> None:
     read = found(opened, "[m[at] for at in range(0, len(m), 4096)]")
 
     assert set(mapped) - MACHINE == {"lazily-read-file"}
-    assert "data is mapped but hardly read: 4 KiB of 64.0 MiB resident" in mapped["lazily-read-file"]
+    assert "data: 4 KiB of 64.0 MiB resident so far (under 1 %); " in mapped["lazily-read-file"]
     assert set(read) - MACHINE == {"file-backed-growth"}
+
+
+def _tells_cached_pages() -> bool:
+    return tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 5)
+
+
+@pytest.mark.skipif(not _tells_cached_pages(), reason="cachestat is since Linux 6.5")
+def test_how_much_of_the_rest_of_a_file_is_cached(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(b"x" * 64 * MIB)
+    opened = f"f = open({str(path)!r}, 'rb'); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ); m.madvise(mmap.MADV_RANDOM)"
+    quarter = "[m[at] for at in range(0, len(m) // 4, 4096)]"
+    warm = found(opened, quarter)["lazily-read-file"]
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())  # only clean pages are dropped
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    cold = found(opened, quarter)["lazily-read-file"]
+
+    assert "16.0 MiB of 64.0 MiB resident so far (25 %); all of the rest is in the page cache already" in warm
+    assert "16.0 MiB of 64.0 MiB resident so far (25 %); none of the rest is in the page cache" in cold
+
+
+def test_a_small_file_is_not_asked_about(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(b"x" * MIB)
+    with python() as process:
+        process.do(f"f = open({str(path)!r}, 'rb'); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)")
+        taken = vmdiff.snap(process.pid)
+
+    assert "page_cache" not in taken.origin.attributes
+    assert all("page_cache" not in mapping.values for mapping in taken.mappings)
 
 
 def test_a_library_that_was_upgraded_under_a_process(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Where memory came from: files, malloc, runtimes, threads, reservations."""
 
-from vmdiff.comparison import Change, Comparison
+from vmdiff.comparison import Change, ChangeName, Comparison
 from vmdiff.findings.finding import (
     NOTEWORTHY,
     Finding,
@@ -13,7 +13,7 @@ from vmdiff.findings.finding import (
     owned,
     told,
 )
-from vmdiff.model import MIXED, Kind, Mapping, Snapshot
+from vmdiff.model import MIXED, PAGE_CACHE, Kind, Mapping, Snapshot
 from vmdiff.units import signed, size
 
 _FILE_KINDS = (Kind.IMAGE, Kind.FILE)
@@ -106,20 +106,54 @@ def file_backed_growth(comparison: Comparison) -> Found:
 
 
 def lazily_read_file(comparison: Comparison) -> Found:
-    """Find the largest file of which, mapped anew, hardly anything was read yet."""
-    files = (change for change in arrived(comparison) if change.kind in _FILE_KINDS and change.path)
-    largest = max(files, key=_usable, default=None)
-    if largest is None or _usable(largest) < NOTEWORTHY:
+    """Find the largest file that is being read through its mapping, of which most was not touched yet."""
+    files = [change for change in comparison.changes if _is_being_read(change, comparison.after)]
+    largest = max(files, key=lambda change: change.after[0].accessible or 0, default=None)
+    if largest is None:
         return
-    resident = largest.delta.get("rss")
-    if resident is None or resident * 10 > _usable(largest):
-        return
-    message = (
-        f"{largest.path} is mapped but hardly read: {size(resident)} of {size(_usable(largest))} resident;"
-        " its pages come when they are touched"
+    mapping, resident = largest.after[0], comparison.after.value(largest.after[0], "rss") or 0
+    whole = mapping.accessible or 0
+    cached = comparison.after.attribute(mapping, PAGE_CACHE)
+    rest = "its pages come when they are touched"
+    evidence = [f"size {size(whole)}", f"rss {size(resident)}"]
+    if isinstance(cached, int):
+        rest = _cost_of_the_rest(whole - resident, max(cached - resident, 0))
+        evidence.append(f"page_cache {size(cached)}")
+    so_far = f"{size(resident)} of {size(whole)} resident so far ({_percent(resident, whole)})"
+    message = f"{mapping.path}: {so_far}; {rest}"
+    yield Finding("lazily-read-file", "info", message, tuple(evidence))
+
+
+def _is_being_read(change: Change, after: Snapshot) -> bool:
+    """Tell whether a file was mapped, or more of it read, and most of it was not.
+
+    A new library, of which some parts are never needed, is worth a word only where hardly any of it was.
+    """
+    if change.kind not in _FILE_KINDS or change.path is None or len(change.after) != 1:
+        return False
+    mapping, whole = change.after[0], change.after[0].accessible or 0
+    resident = after.value(mapping, "rss")
+    if whole < NOTEWORTHY or resident is None or resident * 10 > whole * 9:
+        return False
+    new = change.change is ChangeName.NEW
+    if mapping.kind is Kind.IMAGE:
+        return new and resident * 10 <= whole
+    return new or (change.delta.get("rss") or 0) >= NOTEWORTHY
+
+
+def _percent(part: int, whole: int) -> str:
+    return "under 1 %" if part * 100 < whole else f"{part * 100 // whole} %"
+
+
+def _cost_of_the_rest(rest: int, cached: int) -> str:
+    if cached >= rest:
+        return "all of the rest is in the page cache already: touching it costs a minor fault, no reading"
+    if not cached:
+        return "none of the rest is in the page cache: touching it means reading it"
+    return (
+        f"of the rest, {size(cached)} of {size(rest)} are in the page cache already: touching that costs a"
+        " minor fault, no reading"
     )
-    evidence = (f"size {signed(_usable(largest))}", f"rss {signed(resident)}")
-    yield Finding("lazily-read-file", "info", message, evidence)
 
 
 def reservation(comparison: Comparison) -> Found:
@@ -146,10 +180,6 @@ def writable_code(comparison: Comparison) -> Found:
 
 def _is_both(mapping: Mapping) -> bool:
     return mapping.perms[1] == "w" and mapping.perms[2] == "x"
-
-
-def _usable(change: Change) -> int:
-    return change.delta.get("accessible") or 0
 
 
 def _is_owned(change: Change, name: str) -> bool:

@@ -67,9 +67,9 @@ class ProcessFolder:
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
 
-    def open(self, name: str) -> int:
+    def open(self, name: str, flags: int = 0) -> int:
         """Open one of its files for reading; the descriptor is the caller's to close."""
-        return os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._descriptor)
+        return os.open(name, os.O_RDONLY | os.O_CLOEXEC | flags, dir_fd=self._descriptor)
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield a file's bytes as they come, in pieces of some hundred KiB."""

@@ -16,8 +16,9 @@ import vmdiff
 from vmdiff.errors import ListingError, ProcessError
 from vmdiff.formats import smaps
 from vmdiff.linux import facts, names
+from vmdiff.linux.pagecache import with_page_cache
 from vmdiff.linux.proc import ProcessFolder, Stat
-from vmdiff.model import Origin, Snapshot, add
+from vmdiff.model import PAGE_CACHE, Mapping, Origin, Snapshot, add
 from vmdiff.units import size
 
 Detail = Literal["maps", "smaps"]
@@ -77,6 +78,10 @@ def read(
         doubts.append(f"the kernel's own total was not read: a second walk would take about {cost:.1f} s")
     mappings, open_names = names.settle(folder, reading.listing.mappings)
     mappings = names.with_build_ids(folder, mappings)
+    attributes = reading.listing.attributes
+    if detail == "smaps":
+        mappings = with_page_cache(folder, mappings)
+        attributes = _with_added(attributes, mappings)
     process = facts.process_facts(folder, arguments=arguments)
     snapshot = Snapshot(
         taken_at=taken_at,
@@ -90,7 +95,7 @@ def read(
             consistent=reading.consistent,
             doubts=tuple(doubts + open_names),
             counters=reading.listing.counters,
-            attributes=reading.listing.attributes,
+            attributes=attributes,
         ),
         host=facts.host_facts(),
         process=process,
@@ -98,6 +103,12 @@ def read(
         mappings=mappings,
     )
     return with_gap(snapshot)
+
+
+def _with_added(attributes: tuple[str, ...], mappings: tuple[Mapping, ...]) -> tuple[str, ...]:
+    """Name the attribute that the listing has not, if any mapping has it."""
+    added = any(PAGE_CACHE in mapping.values for mapping in mappings)
+    return (*attributes, PAGE_CACHE) if added else attributes
 
 
 def _possible(folder: ProcessFolder, detail: Detail, doubts: list[str]) -> Detail:

@@ -1,7 +1,7 @@
 """The values that everything else passes around: frozen and validated."""
 
 from vmdiff.model.kind import Kind, images, kind_of
-from vmdiff.model.mapping import DERIVED, KNOWN_COUNTERS, NOTHING, Mapping, Scalar, owner_record
+from vmdiff.model.mapping import DERIVED, KNOWN_COUNTERS, NOTHING, PAGE_CACHE, Mapping, Scalar, owner_record
 from vmdiff.model.owner import MIXED, Basis, Owner, Part, owner
 from vmdiff.model.snapshot import (
     PAGE_SIZES,
@@ -20,6 +20,7 @@ __all__ = [
     "KNOWN_COUNTERS",
     "MIXED",
     "NOTHING",
+    "PAGE_CACHE",
     "PAGE_SIZES",
     "Basis",
     "Host",

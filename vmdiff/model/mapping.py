@@ -23,6 +23,9 @@ Counter = Bytes | None
 Scalar = int | str | None
 NOTHING: abc.Mapping[str, Scalar] = types.MappingProxyType({})
 
+# An attribute of the large mappings of files: the bytes of the file there that the page cache has.
+PAGE_CACHE = "page_cache"
+
 DERIVED = ("size", "accessible")  # counters that follow from the bounds and the permissions
 
 

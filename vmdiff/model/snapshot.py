@@ -12,6 +12,7 @@ from vmdiff.model.mapping import (
     DERIVED,
     KNOWN_COUNTERS,
     KNOWN_KEYS,
+    PAGE_CACHE,
     Bytes,
     Mapping,
     Scalar,
@@ -164,8 +165,11 @@ class Snapshot(Frozen):
         return mapping.values.get(counter, 0)  # type: ignore[return-value]  # validated
 
     def attribute(self, mapping: Mapping, name: str) -> Scalar:
-        """Give an attribute of a mapping; absent page sizes are the host's, other absent ones 0."""
-        if name not in self.origin.attributes:
+        """Give an attribute of a mapping; absent page sizes are the host's, other absent ones 0.
+
+        Where `PAGE_CACHE` is absent nobody asked: it is unknown.
+        """
+        if name not in self.origin.attributes or (name == PAGE_CACHE and name not in mapping.values):
             return None
         default = self.host.page_size if name in PAGE_SIZES else 0
         return mapping.values.get(name, default)
