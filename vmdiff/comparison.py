@@ -200,6 +200,9 @@ def compare(before: Snapshot, after: Snapshot, *, match: Match = "auto") -> Comp
     namer = (_Namer if by_address else _StructureNamer)(before, after)
     changes, same = [], []
     for region in _regions(before, after, chosen):
+        if by_address and region.before == region.after:  # by far the most
+            same.append(region)
+            continue
         name, end = namer.name(region)
         if name is None:
             same.append(region)

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -115,14 +115,15 @@ def _as_written(data: bytes) -> Snapshot | None:
         return None
     lines = data[first + len(_FIRST) : last] + b",\n"
     found = re.findall(_MAPPING, lines)
-    if sum(len(start) + len(end) + len(rest) for start, end, rest in found) + len(found) * _AROUND != len(
-        lines
-    ):
+    if sum(map(len, chain.from_iterable(found))) + len(found) * _AROUND != len(lines):
         return None
     alike = _validated({rest for _, _, rest in found})
     if alike is None:
         return None
-    mappings = tuple([Mapping(int(start, 16), int(end, 16), *alike[rest]) for start, end, rest in found])
+    new = tuple.__new__  # as Mapping(...) does, without the call that it makes of it
+    mappings = tuple(
+        [new(Mapping, (int(start, 16), int(end, 16), *alike[rest])) for start, end, rest in found]
+    )
     shell = Snapshot.model_validate_json(data[:first] + b'"mappings": []' + data[last + len(_LAST) - 2 :])
     return Snapshot(**{**dict(shell), "mappings": mappings})
 

@@ -21,6 +21,9 @@ def regions(before: Sequence[Mapping], after: Sequence[Mapping]) -> list[Region]
     Mappings that only touch stay apart: ranges are half-open, and neighbours may differ in nothing
     but their permissions. All mappings must have both bounds.
     """
+    if [mapping[:2] for mapping in before] == [mapping[:2] for mapping in after]:
+        # Nothing was mapped or unmapped, as between most snapshots that are taken close together.
+        return [Region((old,), (new,)) for old, new in zip(before, after, strict=True)]
     found: list[Region] = []
     i = j = 0
     while i < len(before) and j < len(after):
