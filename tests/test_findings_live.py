@@ -247,6 +247,19 @@ def test_how_much_of_the_rest_of_a_file_is_cached(tmp_path: Path) -> None:
     assert "16.0 MiB of 64.0 MiB resident so far (25 %); none of the rest is in the page cache" in cold
 
 
+def test_what_lies_beyond_the_end_of_a_file_is_not_waiting_to_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(b"x" * 16 * MIB)
+    mapped = (
+        f"f = os.open({str(path)!r}, 0); at = libc.mmap(None, ctypes.c_size_t(1 << 30), 1, 1, f, 0);"
+        " libc.madvise(ctypes.c_void_p(at), ctypes.c_size_t(1 << 30), 1)"
+    )
+    half, all_ = (f"[ctypes.string_at(at + n, 1) for n in range(0, {n} << 20, 4096)]" for n in (8, 16))
+
+    assert "8,192 KiB of 16.0 MiB resident so far (50 %)" in found(mapped, half)["lazily-read-file"]
+    assert "lazily-read-file" not in found(mapped, all_)
+
+
 def test_a_small_file_is_not_asked_about(tmp_path: Path) -> None:
     path = tmp_path / "data"
     path.write_bytes(b"x" * MIB)
@@ -254,7 +267,7 @@ def test_a_small_file_is_not_asked_about(tmp_path: Path) -> None:
         process.do(f"f = open({str(path)!r}, 'rb'); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)")
         taken = vmdiff.snap(process.pid)
 
-    assert "page_cache" not in taken.origin.attributes
+    assert not {"page_cache", "file_size"} & {*taken.origin.attributes}
     assert all("page_cache" not in mapping.values for mapping in taken.mappings)
 
 

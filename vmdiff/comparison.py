@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple, TypeVar
 from vmdiff import facts
 from vmdiff.align import Region, address, space, structure
 from vmdiff.errors import MatchError
-from vmdiff.model import MIXED, PAGE_CACHE, Kind, Mapping, Owner, Snapshot
+from vmdiff.model import FILE_FACTS, MIXED, Kind, Mapping, Owner, Snapshot
 
 Counts = abc.Mapping[str, int | None]
 Choice = abc.Callable[[Mapping], bool]
@@ -326,7 +326,7 @@ class _Namer:
             changed = self._changed[blocks] = {key for key in keys if self._differs(key, old, new)}
         if changed & {"rss", "swap"}:
             return ChangeName.RESIDENT
-        if changed & self._counters or PAGE_CACHE in changed:
+        if changed & self._counters or changed & FILE_FACTS:
             return ChangeName.RECOUNTED
         if changed or self._labels_differ(old, new):
             return ChangeName.RELABELLED

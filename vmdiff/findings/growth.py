@@ -13,7 +13,7 @@ from vmdiff.findings.finding import (
     owned,
     told,
 )
-from vmdiff.model import MIXED, PAGE_CACHE, Kind, Mapping, Snapshot
+from vmdiff.model import FILE_SIZE, MIXED, PAGE_CACHE, Kind, Mapping, Snapshot
 from vmdiff.units import signed, size
 
 _FILE_KINDS = (Kind.IMAGE, Kind.FILE)
@@ -108,11 +108,11 @@ def file_backed_growth(comparison: Comparison) -> Found:
 def lazily_read_file(comparison: Comparison) -> Found:
     """Find the largest file that is being read through its mapping, of which most was not touched yet."""
     files = [change for change in comparison.changes if _is_being_read(change, comparison.after)]
-    largest = max(files, key=lambda change: change.after[0].accessible or 0, default=None)
+    largest = max(files, key=lambda change: _readable(change.after[0], comparison.after), default=None)
     if largest is None:
         return
     mapping, resident = largest.after[0], comparison.after.value(largest.after[0], "rss") or 0
-    whole = mapping.accessible or 0
+    whole = _readable(mapping, comparison.after)
     cached = comparison.after.attribute(mapping, PAGE_CACHE)
     rest = "its pages come when they are touched"
     evidence = [f"size {size(whole)}", f"rss {size(resident)}"]
@@ -131,7 +131,7 @@ def _is_being_read(change: Change, after: Snapshot) -> bool:
     """
     if change.kind not in _FILE_KINDS or change.path is None or len(change.after) != 1:
         return False
-    mapping, whole = change.after[0], change.after[0].accessible or 0
+    mapping, whole = change.after[0], _readable(change.after[0], after)
     resident = after.value(mapping, "rss")
     if whole < NOTEWORTHY or resident is None or resident * 10 > whole * 9:
         return False
@@ -139,6 +139,13 @@ def _is_being_read(change: Change, after: Snapshot) -> bool:
     if mapping.kind is Kind.IMAGE:
         return new and resident * 10 <= whole
     return new or (change.delta.get("rss") or 0) >= NOTEWORTHY
+
+
+def _readable(mapping: Mapping, snapshot: Snapshot) -> int:
+    """Give the bytes that can be read through a mapping: those beyond the end of its file cannot."""
+    length = snapshot.attribute(mapping, FILE_SIZE)
+    able = mapping.accessible or 0
+    return min(able, length) if isinstance(length, int) else able
 
 
 def _percent(part: int, whole: int) -> str:

@@ -1,4 +1,4 @@
-"""How much of a mapped file the kernel has in its page cache, mapped here or not.
+"""How much of a file is behind a mapping, and how much of that the page cache has, mapped here or not.
 
 Touching what is cached costs a minor fault only; the rest has to be read. Told by cachestat(2), since
 Linux 6.5 (mm/filemap.c), which needs the file open. Only large mappings of files on local disks are
@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 
 from vmdiff.linux.proc import ProcessFolder
-from vmdiff.model import PAGE_CACHE, Kind, Mapping
+from vmdiff.model import FILE_SIZE, PAGE_CACHE, Kind, Mapping
 
 _LARGE = 16 << 20
 _MOST = 16  # mappings
@@ -22,8 +22,8 @@ _MACHINES = frozenset({"x86_64", "aarch64", "riscv64", "s390x", "ppc64le", "loon
 _LOCAL = frozenset({"tmpfs", "overlay", "btrfs", "zfs", "bcachefs"})
 
 
-def with_page_cache(folder: ProcessFolder, mappings: tuple[Mapping, ...]) -> tuple[Mapping, ...]:
-    """Add `PAGE_CACHE`, in bytes, to the large mappings of files: None where it cannot be had.
+def with_file_facts(folder: ProcessFolder, mappings: tuple[Mapping, ...]) -> tuple[Mapping, ...]:
+    """Add `FILE_SIZE` and `PAGE_CACHE` to the large mappings of files: None where one cannot be had.
 
     The others stay as they are, and so does everything where this kernel does not tell.
     """
@@ -36,8 +36,9 @@ def with_page_cache(folder: ProcessFolder, mappings: tuple[Mapping, ...]) -> tup
     counted = list(mappings)
     for index in large:
         mapping = mappings[index]
-        cached = _cached(folder, mapping, deadline) if _is_local(mapping, local) else None
-        counted[index] = mapping._replace(values={**mapping.values, PAGE_CACHE: cached})
+        length, cached = _facts(folder, mapping, deadline) if _is_local(mapping, local) else (None, None)
+        facts = {FILE_SIZE: length, PAGE_CACHE: cached}
+        counted[index] = mapping._replace(values={**mapping.values, **facts})
     return tuple(counted)
 
 
@@ -63,12 +64,15 @@ def _is_local(mapping: Mapping, local: frozenset[str]) -> bool:
     return not (mapping.device or "00:").startswith("00:") or mapping.device in local
 
 
-def _cached(folder: ProcessFolder, mapping: Mapping, deadline: float) -> int | None:
+def _facts(folder: ProcessFolder, mapping: Mapping, deadline: float) -> tuple[int | None, int | None]:
+    """Give how many bytes of the file are in the mapping's stretch, and how many of them are cached."""
     descriptor = _open(folder, mapping)
     if descriptor is None:
-        return None
+        return None, None
     try:
-        return _count(descriptor, mapping.offset or 0, mapping.size or 0, deadline)
+        offset = mapping.offset or 0
+        length = max(0, min(mapping.size or 0, os.fstat(descriptor).st_size - offset))
+        return length, _count(descriptor, offset, length, deadline)
     finally:
         os.close(descriptor)
 

@@ -16,9 +16,9 @@ import vmdiff
 from vmdiff.errors import ListingError, ProcessError
 from vmdiff.formats import smaps
 from vmdiff.linux import facts, names
-from vmdiff.linux.pagecache import with_page_cache
+from vmdiff.linux.pagecache import with_file_facts
 from vmdiff.linux.proc import ProcessFolder, Stat
-from vmdiff.model import PAGE_CACHE, Mapping, Origin, Snapshot, add
+from vmdiff.model import FILE_SIZE, PAGE_CACHE, Mapping, Origin, Snapshot, add
 from vmdiff.units import size
 
 Detail = Literal["maps", "smaps"]
@@ -80,7 +80,7 @@ def read(
     mappings = names.with_build_ids(folder, mappings)
     attributes = reading.listing.attributes
     if detail == "smaps":
-        mappings = with_page_cache(folder, mappings)
+        mappings = with_file_facts(folder, mappings)
         attributes = _with_added(attributes, mappings)
     process = facts.process_facts(folder, arguments=arguments)
     snapshot = Snapshot(
@@ -106,9 +106,9 @@ def read(
 
 
 def _with_added(attributes: tuple[str, ...], mappings: tuple[Mapping, ...]) -> tuple[str, ...]:
-    """Name the attribute that the listing has not, if any mapping has it."""
-    added = any(PAGE_CACHE in mapping.values for mapping in mappings)
-    return (*attributes, PAGE_CACHE) if added else attributes
+    """Name the attributes that the listing has not, if any mapping has them."""
+    added = any(FILE_SIZE in mapping.values for mapping in mappings)
+    return (*attributes, FILE_SIZE, PAGE_CACHE) if added else attributes
 
 
 def _possible(folder: ProcessFolder, detail: Detail, doubts: list[str]) -> Detail:

@@ -1,7 +1,17 @@
 """The values that everything else passes around: frozen and validated."""
 
 from vmdiff.model.kind import Kind, images, kind_of
-from vmdiff.model.mapping import DERIVED, KNOWN_COUNTERS, NOTHING, PAGE_CACHE, Mapping, Scalar, owner_record
+from vmdiff.model.mapping import (
+    DERIVED,
+    FILE_FACTS,
+    FILE_SIZE,
+    KNOWN_COUNTERS,
+    NOTHING,
+    PAGE_CACHE,
+    Mapping,
+    Scalar,
+    owner_record,
+)
 from vmdiff.model.owner import MIXED, Basis, Owner, Part, owner
 from vmdiff.model.snapshot import (
     PAGE_SIZES,
@@ -17,6 +27,8 @@ from vmdiff.model.snapshot import (
 
 __all__ = [
     "DERIVED",
+    "FILE_FACTS",
+    "FILE_SIZE",
     "KNOWN_COUNTERS",
     "MIXED",
     "NOTHING",

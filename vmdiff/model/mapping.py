@@ -23,8 +23,10 @@ Counter = Bytes | None
 Scalar = int | str | None
 NOTHING: abc.Mapping[str, Scalar] = types.MappingProxyType({})
 
-# An attribute of the large mappings of files: the bytes of the file there that the page cache has.
-PAGE_CACHE = "page_cache"
+# Attributes of the large mappings of files, in bytes: how much of the file there is (mappings may reach
+# beyond its end), and how much of that the page cache has.
+FILE_SIZE, PAGE_CACHE = "file_size", "page_cache"
+FILE_FACTS = frozenset({FILE_SIZE, PAGE_CACHE})
 
 DERIVED = ("size", "accessible")  # counters that follow from the bounds and the permissions
 

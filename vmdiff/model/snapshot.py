@@ -10,9 +10,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from vmdiff.model.mapping import (
     ADDRESS_LIMIT,
     DERIVED,
+    FILE_FACTS,
     KNOWN_COUNTERS,
     KNOWN_KEYS,
-    PAGE_CACHE,
     Bytes,
     Mapping,
     Scalar,
@@ -167,9 +167,9 @@ class Snapshot(Frozen):
     def attribute(self, mapping: Mapping, name: str) -> Scalar:
         """Give an attribute of a mapping; absent page sizes are the host's, other absent ones 0.
 
-        Where `PAGE_CACHE` is absent nobody asked: it is unknown.
+        Where one of `FILE_FACTS` is absent nobody asked: it is unknown.
         """
-        if name not in self.origin.attributes or (name == PAGE_CACHE and name not in mapping.values):
+        if name not in self.origin.attributes or (name in FILE_FACTS and name not in mapping.values):
             return None
         default = self.host.page_size if name in PAGE_SIZES else 0
         return mapping.values.get(name, default)

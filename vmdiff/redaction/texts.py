@@ -3,11 +3,11 @@
 import re
 from collections import abc
 
-from vmdiff.model import KNOWN_COUNTERS, PAGE_CACHE, PAGE_SIZES
+from vmdiff.model import FILE_FACTS, KNOWN_COUNTERS, PAGE_SIZES
 from vmdiff.redaction import words
 from vmdiff.redaction.pseudonyms import Pseudonyms
 
-_KNOWN_KEYS = frozenset(KNOWN_COUNTERS) | PAGE_SIZES | {PAGE_CACHE}
+_KNOWN_KEYS = frozenset(KNOWN_COUNTERS) | PAGE_SIZES | FILE_FACTS
 _PLAIN = re.compile(r"[ -~]*")
 _WORD = re.compile(r"[A-Za-z0-9_]+")
 _SMALL_NUMBER = re.compile(r"[0-9]{1,7}")  # a thread's id, or the how-manieth arena
