@@ -33,6 +33,18 @@ def mapping(**changes: Any) -> dict[str, Any]:
     return {"start": "1000", "end": "2000", "perms": "rw-p", "kind": "anonymous"} | changes
 
 
+PARTS = "$.mappings[0].owner.parts"
+
+
+def owned(**owner: Any) -> dict[str, Any]:
+    return {"mappings": [mapping(owner=owner)]}
+
+
+def parted(*bounds: tuple[str, str]) -> dict[str, Any]:
+    rest = {"name": "malloc arena", "certainty": "certain", "basis": "record", "evidence": "seen"}
+    return owned(name="mixed", parts=[{"start": start, "end": end} | rest for start, end in bounds])
+
+
 @given(snapshots(unknowns=True))
 def test_what_is_written_is_read_back_exactly(taken: Snapshot) -> None:
     assert document.load(dumped(taken), source="x") == taken
@@ -104,6 +116,10 @@ def test_keys_of_kernels_to_come_are_kept() -> None:
         pytest.param({"mappings": [mapping(rss=-1)]}, "$.mappings[0].rss", id="negative"),
         pytest.param({"mappings": [mapping(rss=1.5)]}, "$.mappings[0].rss", id="fraction"),
         pytest.param({"mappings": [mapping(rss=10**30)]}, "$.mappings[0].rss", id="beyond-64-bits"),
+        pytest.param(owned(name="x", nam="y"), "$.mappings[0].owner.nam", id="key-of-an-owner"),
+        pytest.param(parted(("1000", "2000"), ("1800", "2000")), PARTS + "[1].start", id="parts-overlapping"),
+        pytest.param(parted(("1800", "2000"), ("1000", "1800")), PARTS + "[1].start", id="parts-unordered"),
+        pytest.param(parted(("1000", "3000")), PARTS + "[0].start", id="part-beyond-its-mapping"),
         pytest.param({"extra": 1}, "$.extra", id="key-at-the-top"),
         pytest.param({"version": 2}, "$.version", id="newer"),
         pytest.param({"format": "other"}, "$.format", id="foreign"),
@@ -123,6 +139,24 @@ def test_every_problem_is_named() -> None:
         loaded(label=5, mappings=[mapping(perms="?"), mapping(kind="x", rss="4")])
 
     assert len(refused.value.problems) == 4
+
+
+@pytest.mark.parametrize("spoilt", [{}, {"origin": {"source": "test", "counters": [5]}}])
+def test_contradictions_are_named_beside_what_is_wrong_by_itself(spoilt: dict[str, Any]) -> None:
+    far = {"start": "5000", "end": "7000"}
+    mappings = [
+        mapping(perms="?"),
+        mapping(),
+        mapping(),
+        mapping(**far, nam=1),
+        mapping(end="4000", start="5"),
+    ]
+    with pytest.raises(DocumentError) as refused:
+        loaded(label=5, mappings=mappings, **spoilt)
+
+    paths = {path for path, _ in refused.value.problems}
+    assert paths >= {"$.label", "$.mappings[0].perms", "$.mappings[2].start", "$.mappings[4].start"}
+    assert ("$.mappings[3].nam" in paths) != bool(spoilt)  # nobody knows then what was announced
 
 
 @pytest.mark.parametrize(

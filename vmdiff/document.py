@@ -177,7 +177,31 @@ def _problems(error: ValidationError, data: bytes) -> list[tuple[str, str]]:
         return [("$", f"not JSON: {found[0]['ctx']['error']}")]
     if newer := _version_problem(data):
         return [newer]
-    return [problem for one in found for problem in _problem(one)]
+    problems = [problem for one in found for problem in _problem(one)]
+    if any(isinstance(one.get("ctx", {}).get("error"), InvariantError) for one in found):
+        return problems
+    return problems + _contradictions(from_json(data), {tuple(one["loc"]) for one in found})
+
+
+# Stands where a mapping is not one, so that the others keep their numbers.
+_NO_MAPPING = {"start": None, "end": None, "perms": "---p", "kind": "anonymous"}
+
+
+def _contradictions(document: dict[str, Any], broken: set[tuple[int | str, ...]]) -> list[tuple[str, str]]:
+    """Find what contradicts what in a document, leaving out the places that are *broken* by themselves."""
+    mappings = document.get("mappings")
+    if not isinstance(mappings, list):
+        return []
+    no_mappings = {place[1] for place in broken if place[0] == "mappings" and len(place) > 1}
+    kept = [_NO_MAPPING if index in no_mappings else one for index, one in enumerate(mappings)]
+    announced = all(place[0] != "origin" for place in broken)
+    origin = document["origin"] if announced else {"source": "unknown"}
+    try:
+        Snapshot.model_validate_json(json.dumps({"origin": origin, "mappings": kept}))
+    except ValidationError as error:
+        problems = [problem for one in error.errors() for problem in _problem(one)]
+        return [(path, what) for path, what in problems if announced or path.endswith(".start")]
+    return []
 
 
 def _problem(one: Any) -> Iterator[tuple[str, str]]:

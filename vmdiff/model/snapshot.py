@@ -134,7 +134,11 @@ class Snapshot(Frozen):
 
     @model_validator(mode="after")
     def _invariants_hold(self) -> Self:
-        problems = [*_disorder(self.mappings), *_strange_keys(self.origin, self.mappings)]
+        problems = [
+            *_disorder(self.mappings),
+            *_stray_parts(self.mappings),
+            *_strange_keys(self.origin, self.mappings),
+        ]
         if problems:
             raise InvariantError(problems)
         return self
@@ -248,6 +252,20 @@ def _what_is_wrong(start: int, end: int, reach: int) -> str:
     if start >= end:
         return f"{start:x}-{end:x} is empty or inverted"
     return f"{start:x}-{end:x} overlaps or precedes a mapping before it (one ends at {reach:x})"
+
+
+def _stray_parts(mappings: abc.Sequence[Mapping]) -> abc.Iterator[tuple[str, str]]:
+    """Yield the parts of mixed mappings that overlap, or reach beyond their mapping."""
+    for index, mapping in enumerate(mappings):
+        if mapping.owner is None or not mapping.owner.parts:
+            continue
+        reach = mapping.start or 0
+        limit = ADDRESS_LIMIT if mapping.end is None else mapping.end
+        for number, part in enumerate(mapping.owner.parts):
+            if not reach <= part.start < part.end <= limit:
+                found = f"{part.start:x}-{part.end:x}"
+                yield f"$.mappings[{index}].owner.parts[{number}].start", f"{found} is out of order or place"
+            reach = max(reach, part.end)
 
 
 def _strange_keys(origin: Origin, mappings: abc.Sequence[Mapping]) -> abc.Iterator[tuple[str, str]]:
