@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from vmdiff import document, files
-from vmdiff.errors import InputError, ProcessError
+from vmdiff.errors import InputError
 from vmdiff.linux import Detail, Notify, ProcessFolder, read
 from vmdiff.model import Snapshot
 
@@ -183,7 +183,7 @@ def resolve(named: str, *, notify: Notify | None = None) -> Snapshot:
         return load(named, notify=notify)
     pid = named.removeprefix(_LIVE)
     if not (pid.isascii() and pid.isdigit()) or len(pid) > 10:
-        raise ProcessError(f"{named}: expected pid: and a process number, such as pid:1234")
+        raise InputError(f"{named}: expected pid: and a process number, such as pid:1234")
     return snap(int(pid))
 
 
@@ -193,4 +193,6 @@ def resolve_pair(
     """Give the two that a command line names; one name alone is the HTML report of a comparison."""
     if after is None:
         return load_pair(before)
+    if before == after == STDIN:
+        raise InputError("-: standard input holds one of the two; the other comes from a file")
     return resolve(before, notify=notify), resolve(after, notify=notify)

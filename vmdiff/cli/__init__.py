@@ -29,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     except VmdiffError as error:
         _complain(str(error))
         sys.exit(error.exit_code)
+    except SystemExit as stop:
+        # Typer writes its help itself, and calls it a failure that nobody reads on.
+        sys.exit(0 if isinstance(stop.__context__, BrokenPipeError) else stop.code)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     except MemoryError:

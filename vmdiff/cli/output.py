@@ -30,15 +30,16 @@ def is_stdout(to: Path | None) -> bool:
 
 
 def is_terminal() -> bool:
-    """Say whether standard output is a terminal."""
-    return sys.stdout.isatty()
+    """Say whether standard output is a terminal; a closed one, which Python has as None, is none."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def look(to: Path | None) -> tuple[int, bool]:
     """Give the width and whether to use colour: a terminal has its own, everything else is plain."""
     if not is_stdout(to) or not is_terminal():
         return PLAIN_WIDTH, False
-    return shutil.get_terminal_size().columns, not os.environ.get("NO_COLOR")
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return shutil.get_terminal_size().columns, not plain
 
 
 def check_free(to: Path | None, *, force: bool) -> None:
@@ -75,9 +76,11 @@ def write_chunks(chunks: Iterable[bytes]) -> None:
     """Write bytes to standard output.
 
     Raises:
-        OutputError: they cannot be written (a full disk).
+        OutputError: they cannot be written (a full disk, or it is closed).
         SystemExit: nobody reads them any more, which is no failure of ours.
     """
+    if sys.stdout is None:
+        raise OutputError("standard output: closed; -o FILE writes to a file")
     try:
         for chunk in chunks:
             sys.stdout.buffer.write(chunk)
