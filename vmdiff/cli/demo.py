@@ -94,7 +94,7 @@ def _about_pausing(comparison: Comparison) -> str:
 def _about_allocating(comparison: Comparison) -> str:
     where = "its heap" if any(c.kind is Kind.HEAP for c in comparison.changes) else "a new mapping"
     return (
-        f"It asked malloc for {size(BLOCK)}, which came from {where}, and wrote to half of it. Virtual "
+        f"It asked malloc for {size(BLOCK)}, which came from {where}, and wrote to half of it. Virtual"
         f" grew by what was asked for ({_delta(comparison, 'size')}), resident by what was touched"
         f" ({_delta(comparison, 'rss')}): a page gets memory when it is first used."
     )
