@@ -83,6 +83,7 @@ def library(*, deleted):
         ),
         pytest.param([], [file(64 * MIB, 64 * MIB)], ["file-backed-growth"], id="a-file-mapped-and-read"),
         pytest.param([], [reserved(1 << 30)], ["reservation"], id="a-reservation"),
+        pytest.param([mapping(0x8000000, 1 << 18)], [reserved(1 << 30)], [], id="no-longer-usable"),
         pytest.param([], [mapping(0x8000000, 1 << 18)], [], id="usable-and-untouched"),
         pytest.param([reserved(1 << 30)], [], [], id="a-reservation-gone"),
         pytest.param([], [owned("jemalloc", 8 * MIB)], ["owner-growth"], id="an-owner-grew"),

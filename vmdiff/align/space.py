@@ -123,7 +123,7 @@ def _prove_a_layout(equal: list[str], seen: set[str]) -> bool:
 
 def _why_different(before: Snapshot, after: Snapshot, moved: list[str]) -> str:
     if moved:
-        return f"{_listed(moved)} {'is' if len(moved) == 1 else 'are'} at other addresses: different runs"
+        return f"{_listed(moved)} {'is' if len(moved) == 1 else 'are'} at other addresses"
     pids = before.process.pid, after.process.pid
     if None not in pids and pids[0] != pids[1]:
         return f"process {pids[0]} and process {pids[1]} share no landmark"

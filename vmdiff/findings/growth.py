@@ -168,6 +168,8 @@ def reservation(comparison: Comparison) -> Found:
     virtual, able = delta(comparison, "size"), delta(comparison, "accessible")
     if virtual is None or able is None or virtual - able < NOTEWORTHY or (virtual - able) * 2 < virtual:
         return
+    if able < 0:  # what was usable before is not: no part of what came
+        return
     message = (
         f"{size(virtual - able)} of the {signed(virtual)} virtual is reserved, not usable: it costs no memory"
     )
