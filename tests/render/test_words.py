@@ -123,3 +123,15 @@ def test_facts_are_written_for_people():
         Fact("threads ended", "1 (old)", ""),
         Fact("thread renamed", "a", "b"),
     )
+
+
+def test_threads_of_another_process_are_told_by_name():
+    changes = [
+        FactChange("pid", 1, 2),
+        FactChange("threads.1", "main", None),
+        FactChange("threads.2", None, "main"),
+        FactChange("threads.3", None, "main"),
+        FactChange("threads.4", "old", None),
+    ]
+
+    assert facts(changes) == (Fact("threads started", "", "1 (main)"), Fact("threads ended", "1 (old)", ""))

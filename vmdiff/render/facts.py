@@ -1,5 +1,6 @@
 """The process and host facts that differ, in words."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ class Fact(NamedTuple):
 # Told in the headline or in a finding, or of no use to a reader.
 _TOLD = frozenset({"minor_faults", "major_faults", "name", "pid", "peak_size", "peak_rss"})
 _IDENTITY = frozenset({"start_ticks", "started_at", "parent"})
+_OTHER_PROCESS = frozenset({"pid", "start_ticks"})
 _STARTED, _ENDED = "threads started", "threads ended"
 _SIZES = frozenset(
     {"page_tables", "peak_size", "peak_rss", "host.page_size", "host.memory_total", "host.swap_total"}
@@ -28,15 +30,33 @@ _SIZES = frozenset(
 
 def facts(changes: Iterable[FactChange]) -> tuple[Fact, ...]:
     """Write the facts that differ; threads that came or went are one fact."""
-    kept = [change for change in changes if change.path not in _TOLD | _IDENTITY]
+    found = list(changes)
+    kept = [change for change in found if change.path not in _TOLD | _IDENTITY]
     threads = [change for change in kept if change.path.startswith("threads.")]
     others = [change for change in kept if not change.path.startswith("threads.")]
+    if _OTHER_PROCESS & {change.path for change in found}:
+        threads = _not_in_both(threads)
     written = [Fact(_readable(c.path), text(c.path, c.before), text(c.path, c.after)) for c in others]
     return tuple(written + _threads(threads))
 
 
 def _readable(path: str) -> str:
     return words.name(path).replace("_", " ")
+
+
+def _not_in_both(threads: Sequence[FactChange]) -> list[FactChange]:
+    """Leave out threads that both processes have by name: in another process every number is another."""
+    gone = Counter(change.before for change in threads if change.after is None)
+    come = Counter(change.after for change in threads if change.before is None)
+    in_both = {"before": gone & come, "after": gone & come}
+    left = []
+    for change in threads:
+        side = "before" if change.after is None else "after"
+        if in_both[side][getattr(change, side)] > 0:
+            in_both[side][getattr(change, side)] -= 1
+        else:
+            left.append(change)
+    return left
 
 
 def _threads(changes: Sequence[FactChange]) -> list[Fact]:
