@@ -30,6 +30,7 @@ _BATCH_BYTES = 1 << 20
 _IN_MEMORY = 1 << 63  # the highest bit of a pagemap entry; the next one says that it is in swap
 _HERE, _NOWHERE = 2, 0  # these two bits by themselves; 1 is in swap
 _NEAR = 16 << 20  # pages so near each other are looked up together
+_SWAPPED_IN = 32  # pages; what a snapshot may bring back from swap, of a process that may be short of memory
 _FEW = 16  # so many reads one by one cost less than getting ready for a batch
 _LONGEST_READ = 64 << 20
 _TRIES, _PAUSE = 4, 0.001  # a thread that waits in the kernel at all does so within a few ms
@@ -49,7 +50,8 @@ class LiveMemory:
     Reading a page that is not in memory would bring it there: the process would look larger after a
     snapshot than before, and page tables for terabytes of sanitizer shadow are hundreds of
     megabytes. So with *mappings*, the layout as it was read, such pages are not touched: untouched
-    anonymous ones are zeros, those of files are read from the file, swapped ones only for short reads.
+    anonymous ones are zeros, those of files are read from the file, swapped ones only for short
+    reads, one by one, and a few in all.
 
     Opens what it needs on first use and keeps it until `close`; a file of ``/proc/PID`` that is
     open stays with the address space it was opened for, even after an exec.
@@ -63,6 +65,7 @@ class LiveMemory:
         self._mappings = mappings
         self._denied: set[str] = set()
         self._open: dict[str, int | None] = {}
+        self._swap_ins = _SWAPPED_IN
 
     def __enter__(self) -> Self:
         return self
@@ -101,7 +104,11 @@ class LiveMemory:
         if len(addresses) < _FEW or not 0 < length <= _LONGEST_READ or self._file("mem", MEMORY) is None:
             return [self.read(address, length) for address in addresses]
         states = self._states(addresses, length)
-        found = {at: self._absent(at, at + length) for at, state in states.items() if state == _NOWHERE}
+        found = {
+            at: self._absent(at, at + length) if state == _NOWHERE else None
+            for at, state in states.items()
+            if state != _HERE
+        }
         present = [at for at, state in states.items() if state == _HERE]
         batch = max(1, min(_BATCH, _BATCH_BYTES // length))
         at = 0
@@ -229,7 +236,11 @@ class LiveMemory:
         """Give a stretch of pages that are all in memory, all in swap or all in neither."""
         if state == _NOWHERE:
             return self._absent(low, high)
-        return self._peek(low, high - low) if state == _HERE or asked <= page_size() else None
+        if state != _HERE:
+            self._swap_ins -= 1
+            if asked > page_size() or self._swap_ins < 0:
+                return None
+        return self._peek(low, high - low)
 
     def _absent(self, low: int, high: int) -> bytes | None:
         """Give what pages that are nowhere would hold."""
