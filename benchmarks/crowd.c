@@ -56,9 +56,8 @@ int main(int count, char **words) {
         mappings[i] = mmap(NULL, length + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (mappings[i] == MAP_FAILED) return perror("mmap"), 1;
         munmap(mappings[i] + length, page); /* a hole, or the kernel would join neighbours */
-        int touched = different ? rand() % (sizes[i] < 40 ? sizes[i] + 1 : 40) : -1;
-        for (int at = 0; at < (different ? touched : sizes[i]); at++)
-            if (different || rand() % 3) mappings[i][(size_t)at * page] = 1;
+        int touched = rand() % ((sizes[i] < 40 ? sizes[i] : 39) + 1); /* none of it, all of it, or some */
+        for (int at = 0; at < touched; at++) mappings[i][(size_t)at * page] = 1;
     }
     puts("ready");
     fflush(stdout);

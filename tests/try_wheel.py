@@ -38,7 +38,7 @@ def use(vmdiff: Path, folder: Path) -> None:
     run(vmdiff, "snap", os.getpid(), "-o", "a.json", cwd=folder)
     run(vmdiff, "snap", os.getpid(), "-o", "b.json.gz", cwd=folder)
     schema = json.loads(run(vmdiff, "schema", "comparison", cwd=folder))
-    assert schema["title"] == "Comparison"
+    assert "changes" in json.dumps(schema)
     for form in formats(vmdiff, folder):
         run(vmdiff, "show", "a.json", "--format", form, "-o", f"show.{form}", cwd=folder)
         run(vmdiff, "compare", "a.json", "b.json.gz", "--format", form, "-o", f"compare.{form}", cwd=folder)

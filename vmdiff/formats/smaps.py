@@ -35,6 +35,7 @@ _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _DELETED = b" (deleted)"
 _LONGEST = 1 << 20  # bytes of one record
 _LAYOUTS = 8  # expressions; a kernel has one or two
+_WORTH_IT = 64 << 10  # bytes: a small process is read before the expression would be built
 _REMEMBERED = 4096  # blocks; in a process whose blocks all differ remembering more costs memory only
 
 KB = 1024
@@ -161,7 +162,7 @@ def _usual(text: bytes) -> re.Pattern[bytes] | None:
 
     Where another record has more or fewer, the lines do not fit and the general expression is used.
     """
-    first = _RECORD.match(text)
+    first = _RECORD.match(text) if len(text) >= _WORTH_IT else None
     lines = first[4].count(b"\n") if first else 0
     if first is None or first.end() == len(text) or not _ends_in_flags(first[4]):
         return None
