@@ -53,21 +53,28 @@ def test_sums_of_a_quiet_process_are_the_kernels_own() -> None:
     with actor() as process:
         for act in ("heap", "block", "touch", "thread", "shared"):
             process.act(act)
-        taken = vmdiff.snap(process.pid, owners=False)
+        # Another process that starts between the two readings turns private pages of libc into shared
+        # ones: try again then, as the kernel's two views can be equal only while nobody comes or goes.
+        found = [missed(vmdiff.snap(process.pid, owners=False)) for _ in range(20)]
 
+    assert [] in found
+    assert not any(counter in {"rss", "anonymous", "swap"} for one in found for counter in one)
+
+
+def missed(taken: Snapshot) -> list[str]:
+    """Name the counters whose sums are not the kernel's own totals."""
     assert taken.origin.consistent
     assert taken.origin.doubts == ()
     assert taken.rollup
-    for counter, stated in taken.rollup.items():
-        if counter not in taken.origin.counters:
-            continue  # pss_anon and the like are in the rollup only
-        total = taken.totals[counter]
+    wrong = []
+    for counter in taken.rollup.keys() & set(taken.origin.counters):  # some are in the rollup only
+        total, stated = taken.totals[counter], taken.rollup[counter]
         assert total is not None
         assert stated is not None
-        if "pss" in counter:  # rounded down to a kB once a mapping
-            assert 0 <= stated - total <= 1024 * len(taken.mappings)
-        else:
-            assert total == stated, counter
+        rounding = 1024 * len(taken.mappings) if "pss" in counter else 0  # down to a kB once a mapping
+        if not 0 <= stated - total <= rounding:
+            wrong.append(counter)
+    return wrong
 
 
 def test_pmap_and_vmdiff_see_the_same() -> None:
