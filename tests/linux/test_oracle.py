@@ -1,15 +1,18 @@
 """The real machine as oracle: the kernel's own totals, and pmap."""
 
 import os
+import random
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import vmdiff
 from tests.acts import actor
+from tests.owners.living import running
 from vmdiff.comparison import Comparison
 from vmdiff.errors import ProcessError
 from vmdiff.model import Snapshot
@@ -121,12 +124,46 @@ def test_changes_of_busy_processes_add_up() -> None:
         assert_adds_up(vmdiff.compare(before, after), before, after)
 
 
+RESTLESS = """
+import mmap, random, threading, time
+
+def work(seed):
+    chance, kept = random.Random(seed), []
+    while True:
+        kept.append(mmap.mmap(-1, chance.randrange(1, 200) * 4096, prot=chance.choice([1, 3])))
+        kept.append(bytearray(chance.randrange(1 << 19)))
+        while len(kept) > 60:
+            kept.pop(chance.randrange(len(kept)))
+        time.sleep(0.0002)
+
+for seed in range(3):
+    threading.Thread(target=work, args=[seed]).start()
+print("ready", flush=True)
+"""
+
+
+def test_two_hundred_random_pairs_of_restless_processes_add_up() -> None:
+    with (
+        running([sys.executable, "-c", RESTLESS]) as (one, _),
+        running([sys.executable, "-c", RESTLESS]) as (other, _),
+    ):
+        snapshots = [vmdiff.snap(at.pid, owners=bool(turn % 2)) for turn in range(8) for at in (one, other)]
+
+    chance = random.Random(200)
+    comparisons = [vmdiff.compare(*(chance.choice(snapshots) for _ in "ab")) for _ in range(200)]
+    assert {found.match for found in comparisons} == {"address", "structure"}
+    for found in comparisons:
+        assert_adds_up(found, found.before, found.after)
+
+
 def assert_adds_up(comparison: Comparison, before: Snapshot, after: Snapshot) -> None:
     for counter in after.counters:
         deltas = [change.delta[counter] or 0 for change in comparison.changes]
         assert sum(deltas) == (after.totals[counter] or 0) - (before.totals[counter] or 0)
-    listed = [m.start for r in (*comparison.changes, *comparison.same) for m in r.after]
-    assert sorted(listed, key=int) == [m.start for m in after.mappings]
+    regions = (*comparison.changes, *comparison.same)
+    for side, whole in (("before", before), ("after", after)):
+        listed = [mapping.start for region in regions for mapping in getattr(region, side)]
+        assert sorted(listed, key=int) == [mapping.start for mapping in whole.mappings]
 
 
 def test_the_cheap_listing_is_the_layout_of_the_dear_one() -> None:
