@@ -31,6 +31,7 @@ def chosen(text):
         ("kind:*a*", ["heap", "libc", "arena", "mixed"]),
         ("path:*/libc.so*", ["libc"]),
         ("path:[[]heap]", ["heap"]),
+        ("path:[heap]", ["heap"]),
         ("owner:'malloc arena'", ["arena"]),
         ('owner:"malloc arena"', ["arena"]),
         ("owner:malloc arena", ["arena"]),

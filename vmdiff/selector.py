@@ -26,8 +26,10 @@ class Term:
     pattern: str
 
     def matches(self, mapping: Mapping) -> bool:
-        """Say whether any of what the mapping has in this field fits."""
-        return any(fnmatchcase(value, self.pattern) for value in self._values(mapping))
+        """Say whether any of what the mapping has in this field fits; ``[heap]`` as written fits itself."""
+        return any(
+            self.pattern == value or fnmatchcase(value, self.pattern) for value in self._values(mapping)
+        )
 
     def _values(self, mapping: Mapping) -> Iterable[str]:
         if self.field == "kind":

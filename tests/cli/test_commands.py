@@ -91,6 +91,7 @@ def test_compare_writes_what_its_schema_says(vmdiff: Run, pair: tuple[Path, Path
         pytest.param(("--match", "sideways"), 2, id="wrong-usage"),
         pytest.param(("--min", "x"), 2, id="no-size-either"),
         pytest.param(("--only", "colour:red"), 2, id="no-selector"),
+        pytest.param(("--only", ""), 2, id="an-empty-selector"),
     ],
 )
 def test_exit_codes_of_compare(

@@ -274,7 +274,7 @@ def _options(
         by=by,
         sort=sort,
         minimum=least,
-        only=selector.parse(only) if only else None,
+        only=None if only is None else selector.parse(only),
         show_all=show_all,
         width=width,
         colour=colour,
