@@ -293,6 +293,20 @@ def _libm() -> str:
     return next(m.path for m in mappings if m.path and "libm" in m.path.rpartition("/")[2])
 
 
+def test_the_gaps_of_a_library_cost_nothing(tmp_path: Path) -> None:
+    source = tmp_path / "one.c"
+    source.write_text("int one(void) { return 1; } int counted = 1;")
+    gaps = {}
+    for page in (0x1000, 0x200000):
+        library = tmp_path / f"lib{page}.so"
+        aligned = f"-Wl,-z,max-page-size={page},-z,noseparate-code"
+        subprocess.run(["gcc", "-shared", "-fPIC", aligned, "-o", library, source], check=True)
+        gaps[page] = found(NOTHING, f"kept.append(ctypes.CDLL({str(library)!r}))").get("library-gaps", "")
+
+    assert gaps[0x1000] == ""
+    assert "between the segments of libraries: nobody can touch them" in gaps[0x200000]
+
+
 def test_a_limit_that_is_near() -> None:
     with python() as process:
         size = vmdiff.snap(process.pid).total("size")

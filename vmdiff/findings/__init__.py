@@ -40,6 +40,7 @@ SNAPSHOT_RULES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     limits.mapping_count,
     limits.limits,
     limits.deleted_files,
+    limits.library_gaps,
 )
 
 _ORDER: tuple[Severity, ...] = ("warning", "notice", "info")

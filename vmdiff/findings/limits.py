@@ -1,7 +1,7 @@
 """What is nearly exhausted, and what a restart would change."""
 
 from vmdiff.comparison import Comparison
-from vmdiff.findings.finding import Finding, Found, counted, listed
+from vmdiff.findings.finding import NOTEWORTHY, Finding, Found, counted, listed, owned
 from vmdiff.model import Kind, Snapshot, add
 from vmdiff.units import size
 
@@ -43,9 +43,20 @@ def deleted_files(snapshot: Snapshot) -> Found:
         yield Finding("deleted-files", "notice", message, tuple(found)[:9])
 
 
+def library_gaps(snapshot: Snapshot) -> Found:
+    """Find the inaccessible ranges between the segments of libraries, which look large and are nothing."""
+    gaps = [mapping.size or 0 for mapping in owned(snapshot, "library gap")]
+    if sum(gaps) >= NOTEWORTHY:
+        message = (
+            f"{size(sum(gaps))} of the virtual size are {counted(len(gaps), 'gap')} between the segments of"
+            " libraries: nobody can touch them, and they cost no memory"
+        )
+        yield Finding("library-gaps", "info", message, (f"size {size(sum(gaps))}",))
+
+
 def of_after(comparison: Comparison) -> Found:
     """Tell what these rules find after, and did not before."""
-    for rule in (mapping_count, limits, deleted_files):
+    for rule in (mapping_count, limits, deleted_files, library_gaps):
         known = {(finding.id, finding.message) for finding in rule(comparison.before)}
         yield from (
             finding for finding in rule(comparison.after) if (finding.id, finding.message) not in known
