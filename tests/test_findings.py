@@ -131,7 +131,7 @@ def test_what_was_not_measured_on_one_side_is_said_first():
     assert [(finding.id, finding.severity) for finding in findings] == [("different-counters", "warning")]
     assert (
         findings[0].message
-        == "only “after” measured private_clean, private_dirty, pss and 2 more: what changed in them is unknown"
+        == "only “after” measured rss, pss, private_clean and 2 more: what changed in them is unknown"
     )
 
 
@@ -181,7 +181,7 @@ def test_different_runs_are_said_to_be():
     finding = find(compare_snapshots(snapshot(BASE), snapshot(BASE), match="structure"))[0]
 
     assert finding.id == "different-runs"
-    assert "different runs, matched by structure" in finding.message
+    assert "compared as different runs, matched by structure" in finding.message
 
 
 def test_the_registry_names_every_rule_once():

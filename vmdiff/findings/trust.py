@@ -25,10 +25,10 @@ def unsteady(snapshot: Snapshot) -> Found:
 
 def different_counters(comparison: Comparison) -> Found:
     """Find counters that only one side measured: their change is unknown, not nothing."""
-    sides = (set(comparison.before.counters), set(comparison.after.counters))
-    for side, only in (("before", sides[0] - sides[1]), ("after", sides[1] - sides[0])):
-        if only and comparison.before.mappings and comparison.after.mappings:
-            names = sorted(only)
+    before, after = comparison.before.counters, comparison.after.counters
+    for side, here, there in (("before", before, after), ("after", after, before)):
+        names = [name for name in here if name not in there]  # those that matter come first
+        if names and comparison.before.mappings and comparison.after.mappings:
             message = f"only “{side}” measured {listed(names)}: what changed in them is unknown"
             yield Finding("different-counters", "warning", message, tuple(names))
 
@@ -36,5 +36,5 @@ def different_counters(comparison: Comparison) -> Found:
 def different_runs(comparison: Comparison) -> Found:
     """Find snapshots whose addresses have nothing to do with each other."""
     if comparison.match == "structure":
-        message = f"these are different runs, matched by structure: {comparison.reason}"
+        message = f"compared as different runs, matched by structure: {comparison.reason}"
         yield Finding("different-runs", "info", message.removesuffix(": "), (comparison.reason,))
