@@ -149,3 +149,11 @@ def test_a_process_that_is_gone_cannot_be_held() -> None:
         process.kill()
     with folder, pytest.raises(ProcessError), frozen(folder):
         vmdiff.linux.read(folder)
+
+
+def test_without_freezing_a_restless_process_is_read_all_the_same(tmp_path: Path) -> None:
+    """Kernels list a mapping twice that was replaced by a longer one between two pages of text."""
+    with restless(tmp_path) as process:
+        taken = [vmdiff.snap(process.pid, owners=False) for _ in range(100)]
+
+    assert all(one.origin.consistent or one.origin.doubts for one in taken)

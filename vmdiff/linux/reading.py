@@ -76,7 +76,13 @@ def read(
     doubts += _doubts(reading, attempts)
     if detail == "smaps" and cost > TOO_LONG_TWICE:
         doubts.append(f"the kernel's own total was not read: a second walk would take about {cost:.1f} s")
-    mappings, open_names = names.settle(folder, reading.listing.mappings)
+    whole = _disjoint(reading.listing.mappings)
+    torn = len(reading.listing.mappings) - len(whole)
+    if torn:
+        doubts.append(
+            f"{torn} mappings that overlap one before them were left out: the layout moved meanwhile"
+        )
+    mappings, open_names = names.settle(folder, whole)
     mappings = names.with_build_ids(folder, mappings)
     attributes = reading.listing.attributes
     if detail == "smaps":
@@ -92,7 +98,7 @@ def read(
             detail=detail,
             seconds=round(time.perf_counter() - started, 6),
             attempts=attempts,
-            consistent=reading.consistent,
+            consistent=reading.consistent and not torn,
             doubts=tuple(doubts + open_names),
             counters=reading.listing.counters,
             attributes=attributes,
@@ -170,6 +176,21 @@ def _rollup(folder: ProcessFolder) -> dict[str, int | None] | None:
     values = listing.mappings[0].values if listing.mappings else {}
     totals = {name: values.get(name, 0) for name in listing.counters}
     return {name: total for name, total in totals.items() if isinstance(total, int)}
+
+
+def _disjoint(mappings: tuple[Mapping, ...]) -> tuple[Mapping, ...]:
+    """Leave out what overlaps a mapping before it.
+
+    A mapping that is replaced by a longer one while the kernel is between two pages of text appears twice.
+    """
+    reach = 0
+    kept = []
+    for mapping in mappings:
+        start, end = mapping[:2]
+        if start is not None and end is not None and start >= reach:
+            reach = end
+            kept.append(mapping)
+    return mappings if len(kept) == len(mappings) else tuple(kept)
 
 
 def _doubts(reading: _Reading, attempts: int) -> Iterator[str]:
