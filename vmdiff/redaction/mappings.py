@@ -113,24 +113,23 @@ class Mappings:
         )
 
     def _parts(self, parts: abc.Iterable[Part], mapping: Mapping) -> abc.Iterator[Part]:
-        """Redact the parts that lie in their mapping, as they must; an address elsewhere has no pseudonym."""
+        """Redact the parts, which lie in their mapping; without its bounds they have no place."""
         if mapping.start is None or mapping.end is None:
             return
         for part in parts:
-            if mapping.start <= part.start <= part.end <= mapping.end:
-                start, end = self._addresses.span(part.start, part.end)
-                yield Part(
-                    start=start,
-                    end=end,
-                    name=self._owner_name(part.name),
-                    certainty=part.certainty,
-                    basis=part.basis,
-                    evidence=self._evidence(part.basis, part.evidence),
-                    label=None if part.label is None else self._paths.label(part.label),
-                    tid=part.tid,
-                    rss=part.rss,
-                    swap=part.swap,
-                )
+            start, end = self._addresses.span(part.start, part.end)
+            yield Part(
+                start=start,
+                end=end,
+                name=self._owner_name(part.name),
+                certainty=part.certainty,
+                basis=part.basis,
+                evidence=self._evidence(part.basis, part.evidence),
+                label=None if part.label is None else self._paths.label(part.label),
+                tid=part.tid,
+                rss=part.rss,
+                swap=part.swap,
+            )
 
     def _owner_name(self, name: str) -> str:
         known = name in words.OWNERS or texts.is_public(self._names, name)
