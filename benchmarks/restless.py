@@ -91,28 +91,27 @@ class Log:
         self._slots: Slots = [(0, 0)] * SLOTS
         self._at = 0
 
-    def _step(self) -> int:
-        slot, pages, write = self._entry()
-        self._slots[slot] = (pages, write if pages else 0)
-        self._at += 1
-        return slot
-
-    def _entry(self) -> tuple[int, int, int]:
-        at = HEAD + self._at * ENTRY
-        slot, pages, write = self._view[at : at + 3]
-        return slot, pages, write
-
     def had(self, wanted: Slots, first: int, last: int) -> bool:
-        """Say whether the layout was *wanted* after one of the changes from *first* to *last*."""
+        """Say whether the layout was *wanted* after one of the changes from *first* to *last*.
+
+        The next reading may begin before the last change of this one is logged: what is kept is *first*.
+        """
         while self._at < first:
-            self._step()
-        wrong = {slot for slot in range(SLOTS) if self._slots[slot] != wanted[slot]}
-        found = not wrong
-        while self._at < last:
-            slot = self._step()
-            (wrong.discard if self._slots[slot] == wanted[slot] else wrong.add)(slot)
-            found = found or not wrong
-        return found
+            self._apply(self._at, self._slots)
+            self._at += 1
+        slots = list(self._slots)
+        wrong = {slot for slot in range(SLOTS) if slots[slot] != wanted[slot]}
+        at = first
+        while wrong and at < last:
+            slot = self._apply(at, slots)
+            (wrong.discard if slots[slot] == wanted[slot] else wrong.add)(slot)
+            at += 1
+        return not wrong
+
+    def _apply(self, at: int, slots: Slots) -> int:
+        slot, pages, write = self._view[HEAD + at * ENTRY : HEAD + at * ENTRY + 3]
+        slots[slot] = (pages, write if pages else 0)
+        return slot
 
 
 def logged(count: int) -> bool:
