@@ -27,7 +27,7 @@ def test_the_corpus_holds(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_mutations_of_the_corpus_hold(name: str, data: st.DataObject) -> None:
     """What `make fuzz` does with coverage as its guide, for machines where atheris is not to be had."""
