@@ -25,21 +25,23 @@ def main() -> int:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("targets", nargs="*")
     words.add_argument("--seconds", type=int, default=4)
+    words.add_argument("--runs", type=int, default=0, help="so many inputs instead, the same each time")
     words.add_argument("--keep", type=Path, default=None, help="where inputs that were new or failed go")
     asked = words.parse_args()
     from fuzz.targets import TARGETS
 
-    failed = [name for name in asked.targets or TARGETS if not _one(name, asked.seconds, asked.keep)]
+    failed = [name for name in asked.targets or TARGETS if not _one(name, asked)]
     return 1 if failed else 0
 
 
-def _one(name: str, seconds: int, keep: Path | None) -> bool:
+def _one(name: str, asked: argparse.Namespace) -> bool:
     """Fuzz one target in a process of its own; say what came of it."""
     with tempfile.TemporaryDirectory() as folder:
-        found = (keep or Path(folder)) / name
+        found = (asked.keep or Path(folder)) / name
         found.mkdir(parents=True, exist_ok=True)
+        extent = [f"-runs={asked.runs}", "-seed=1"] if asked.runs else [f"-max_total_time={asked.seconds}"]
         options = [
-            f"-max_total_time={seconds}",
+            *extent,
             f"-max_len={LONGEST}",
             f"-timeout={HANG}",
             f"-rss_limit_mb={MEMORY}",
@@ -61,7 +63,7 @@ def _one(name: str, seconds: int, keep: Path | None) -> bool:
         )
     executed = re.search(r"stat::number_of_executed_units: ([0-9]+)", done.stderr)
     said = "held" if done.returncode == 0 else f"FAILED ({done.returncode})"
-    print(f"{name}: {said}, {executed[1] if executed else '?'} executions in {seconds} s", flush=True)
+    print(f"{name}: {said}, {executed[1] if executed else '?'} executions", flush=True)
     if done.returncode:
         print(done.stderr[-3000:], file=sys.stderr)
     return done.returncode == 0
