@@ -68,7 +68,7 @@ def test_the_quick_way_to_read_gives_what_the_usual_way_gives(taken: Snapshot) -
 )
 def test_a_line_that_is_no_mapping_is_refused_however_it_looks(trick: str) -> None:
     lines = dumped(snapshot(*mappings("ab"))).decode().split("\n")
-    at = next(index for index, line in enumerate(lines) if line.startswith('    {"start"'))
+    at = next(index for index, line in enumerate(lines) if line.startswith('{"start"'))
     lines[at] = lines[at].replace("},", "," + trick + "},")
 
     with pytest.raises(DocumentError):
@@ -77,7 +77,7 @@ def test_a_line_that_is_no_mapping_is_refused_however_it_looks(trick: str) -> No
 
 @given(snapshots(unknowns=True))
 def test_a_document_has_a_mapping_a_line(taken: Snapshot) -> None:
-    lines = [line for line in dumped(taken).splitlines() if line.startswith(b'    {"start"')]
+    lines = [line for line in dumped(taken).splitlines() if line.startswith(b'{"start"')]
 
     assert len(lines) == len(taken.mappings)
 

@@ -25,12 +25,12 @@ LARGEST = 1 << 30  # bytes of JSON; 60,000 mappings make 12 MB
 
 
 _FIRST, _LAST = b'"mappings": [\n', b"\n  ]\n}\n"
-_MAPPING = rb' {4}\{"start":"([0-9a-f]{1,17})","end":"([0-9a-f]{1,17})",([^\n]+)\},\n'
+_MAPPING = rb'\{"start":"([0-9a-f]{1,17})","end":"([0-9a-f]{1,17})",([^\n]+)\},\n'
 _BOUNDS = b'{"start":"0","end":"1"'
 _AT_ONCE = 512  # mappings
 _REMEMBERED = 4096  # texts of some hundred bytes
 _remembered: dict[bytes, tuple[Any, ...]] = {}
-_AROUND = len(b'    {"start":"","end":"",},\n')
+_AROUND = len(b'{"start":"","end":"",},\n')
 
 
 def dump(snapshot: Snapshot) -> Iterator[bytes]:
@@ -40,8 +40,8 @@ def dump(snapshot: Snapshot) -> Iterator[bytes]:
     yield ("{\n" + ",\n".join(lines) + ',\n  "mappings": [').encode(errors="replace")
     line = Lines(_json)
     for first in range(0, len(snapshot.mappings), _AT_ONCE):
-        opening = b",\n    " if first else b"\n    "
-        yield opening + b",\n    ".join(map(line, snapshot.mappings[first : first + _AT_ONCE]))
+        opening = b",\n" if first else b"\n"
+        yield opening + b",\n".join(map(line, snapshot.mappings[first : first + _AT_ONCE]))
     yield b"\n  ]\n}\n" if snapshot.mappings else b"]\n}\n"
 
 
