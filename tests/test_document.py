@@ -122,6 +122,7 @@ def test_keys_of_kernels_to_come_are_kept() -> None:
         pytest.param(parted(("1000", "3000")), PARTS + "[0].start", id="part-beyond-its-mapping"),
         pytest.param({"extra": 1}, "$.extra", id="key-at-the-top"),
         pytest.param({"version": 2}, "$.version", id="newer"),
+        pytest.param({"version": True}, "$.version", id="version-that-only-equals-1"),
         pytest.param({"format": "other"}, "$.format", id="foreign"),
         pytest.param({"taken_at": "yesterday"}, "$.taken_at", id="time"),
         pytest.param({"process": {"pid": "12"}}, "$.process.pid", id="pid-as-text"),

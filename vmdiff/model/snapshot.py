@@ -5,7 +5,7 @@ from functools import cached_property
 from operator import le, lt
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from vmdiff.model.mapping import (
     ADDRESS_LIMIT,
@@ -26,6 +26,13 @@ Count = Annotated[int, Field(ge=0, lt=ADDRESS_LIMIT, strict=True)]
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Limit = Bytes | Literal["unlimited"]
+
+
+def _whole(version: Any) -> Any:
+    """Tell 1 from true and 1.0, which are equal to it in Python."""
+    if type(version) is not int:
+        raise ValueError("a version is a whole number")
+    return version
 
 
 class InvariantError(ValueError):
@@ -123,7 +130,7 @@ class Snapshot(Frozen):
     """
 
     format: Literal["vmdiff-snapshot"] = FORMAT
-    version: Literal[1] = VERSION
+    version: Annotated[Literal[1], BeforeValidator(_whole)] = VERSION
     taken_at: AwareDatetime | None = None
     label: Text | None = None
     origin: Origin
