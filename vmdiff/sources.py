@@ -53,13 +53,7 @@ def _frozen(folder: ProcessFolder, limit: float | None, taken: Callable[[], Snap
     with frozen(folder, limit) as freeze:
         snapshot = taken()
         freeze.let_go_if_late()
-    origin = snapshot.origin.model_copy(
-        update={
-            "frozen_seconds": round(freeze.seconds, 6),
-            "doubts": (*snapshot.origin.doubts, *freeze.doubts),
-        }
-    )
-    return snapshot.model_copy(update={"origin": origin})
+    return snapshot.noting(*freeze.doubts, frozen_seconds=round(freeze.seconds, 6))
 
 
 def _with_owners(folder: ProcessFolder, snapshot: Snapshot) -> Snapshot:

@@ -208,5 +208,4 @@ def with_gap(snapshot: Snapshot) -> Snapshot:
         return snapshot
     gap = f"{size(abs(total - stated))} {'more' if total > stated else 'less'}"
     doubt = f"the mappings' resident sizes add up to {gap} than the kernel's own total"
-    origin = snapshot.origin.model_copy(update={"doubts": (*snapshot.origin.doubts, doubt)})
-    return snapshot.model_copy(update={"origin": origin})
+    return snapshot.noting(doubt)

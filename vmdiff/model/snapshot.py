@@ -162,6 +162,11 @@ class Snapshot(Frozen):
             copied.__dict__.pop(computed, None)
         return copied
 
+    def noting(self, *doubts: str, **facts: Any) -> Self:
+        """Copy it with further doubts and other facts of its origin."""
+        changed = {**facts, "doubts": (*self.origin.doubts, *doubts)}
+        return self.model_copy(update={"origin": self.origin.model_copy(update=changed)})
+
     def value(self, mapping: Mapping, counter: str) -> int | None:
         """Give a counter of one of this snapshot's mappings in bytes; None where it is unknown.
 

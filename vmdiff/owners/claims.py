@@ -128,9 +128,8 @@ def assign(scene: Scene, rules: Iterable[Rule]) -> Snapshot:
         else _owned(mapping, owner)
         for index, mapping in enumerate(scene.snapshot.mappings)
     )
-    doubts = (*scene.snapshot.origin.doubts, *_refusals(scene.memory))
-    origin = scene.snapshot.origin.model_copy(update={"owners": True, "doubts": doubts})
-    return scene.snapshot.model_copy(update={"mappings": mappings, "origin": origin})
+    noted = scene.snapshot.noting(*_refusals(scene.memory), owners=True)
+    return noted.model_copy(update={"mappings": mappings})
 
 
 def _refusals(memory: Memory | None) -> Iterator[str]:
