@@ -2,6 +2,8 @@
 
 Facts: proc(5), Documentation/filesystems/proc.rst. A read of ``smaps`` gives at most a page of
 text whatever the buffer, so buffers are small: a large one costs its allocation at every read.
+A vector of buffers is filled one by one in a single call (fs/read_write.c, do_loop_readv_writev), each
+to the brim if the page that seq_file writes into holds what it takes and a record more (fs/seq_file.c).
 """
 
 import errno
@@ -18,6 +20,7 @@ PROC = Path("/proc")
 
 _READ = 16 << 10
 _PIECE = 256 << 10  # what is handed on at once
+_BUFFER, _BUFFERS = 3 << 10, 64  # of a vector
 _KERNEL_THREAD = 0x00200000  # PF_KTHREAD, include/linux/sched.h
 
 
@@ -71,24 +74,32 @@ class ProcessFolder:
         """Open one of its files for reading; the descriptor is the caller's to close."""
         return os.open(name, os.O_RDONLY | os.O_CLOEXEC | flags, dir_fd=self._descriptor)
 
-    def chunks(self, name: str) -> Iterator[bytes]:
-        """Yield a file's bytes as they come, in pieces of some hundred KiB."""
+    def chunks(self, name: str, *, large: bool = False) -> Iterator[bytes]:
+        """Yield a file's bytes as they come, in pieces of some hundred KiB.
+
+        What is *large*, or turns out to be, is read by vectors: the interpreter is free meanwhile, and
+        takes its turn some hundred times instead of ten thousand. `between_reads` is called after each
+        page, so whoever sets it has the file read by pages.
+        """
         descriptor = self.open(name)
         try:
-            pieces: list[bytes] = []
-            length = 0
-            while piece := os.read(descriptor, _READ):
-                if self.between_reads:
-                    self.between_reads()
-                pieces.append(piece)
-                length += len(piece)
-                if length >= _PIECE:
-                    yield b"".join(pieces)
-                    pieces.clear()
-                    length = 0
-            yield b"".join(pieces)
+            by_vectors = _vector_reader() if large and not self.between_reads else None
+            while piece := by_vectors(descriptor) if by_vectors else self._by_pages(descriptor):
+                yield piece
+                if by_vectors is None and len(piece) >= _PIECE and not self.between_reads:
+                    by_vectors = _vector_reader()
         finally:
             os.close(descriptor)
+
+    def _by_pages(self, descriptor: int) -> bytes:
+        pieces: list[bytes] = []
+        length = 0
+        while length < _PIECE and (piece := os.read(descriptor, _READ)):
+            if self.between_reads:
+                self.between_reads()
+            pieces.append(piece)
+            length += len(piece)
+        return b"".join(pieces)
 
     def contents(self, name: str) -> bytes:
         """Give a file's bytes."""
@@ -191,3 +202,14 @@ class ProcessFolder:
             if line.startswith(f"{key}:"):
                 return int(line.split()[1])
         return None
+
+
+def _vector_reader() -> Callable[[int], bytes]:
+    """Give a function that reads as much of a file as a vector of buffers holds."""
+    room = memoryview(bytearray(_BUFFER * _BUFFERS))
+    vector = [room[at : at + _BUFFER] for at in range(0, len(room), _BUFFER)]
+
+    def read(descriptor: int) -> bytes:
+        return bytes(room[: os.readv(descriptor, vector)])
+
+    return read

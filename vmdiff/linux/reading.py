@@ -9,6 +9,7 @@ repeated, and what still differs after that is a doubt of the snapshot.
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
@@ -18,6 +19,7 @@ from vmdiff.formats import smaps
 from vmdiff.linux import facts, names
 from vmdiff.linux.pagecache import with_file_facts
 from vmdiff.linux.proc import ProcessFolder, Stat
+from vmdiff.linux.stream import texts
 from vmdiff.model import FILE_SIZE, PAGE_CACHE, Mapping, Origin, Snapshot, add
 from vmdiff.units import size
 
@@ -25,6 +27,7 @@ Detail = Literal["maps", "smaps"]
 Notify = Callable[[str], None]
 
 SOURCE = "linux-proc"
+ROLLUP = "smaps_rollup"
 ATTEMPTS = 3
 
 # Walking page tables takes about 10 ms for a GiB of small pages, and holds up whoever maps meanwhile.
@@ -144,20 +147,22 @@ def _until_consistent(
 
 def _attempt(folder: ProcessFolder, detail: Detail, stat: Stat, *, with_rollup: bool) -> _Reading:
     image = _image(folder)
+    look_before = detail == "smaps"  # the cheap listing is as quick as a look: two that agree are enough
+    names = [*(["maps"] if look_before else []), detail, *([ROLLUP] if with_rollup else []), "maps"]
     try:
-        before = smaps.layout_of(folder.chunks("maps")) if detail == "smaps" else None
-        listing = smaps.parse(
-            folder.chunks(detail), source=f"{folder.path}/{detail}", page_size=os.sysconf("SC_PAGE_SIZE")
-        )
-        rollup = _rollup(folder) if with_rollup else None
-        after = smaps.layout_of(folder.chunks("maps"))
+        with closing(texts(folder, names, optional=ROLLUP)) as parts:
+            before = smaps.layout_of(next(parts)) if look_before else None
+            listing = smaps.parse(
+                next(parts), source=f"{folder.path}/{detail}", page_size=os.sysconf("SC_PAGE_SIZE")
+            )
+            rollup = _rollup(next(parts), folder) if with_rollup else None
+            after = smaps.layout_of(next(parts))
         stat_after = folder.stat()
     except OSError as error:
         raise folder.explain(error) from error
     if not listing.mappings or stat_after.state in {"Z", "X"}:
         raise ProcessError(f"process {folder.pid} ended while it was being read")
     same = stat_after.start_ticks == stat.start_ticks and _image(folder) == image
-    # The cheap listing is as quick as a look at the layout before it: two that agree are enough.
     return _Reading(listing, rollup, before or listing.layout, after, same)
 
 
@@ -167,15 +172,15 @@ def _image(folder: ProcessFolder) -> tuple[object, ...]:
     return (folder.link("exe"), status and (status.st_dev, status.st_ino))
 
 
-def _rollup(folder: ProcessFolder) -> dict[str, int | None] | None:
+def _rollup(text: Iterator[bytes], folder: ProcessFolder) -> dict[str, int | None] | None:
     """Read the kernel's own totals in bytes, or None where it gives none (before 4.14)."""
     try:
-        listing = smaps.parse(folder.chunks("smaps_rollup"), source=f"{folder.path}/smaps_rollup")
-    except (OSError, ListingError):
+        listing = smaps.parse(text, source=f"{folder.path}/{ROLLUP}")
+    except ListingError:
         return None
     values = listing.mappings[0].values if listing.mappings else {}
     totals = {name: values.get(name, 0) for name in listing.counters}
-    return {name: total for name, total in totals.items() if isinstance(total, int)}
+    return {name: total for name, total in totals.items() if isinstance(total, int)} or None
 
 
 def _disjoint(mappings: tuple[Mapping, ...]) -> tuple[Mapping, ...]:
