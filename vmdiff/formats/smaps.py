@@ -1,9 +1,10 @@
 r"""Read ``/proc/PID/smaps`` and ``/proc/PID/maps`` as today's kernels write them: strictly, and fast.
 
 A process may have 65,530 mappings and 45 MB of smaps, so the text is read in pieces, one regular
-expression takes a header and the lines after it, and each *distinct* block of lines is decoded
-once: with one more expression that is built from the first record's keys, so that the keys of kernels
-to come are read as fast as today's. (A loop over the lines takes six times as long.)
+expression takes a header and the lines after it, and what follows the bounds is decoded once for all
+mappings that have the same: with one more expression that is built from the first record's keys, so
+that the keys of kernels to come are read as fast as today's. (A loop over the lines takes six times
+as long.)
 
 Facts: Documentation/filesystems/proc.rst; fs/proc/task_mmu.c. The only escape in a name is
 ``\012`` for a newline; names may hold any other byte. Sizes are given in kB of 1024 bytes.
@@ -15,16 +16,18 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vmdiff.errors import ListingError
-from vmdiff.model import DERIVED, KNOWN_COUNTERS, NOTHING, PAGE_SIZES, Kind, Mapping, Scalar, images, kind_of
+from vmdiff.model import DERIVED, KNOWN_COUNTERS, NOTHING, PAGE_SIZES, Kind, Mapping, Scalar, kind_of
 from vmdiff.model.mapping import KNOWN_KEYS
 
 EXPECTED = "START-END PERMS OFFSET MAJOR:MINOR INODE [PATH]"
 
-_BOUNDS = rb"([0-9a-f]+)-([0-9a-f]+) ([^\n]*)\n"
-_RECORD = re.compile(_BOUNDS + rb"((?:[A-Za-z_]\w*:[^\n]*\n)*)")
+# Start, end, the rest of the header, the size, which the bounds tell already, and the lines after it.
+_HEADER_ALONE = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) ([^\n]*)\n()()")
+_START = rb"([0-9a-f]+)-([0-9a-f]+) ([^\n]*)\n(Size:[^\n]*\n)?"
+_RECORD = re.compile(_START + rb"((?:[A-Za-z_]\w*:[^\n]*\n)*)")
 _HEADER = re.compile(
     rb"([r-][w-][x-][pPsS]) ([0-9a-f]+) ([0-9a-f]+:[0-9a-f]+) ([0-9]+)(?: +(.*))?", re.DOTALL
 )
@@ -36,7 +39,7 @@ _DELETED = b" (deleted)"
 _LONGEST = 1 << 20  # bytes of one record
 _LAYOUTS = 8  # expressions; a kernel has one or two
 _WORTH_IT = 64 << 10  # bytes: a small process is read before the expression would be built
-_REMEMBERED = 4096  # blocks; in a process whose blocks all differ remembering more costs memory only
+_REMEMBERED = 4096  # records; in a process where all differ remembering more costs memory only
 
 KB = 1024
 
@@ -76,28 +79,25 @@ def parse(chunks: Iterable[bytes], *, source: str, page_size: int = 4096) -> Lis
     decode = _Decoder(page_size)
     known, new = decode.known, tuple.__new__
     layout = blake2b()
-    headers: dict[bytes, _Fields] = {}
-    rows: list[tuple[bytes, bytes, bytes, Block]] = []
-    for line, records in _records(chunks, source):
-        layout.update(b"".join([b"%b-%b %b\n" % record[:3] for record in records]))
-        for rest in {record[2] for record in records} - headers.keys():
-            if (fields_of := _header(rest)) is None:
-                raise _refusal(2, rest, records, line, source)
-            headers[rest] = fields_of
+    mappings: list[Mapping] = []
+    for line, headers, records in _records(chunks, source):
+        layout.update(headers or b"".join([b"%b-%b %b\n" % record[:3] for record in records]))
         try:
-            rows += [
-                (start, end, rest, known.get(block) or decode(block)) for start, end, rest, block in records
+            mappings += [  # as Mapping(...) does, without the call that it makes of it
+                new(
+                    Mapping,
+                    (int(start, 16), int(end, 16)) + (known.get((rest, block)) or decode(rest, block)),
+                )
+                for start, end, rest, _, block in records
             ]
-        except _NoBlockError as error:
-            raise _refusal(3, error.block, records, line, source) from error
-    fields = _with_images(headers)
-    mappings = tuple(
-        [  # as Mapping(...) does, without the call that it makes of it
-            new(Mapping, (int(start, 16), int(end, 16), *fields[rest], None, flags, None, values))
-            for start, end, rest, (values, flags) in rows
-        ]
+        except _NoRecordError as error:
+            raise _refusal(error, records, line, source) from error
+    return Listing(
+        _with_images(mappings, decode.executable),
+        tuple(decode.counters),
+        tuple(decode.attributes),
+        layout.digest(),
     )
-    return Listing(mappings, tuple(decode.counters), tuple(decode.attributes), layout.digest())
 
 
 def layout_of(chunks: Iterable[bytes]) -> bytes:
@@ -131,11 +131,11 @@ def snake_case(key: str) -> str:
     return f"smaps_{name}" if name in KNOWN_KEYS - set(KNOWN_COUNTERS) else name
 
 
-_Record = tuple[bytes, bytes, bytes, bytes]
+_Record = tuple[bytes, bytes, bytes, bytes, bytes]  # see _RECORD
 
 
-def _records(chunks: Iterable[bytes], source: str) -> Iterator[tuple[int, list[_Record]]]:
-    """Yield the records of each piece and the line of the first: bounds, rest of the header, block.
+def _records(chunks: Iterable[bytes], source: str) -> Iterator[tuple[int, bytes, list[_Record]]]:
+    """Yield the records of each piece, with the line of the first, and the text where it is headers only.
 
     The last record of a piece waits for the next piece, which may hold more of its lines.
     """
@@ -152,8 +152,9 @@ def _records(chunks: Iterable[bytes], source: str) -> Iterator[tuple[int, list[_
                 break
         else:
             raise _misfit(text, line, source)
-        yield line, records
-        line += text.count(b"\n", 0, length)
+        lines = text.count(b"\n", 0, length)
+        yield line, text[:length] if lines == len(records) else b"", records
+        line += lines
         text = text[length:]
 
 
@@ -163,10 +164,15 @@ def _usual(text: bytes) -> re.Pattern[bytes] | None:
     Where another record has more or fewer, the lines do not fit and the general expression is used.
     """
     first = _RECORD.match(text) if len(text) >= _WORTH_IT else None
-    lines = first[4].count(b"\n") if first else 0
-    if first is None or first.end() == len(text) or not _ends_in_flags(first[4]):
+    if first is None or first.end() == len(text):
         return None
-    return re.compile(_BOUNDS + rb"(" + rb"[^\n]*\n" * (lines - 1) + rb"VmFlags:[^\n]*\n)")
+    size, block = first[4], first[5]
+    if not size and not block:
+        return _HEADER_ALONE
+    if not size or not _ends_in_flags(block):
+        return None
+    others = rb"[^\n]*\n" * (block.count(b"\n") - 1)
+    return re.compile(_START.removesuffix(b"?") + rb"(" + others + rb"VmFlags:[^\n]*\n)")
 
 
 def _ends_in_flags(block: bytes) -> bool:
@@ -193,13 +199,21 @@ def _misfit(text: bytes, line: int, source: str) -> ListingError:
     return ListingError(source, line + text.count(b"\n", 0, end), EXPECTED, found_there)
 
 
-def _refusal(field: int, found: bytes, records: list[_Record], line: int, source: str) -> ListingError:
-    """Point at the first record with *found* as this field."""
-    for record in records:
-        if record[field] == found:
+class _NoRecordError(Exception):
+    """What follows the bounds is no header, or a line after it is no ``Key: value``."""
+
+    def __init__(self, rest: bytes, block: bytes, found: bytes) -> None:
+        self.record = (rest, block)
+        self.found = found
+
+
+def _refusal(error: _NoRecordError, records: list[_Record], line: int, source: str) -> ListingError:
+    """Point at the first record of this kind."""
+    for _, _, rest, size, block in records:
+        if (rest, block) == error.record:
             break
-        line += 1 + record[3].count(b"\n")
-    return ListingError(source, line, EXPECTED, found.decode(errors="replace"))
+        line += 1 + size.count(b"\n") + block.count(b"\n")
+    return ListingError(source, line, EXPECTED, error.found.decode(errors="replace"))
 
 
 _Fields = tuple[str, Kind, int, str, str, str | None, bool, str | None]
@@ -217,70 +231,78 @@ def _header(rest: bytes) -> _Fields | None:
     return perms, kind, int(found[2], 16), device, inode, path, deleted, path_hex
 
 
-def _with_images(headers: dict[bytes, _Fields]) -> dict[bytes, _Fields]:
+def _with_images(mappings: list[Mapping], executable: set[str]) -> tuple[Mapping, ...]:
     """Make private mappings of files that are executable somewhere `Kind.IMAGE`."""
-    known = images((path, perms) for perms, _, _, _, _, path, _, _ in headers.values())
-    return {
-        rest: (fields[0], kind_of(fields[5], fields[0], image=fields[5] in known), *fields[2:])
-        for rest, fields in headers.items()
-    }
+    if executable:
+        return tuple([_as_image(m) if m.path in executable else m for m in mappings])
+    return tuple(mappings)
 
 
-class _NoBlockError(Exception):
-    """A line after a header is no ``Key: value``."""
+def _as_image(mapping: Mapping) -> Mapping:
+    kind = kind_of(mapping.path, mapping.perms, image=True)
+    return mapping if kind is mapping.kind else mapping._replace(kind=kind)
 
-    def __init__(self, block: bytes) -> None:
-        self.block = block
+
+_Tail = tuple[Any, ...]  # the fields of `Mapping` after its bounds
 
 
 class _Decoder:
-    """Decodes blocks of ``Key: value`` lines, each distinct block once; gathers the keys there were."""
+    """Decodes what follows the bounds, each distinct text once; gathers the keys and images there were."""
 
     def __init__(self, page_size: int) -> None:
         self.counters: dict[str, None] = {}  # in the kernel's order
         self.attributes: dict[str, None] = {}
+        self.executable: set[str] = set()
+        self.known: dict[tuple[bytes, bytes], _Tail] = {}
         self._page_size = page_size
         self._layouts: list[_Layout] = []
-        self.known: dict[bytes, Block] = {b"": (NOTHING, None)}
+        self._header = lru_cache(maxsize=_REMEMBERED)(_header)
+        self._block = lru_cache(maxsize=_REMEMBERED)(self._decode)
         self._flags = lru_cache(maxsize=_REMEMBERED)(
             lambda text: tuple(text.decode(errors="backslashreplace").split())
         )
 
-    def __call__(self, block: bytes) -> Block:
+    def __call__(self, rest: bytes, block: bytes) -> _Tail:
+        fields = self._header(rest)
+        if fields is None:
+            raise _NoRecordError(rest, block, rest)
+        if (path := fields[5]) is not None and fields[0][2] == "x":
+            self.executable.add(path)
+        decoded = self._block(block)
+        if decoded is None:
+            raise _NoRecordError(rest, block, block)
+        values, flags = decoded
         if len(self.known) > _REMEMBERED:
             self.known.clear()
-        found = self.known[block] = self._decode(block)
+        found = self.known[rest, block] = (*fields, None, flags, None, values)
         return found
 
-    def _decode(self, block: bytes) -> Block:
+    def _decode(self, block: bytes) -> Block | None:
+        """Read the lines after a header; None if one is no ``Key: value``."""
+        if not block:
+            return NOTHING, None
         for layout in self._layouts:
             if found := layout.pattern.fullmatch(block):
                 *numbers, flags = found.groups()
                 values: Values = {
                     name: int(number) * factor
                     for name, factor, number in zip(layout.names, layout.factors, numbers, strict=True)
-                    if number not in layout.absent
+                    if number
                 }
-                return self._without_page_sizes(values), self._flags(flags)
-        if len(self._layouts) < _LAYOUTS and (new := _layout(block)):
+                return values, self._flags(flags)
+        if len(self._layouts) < _LAYOUTS and (new := _layout(block, self._page_size)):
             self._layouts.append(new)
             self._note(zip(new.names, new.factors, strict=True))
             return self._decode(block)
         return self._slowly(block)
 
-    def _without_page_sizes(self, values: Values) -> Values:
-        for name in PAGE_SIZES:
-            if values.get(name) == self._page_size:
-                del values[name]
-        return values
-
-    def _slowly(self, block: bytes) -> Block:
+    def _slowly(self, block: bytes) -> Block | None:
         """Read a block line by line: keys and values that no expression foresees are kept as they are."""
         values: Values = {}
         flags = None
         lines = _LINE.findall(block)
         if len(lines) != block.count(b"\n"):
-            raise _NoBlockError(block)
+            return None
         for key, text in lines:
             if key == b"VmFlags":
                 flags = self._flags(text)
@@ -290,7 +312,8 @@ class _Decoder:
             self._note([(name, factor)])
             values[name] = value
         values.pop("size", None)
-        return self._without_page_sizes({name: value for name, value in values.items() if value != 0}), flags
+        ordinary = dict.fromkeys(PAGE_SIZES, self._page_size)
+        return {n: value for n, value in values.items() if value not in (0, ordinary.get(n, 0))}, flags
 
     def _note(self, names: Iterable[tuple[str, int]]) -> None:
         for name, factor in names:
@@ -300,15 +323,17 @@ class _Decoder:
 
 
 class _Layout(NamedTuple):
-    """The lines of a block, foreseen: all are numbers, but for the flags at the end."""
+    """The lines of a block, foreseen: all are numbers, but for the flags at the end.
+
+    *pattern* gives a number as None where it is as good as absent.
+    """
 
     pattern: re.Pattern[bytes]
     names: tuple[str, ...]
     factors: tuple[int, ...]
-    absent: frozenset[bytes] = frozenset({b"0"})
 
 
-def _layout(block: bytes) -> _Layout | None:
+def _layout(block: bytes, page_size: int) -> _Layout | None:
     """Build the expression for all blocks with the keys and units of this one."""
     lines = _LINE.findall(block)
     if not lines or lines[-1][0] != b"VmFlags":
@@ -320,13 +345,14 @@ def _layout(block: bytes) -> _Layout | None:
             return None
         unit = rb" kB" if found[2] else b""
         name = snake_case(key.decode())
-        skipped = name == "size"  # the bounds say it
-        pattern.append(
-            re.escape(key) + (rb":[ \t]+[0-9]+" if skipped else rb":[ \t]+([0-9]+)") + unit + rb"\n"
-        )
-        if not skipped:
+        if name == "size":  # the bounds say it
+            number = rb"[0-9]+"
+        else:
+            absent = rb"|%d" % (page_size // KB) if name in PAGE_SIZES else b""
+            number = rb"(?:0+%b|([0-9]+))" % absent
             names.append(name)
             factors.append(KB if unit else 1)
+        pattern.append(re.escape(key) + rb":[ \t]+" + number + unit + rb"\n")
     if len(set(names)) != len(names):
         return None
     return _Layout(re.compile(b"".join(pattern) + rb"VmFlags:([^\n]*)\n"), tuple(names), tuple(factors))
