@@ -7,7 +7,7 @@ every version that was ever released and refuses anything else with every proble
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from itertools import chain, islice
@@ -27,6 +27,7 @@ LARGEST = 1 << 30  # bytes of JSON; 60,000 mappings make 12 MB
 _FIRST, _LAST = b'"mappings": [\n', b"\n  ]\n}\n"
 _MAPPING = rb'\{"start":"([0-9a-f]{1,17})","end":"([0-9a-f]{1,17})",([^\n]+)\},\n'
 _BOUNDS = b'{"start":"0","end":"1"'
+_OWNER, _VALUES = map(Mapping._fields.index, ("owner", "values"))
 _AT_ONCE = 512  # mappings
 _REMEMBERED = 4096  # texts of some hundred bytes
 _remembered: dict[bytes, tuple[Any, ...]] = {}
@@ -38,10 +39,10 @@ def dump(snapshot: Snapshot) -> Iterator[bytes]:
     head = snapshot.model_dump(mode="json", exclude={"mappings"})
     lines = [f"  {json.dumps(key)}: {json.dumps(head[key], ensure_ascii=False)}" for key in head]
     yield ("{\n" + ",\n".join(lines) + ',\n  "mappings": [').encode(errors="replace")
-    line = Lines(_json)
+    lines_of = Lines(_json)
     for first in range(0, len(snapshot.mappings), _AT_ONCE):
         opening = b",\n" if first else b"\n"
-        yield opening + b",\n".join(map(line, snapshot.mappings[first : first + _AT_ONCE]))
+        yield opening + b",\n".join(lines_of(snapshot.mappings[first : first + _AT_ONCE]))
     yield b"\n  ]\n}\n" if snapshot.mappings else b"]\n}\n"
 
 
@@ -56,16 +57,22 @@ class Lines:
         self._write = write
         self._alike: dict[tuple[object, ...], bytes] = {}
 
-    def __call__(self, mapping: Mapping) -> bytes:
-        start, end, *fields, owner, values = mapping
-        if start is None or end is None:
-            return self._write(mapping.record())
-        key = (*fields, id(owner), id(values))
-        rest = self._alike.get(key)
-        if rest is None:
-            written = self._write(mapping._replace(start=0, end=1).record())
-            rest = self._alike[key] = written.removeprefix(_BOUNDS)
-        return b'{"start":"%x","end":"%x"%b' % (start, end, rest)
+    def __call__(self, mappings: Sequence[Mapping]) -> list[bytes]:
+        """Give the line of each mapping."""
+        alike = self._alike
+        try:
+            return [
+                b'{"start":"%x","end":"%x"%b' % (m[0], m[1], alike.get(key) or self._rest(key, m))  # type: ignore[str-format]
+                for m in mappings
+                for key in [(m[2:_OWNER], id(m[_OWNER]), id(m[_VALUES]))]
+            ]
+        except TypeError:  # a listing that does not tell the bounds
+            return [self._write(mapping.record()) for mapping in mappings]
+
+    def _rest(self, key: tuple[object, ...], mapping: Mapping) -> bytes:
+        written = self._write(mapping._replace(start=0, end=1).record())
+        rest = self._alike[key] = written.removeprefix(_BOUNDS)
+        return rest
 
 
 def _json(record: dict[str, Any]) -> bytes:

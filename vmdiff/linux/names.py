@@ -11,7 +11,7 @@ import fcntl
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from vmdiff.formats.smaps import name_of
 from vmdiff.linux.proc import ProcessFolder
@@ -28,36 +28,24 @@ _REQUEST = 0xC0686611
 _LONGEST_BUILD_ID = 64
 
 
-def settle(folder: ProcessFolder, mappings: tuple[Mapping, ...]) -> tuple[tuple[Mapping, ...], list[str]]:
-    """Give the mappings with their names settled, and a doubt about those that could not be."""
-    doubtful = [
-        index
-        for index, mapping in enumerate(mappings)
-        if mapping.path and (mapping.deleted or "\n" in mapping.path)
-    ]
-    if not doubtful:
-        return mappings, []
-    settled, open_ = list(mappings), 0
-    for index in doubtful:
-        settled[index], sure = _settled(folder, settled[index])
-        open_ += not sure
-    doubts = (
+def settle(folder: ProcessFolder, named: dict[int, Mapping]) -> list[str]:
+    """Settle the names of mappings that have one, in place; give a doubt about those that could not be."""
+    open_ = 0
+    for index, mapping in named.items():
+        if mapping.path and (mapping.deleted or "\n" in mapping.path):
+            named[index], sure = _settled(folder, mapping)
+            open_ += not sure
+    return (
         [f"{open_} names end in '{_DELETED.strip()}': taken for deleted files, not proven"] if open_ else []
     )
-    return tuple(settled), doubts
 
 
-def with_build_ids(folder: ProcessFolder, mappings: tuple[Mapping, ...]) -> tuple[Mapping, ...]:
-    """Add the build ids of executables and libraries, where this kernel tells them."""
-    images = [index for index, mapping in enumerate(mappings) if mapping.kind is Kind.IMAGE]
-    known = dict(_build_ids(folder, [mappings[index] for index in images]))
-    if not known:
-        return mappings
-    named = list(mappings)
-    for index in images:
-        mapping = named[index]
+def add_build_ids(folder: ProcessFolder, named: dict[int, Mapping]) -> None:
+    """Add the build ids of executables and libraries, in place, where this kernel tells them."""
+    images = {index: mapping for index, mapping in named.items() if mapping.kind is Kind.IMAGE}
+    known = dict(_build_ids(folder, images.values()))
+    for index, mapping in images.items() if known else ():
         named[index] = mapping._replace(build_id=known.get((mapping.path, mapping.inode)))
-    return tuple(named)
 
 
 def _settled(folder: ProcessFolder, mapping: Mapping) -> tuple[Mapping, bool]:
@@ -84,7 +72,7 @@ def _is(status: os.stat_result | None, mapping: Mapping) -> bool:
 
 
 def _build_ids(
-    folder: ProcessFolder, images: list[Mapping]
+    folder: ProcessFolder, images: Iterable[Mapping]
 ) -> Iterator[tuple[tuple[str | None, str | None], str]]:
     """Ask the kernel once for each image."""
     asked = set()

@@ -22,24 +22,23 @@ _MACHINES = frozenset({"x86_64", "aarch64", "riscv64", "s390x", "ppc64le", "loon
 _LOCAL = frozenset({"tmpfs", "overlay", "btrfs", "zfs", "bcachefs"})
 
 
-def with_file_facts(folder: ProcessFolder, mappings: tuple[Mapping, ...]) -> tuple[Mapping, ...]:
-    """Add `FILE_SIZE` and `PAGE_CACHE` to the large mappings of files: None where one cannot be had.
+def add_file_facts(folder: ProcessFolder, named: dict[int, Mapping]) -> tuple[str, ...]:
+    """Add `FILE_SIZE` and `PAGE_CACHE` to the large mappings of files, in place: None for what cannot be had.
 
-    The others stay as they are, and so does everything where this kernel does not tell.
+    Give the names of what was added; nothing where there are none, or this kernel does not tell.
     """
-    large = [index for index, mapping in enumerate(mappings) if _may_be_asked(mapping)]
+    large = [index for index, mapping in named.items() if _may_be_asked(mapping)]
     if not large or os.uname().machine not in _MACHINES:
-        return mappings
-    large = sorted(large, key=lambda index: mappings[index].size or 0, reverse=True)[:_MOST]
+        return ()
+    large = sorted(large, key=lambda index: named[index].size or 0, reverse=True)[:_MOST]
     deadline = time.perf_counter() + _SECONDS
     local = _local_devices(folder)
-    counted = list(mappings)
     for index in large:
-        mapping = mappings[index]
+        mapping = named[index]
         length, cached = _facts(folder, mapping, deadline) if _is_local(mapping, local) else (None, None)
         facts = {FILE_SIZE: length, PAGE_CACHE: cached}
-        counted[index] = mapping._replace(values={**mapping.values, **facts})
-    return tuple(counted)
+        named[index] = mapping._replace(values={**mapping.values, **facts})
+    return (FILE_SIZE, PAGE_CACHE)
 
 
 def _may_be_asked(mapping: Mapping) -> bool:

@@ -17,10 +17,10 @@ import vmdiff
 from vmdiff.errors import ListingError, ProcessError
 from vmdiff.formats import smaps
 from vmdiff.linux import facts, names
-from vmdiff.linux.pagecache import with_file_facts
+from vmdiff.linux.pagecache import add_file_facts
 from vmdiff.linux.proc import ProcessFolder, Stat
 from vmdiff.linux.stream import texts
-from vmdiff.model import FILE_SIZE, PAGE_CACHE, Mapping, Origin, Snapshot, add
+from vmdiff.model import Mapping, Origin, Snapshot, add
 from vmdiff.units import size
 
 Detail = Literal["maps", "smaps"]
@@ -85,12 +85,7 @@ def read(
         doubts.append(
             f"{torn} mappings that overlap one before them were left out: the layout moved meanwhile"
         )
-    mappings, open_names = names.settle(folder, whole)
-    mappings = names.with_build_ids(folder, mappings)
-    attributes = reading.listing.attributes
-    if detail == "smaps":
-        mappings = with_file_facts(folder, mappings)
-        attributes = _with_added(attributes, mappings)
+    mappings, open_names, added = _with_names(folder, whole, detail)
     process = facts.process_facts(folder, arguments=arguments)
     snapshot = Snapshot(
         taken_at=taken_at,
@@ -104,7 +99,7 @@ def read(
             consistent=reading.consistent and not torn,
             doubts=tuple(doubts + open_names),
             counters=reading.listing.counters,
-            attributes=attributes,
+            attributes=(*reading.listing.attributes, *added),
         ),
         host=facts.host_facts(),
         process=process,
@@ -114,10 +109,18 @@ def read(
     return with_gap(snapshot)
 
 
-def _with_added(attributes: tuple[str, ...], mappings: tuple[Mapping, ...]) -> tuple[str, ...]:
-    """Name the attributes that the listing has not, if any mapping has them."""
-    added = any(FILE_SIZE in mapping.values for mapping in mappings)
-    return (*attributes, FILE_SIZE, PAGE_CACHE) if added else attributes
+def _with_names(
+    folder: ProcessFolder, mappings: tuple[Mapping, ...], detail: Detail
+) -> tuple[tuple[Mapping, ...], list[str], tuple[str, ...]]:
+    """Settle what other files of the process tell of what is named; give doubts and added attributes, too."""
+    named = {index: mapping for index, mapping in enumerate(mappings) if mapping.path is not None}
+    doubts = names.settle(folder, named)
+    names.add_build_ids(folder, named)
+    added = add_file_facts(folder, named) if detail == "smaps" else ()
+    settled = list(mappings)
+    for index, mapping in named.items():
+        settled[index] = mapping
+    return tuple(settled), doubts, added
 
 
 def _possible(folder: ProcessFolder, detail: Detail, doubts: list[str]) -> Detail:
@@ -208,8 +211,11 @@ def _doubts(reading: _Reading, attempts: int) -> Iterator[str]:
 def with_gap(snapshot: Snapshot) -> Snapshot:
     """Note by how much the mappings' resident sizes miss the kernel's own total."""
     stated = (snapshot.rollup or {}).get("rss")
-    total = add([snapshot.value(mapping, "rss") for mapping in snapshot.mappings])
-    if total is None or stated is None or total == stated:
+    if stated is None:
+        return snapshot
+    value = snapshot.value
+    total = add([value(mapping, "rss") for mapping in snapshot.mappings])
+    if total is None or total == stated:
         return snapshot
     gap = f"{size(abs(total - stated))} {'more' if total > stated else 'less'}"
     doubt = f"the mappings' resident sizes add up to {gap} than the kernel's own total"

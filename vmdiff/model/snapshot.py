@@ -234,12 +234,8 @@ PAGE_SIZES = frozenset({"kernel_page_size", "mmu_page_size"})
 
 def add(values: abc.Iterable[int | None]) -> int | None:
     """Add up; one unknown makes the sum unknown."""
-    total = 0
-    for value in values:
-        if value is None:
-            return None
-        total += value
-    return total
+    every = list(values)
+    return None if None in every else sum(every)  # type: ignore[arg-type]  # none is None
 
 
 def _disorder(mappings: abc.Sequence[Mapping]) -> abc.Iterator[tuple[str, str]]:
@@ -288,7 +284,8 @@ def _strange_keys(origin: Origin, mappings: abc.Sequence[Mapping]) -> abc.Iterat
     for name in (counters | attributes) & (KNOWN_KEYS - set(KNOWN_COUNTERS)):
         yield "$.origin.counters", f"{name!r} is a key of its own, neither counter nor attribute"
     checked = set(KNOWN_COUNTERS) & counters  # pydantic has seen to these
-    present = set().union(*(mapping.values for mapping in mappings))
+    blocks = {id(mapping.values): mapping.values for mapping in mappings}  # most share theirs
+    present = set().union(*blocks.values())
     if not present - checked:
         return
     for index, mapping in enumerate(mappings):

@@ -126,7 +126,7 @@ class _Changes:
     """Writes changes as lines; mappings and deltas that are alike are written once."""
 
     def __init__(self) -> None:
-        self._mapping = Lines(lambda record: _dump(record).encode())
+        self._lines_of = Lines(lambda record: _dump(record).encode())
         self._deltas: dict[int, str] = {}
 
     def __call__(self, change: Change) -> str:
@@ -146,7 +146,7 @@ class _Changes:
         return f'{head[:-1]},"before":[{before}],"after":[{after}],"delta":{self._delta(change.delta)}}}'
 
     def _listed(self, mappings: Sequence[Mapping]) -> str:
-        return b",".join(map(self._mapping, mappings)).decode()
+        return b",".join(self._lines_of(mappings)).decode()
 
     def _delta(self, delta: Counts) -> str:
         written = self._deltas.get(id(delta))
