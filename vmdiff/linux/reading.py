@@ -20,7 +20,7 @@ from vmdiff.linux import facts, names
 from vmdiff.linux.pagecache import add_file_facts
 from vmdiff.linux.proc import ProcessFolder, Stat
 from vmdiff.linux.stream import texts
-from vmdiff.model import Mapping, Origin, Snapshot, add
+from vmdiff.model import Mapping, Origin, Snapshot, add, in_order
 from vmdiff.units import size
 
 Detail = Literal["maps", "smaps"]
@@ -191,6 +191,8 @@ def _disjoint(mappings: tuple[Mapping, ...]) -> tuple[Mapping, ...]:
 
     A mapping that is replaced by a longer one while the kernel is between two pages of text appears twice.
     """
+    if in_order(mappings):
+        return mappings
     reach = 0
     kept = []
     for mapping in mappings:
@@ -198,7 +200,7 @@ def _disjoint(mappings: tuple[Mapping, ...]) -> tuple[Mapping, ...]:
         if start is not None and end is not None and start >= reach:
             reach = end
             kept.append(mapping)
-    return mappings if len(kept) == len(mappings) else tuple(kept)
+    return tuple(kept)
 
 
 def _doubts(reading: _Reading, attempts: int) -> Iterator[str]:

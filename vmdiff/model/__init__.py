@@ -23,6 +23,7 @@ from vmdiff.model.snapshot import (
     Snapshot,
     Thread,
     add,
+    in_order,
 )
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Thread",
     "add",
     "images",
+    "in_order",
     "kind_of",
     "owner",
     "owner_record",

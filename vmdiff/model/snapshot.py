@@ -2,7 +2,7 @@
 
 from collections import Counter, abc
 from functools import cached_property
-from operator import le, lt
+from operator import itemgetter, le, lt
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -238,15 +238,20 @@ def add(values: abc.Iterable[int | None]) -> int | None:
     return None if None in every else sum(every)  # type: ignore[arg-type]  # none is None
 
 
+def in_order(mappings: abc.Sequence[Mapping]) -> bool:
+    """Say whether all have both bounds, and each ends before the next: found in a third of a loop's time."""
+    starts, ends = list(map(itemgetter(0), mappings)), list(map(itemgetter(1), mappings))
+    if None in starts or None in ends:
+        return False
+    return all(map(lt, starts, ends)) and all(map(le, ends, starts[1:]))
+
+
 def _disorder(mappings: abc.Sequence[Mapping]) -> abc.Iterator[tuple[str, str]]:
     """Yield what contradicts the order and disjointness of the mappings that have both bounds."""
-    starts, ends = [mapping[0] for mapping in mappings], [mapping[1] for mapping in mappings]
-    if None not in starts and None not in ends and ends and ends[-1] <= ADDRESS_LIMIT:  # type: ignore[operator]
-        below, above = all(map(lt, starts, ends)), all(map(le, ends, starts[1:]))  # type: ignore[arg-type]
-        if below and above:
-            return  # nearly always, and found in a third of the time
+    if in_order(mappings) and (not mappings or (mappings[-1].end or 0) <= ADDRESS_LIMIT):
+        return
     reach = 0
-    for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
+    for index, (start, end, *_) in enumerate(mappings):
         if start is None or end is None:
             continue
         if not reach <= start < end <= ADDRESS_LIMIT:
