@@ -24,10 +24,9 @@ from vmdiff.model.mapping import KNOWN_KEYS
 
 EXPECTED = "START-END PERMS OFFSET MAJOR:MINOR INODE [PATH]"
 
-# Start, end, the rest of the header, the size, which the bounds tell already, and the lines after it.
-_HEADER_ALONE = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) ([^\n]*)\n()()")
-_START = rb"([0-9a-f]+)-([0-9a-f]+) ([^\n]*)\n(Size:[^\n]*\n)?"
-_RECORD = re.compile(_START + rb"((?:[A-Za-z_]\w*:[^\n]*\n)*)")
+# Start, end, the rest of the header, and the lines after it.
+_START = rb"^([0-9a-f]+)-([0-9a-f]+) ([^\n]*)\n"
+_RECORD = re.compile(_START + rb"((?:[A-Za-z_]\w*:[^\n]*\n)*)", re.MULTILINE)
 _HEADER = re.compile(
     rb"([r-][w-][x-][pPsS]) ([0-9a-f]+) ([0-9a-f]+:[0-9a-f]+) ([0-9]+)(?: +(.*))?", re.DOTALL
 )
@@ -80,18 +79,18 @@ def parse(chunks: Iterable[bytes], *, source: str, page_size: int = 4096) -> Lis
     known, new = decode.known, tuple.__new__
     layout = blake2b()
     mappings: list[Mapping] = []
-    for line, headers, records in _records(chunks, source):
-        layout.update(headers or b"".join([b"%b-%b %b\n" % record[:3] for record in records]))
+    for piece in _pieces(chunks, source):
+        layout.update(piece.headers())
         try:
             mappings += [  # as Mapping(...) does, without the call that it makes of it
                 new(
                     Mapping,
                     (int(start, 16), int(end, 16)) + (known.get((rest, block)) or decode(rest, block)),
                 )
-                for start, end, rest, _, block in records
+                for start, end, rest, block in piece.records
             ]
         except _NoRecordError as error:
-            raise _refusal(error, records, line, source) from error
+            raise piece.refusal(error, source) from error
     return Listing(
         _with_images(mappings, decode.executable),
         tuple(decode.counters),
@@ -131,61 +130,112 @@ def snake_case(key: str) -> str:
     return f"smaps_{name}" if name in KNOWN_KEYS - set(KNOWN_COUNTERS) else name
 
 
-_Record = tuple[bytes, bytes, bytes, bytes, bytes]  # see _RECORD
+class _Form(NamedTuple):
+    """What records look like: *lines* is how many each has, 0 if that differs."""
+
+    pattern: re.Pattern[bytes]
+    lines: int
 
 
-def _records(chunks: Iterable[bytes], source: str) -> Iterator[tuple[int, bytes, list[_Record]]]:
-    """Yield the records of each piece, with the line of the first, and the text where it is headers only.
+_ANY_FORM = _Form(_RECORD, 0)
+_HEADER_ALONE = _Form(re.compile(_START + rb"()", re.MULTILINE), 1)
+
+_Record = tuple[bytes, bytes, bytes, bytes]  # see _RECORD
+
+
+class _Piece(NamedTuple):
+    """A piece of the text: *line* is the number of its first line."""
+
+    text: bytes
+    line: int
+    form: _Form
+    records: list[_Record]
+
+    def headers(self) -> bytes:
+        if self.form.lines == 1:
+            return self.text
+        return b"".join([b"%b-%b %b\n" % record[:3] for record in self.records])
+
+    def lines(self) -> int:
+        """Count the lines that are in records."""
+        return (
+            sum(map(self._lines_of, self.records))
+            if not self.form.lines
+            else self.form.lines * len(self.records)
+        )
+
+    def _lines_of(self, record: _Record) -> int:
+        return self.form.lines or 1 + record[3].count(b"\n")
+
+    def refusal(self, error: "_NoRecordError", source: str) -> ListingError:
+        """Point at the first record of this kind."""
+        line = self.line
+        for record in self.records:
+            if record[2:] == error.record:
+                break
+            line += self._lines_of(record)
+        return ListingError(source, line, EXPECTED, error.found.decode(errors="replace"))
+
+
+def _pieces(chunks: Iterable[bytes], source: str) -> Iterator[_Piece]:
+    """Cut the text into records, piece by piece.
 
     The last record of a piece waits for the next piece, which may hold more of its lines.
     """
     text, line = b"", 1
-    usual: re.Pattern[bytes] | None = None
+    usual: _Form | None = None
     for chunk in chain(chunks, (None,)):
         text += chunk or b""
         usual = usual or _usual(text)
-        for pattern in (usual, _RECORD) if usual else (_RECORD,):
-            records: list[_Record] = pattern.findall(text)
-            held = records.pop() if records and chunk is not None else None
-            length = sum(map(len, chain.from_iterable(records))) + len(records) * len(b"- \n")
-            if _goes_on(text, length, held, ended=chunk is None):
+        for form in (usual, _ANY_FORM) if usual else (_ANY_FORM,):
+            records: list[_Record] = form.pattern.findall(text)
+            length = _length(
+                text, records.pop() if records and chunk is not None else None, ended=chunk is None
+            )
+            piece = _Piece(text[:length], line, form, records)
+            lines = text.count(b"\n", 0, length)
+            if length >= 0 and piece.lines() == lines:  # nothing stands between the records
                 break
         else:
             raise _misfit(text, line, source)
-        lines = text.count(b"\n", 0, length)
-        yield line, text[:length] if lines == len(records) else b"", records
+        yield piece
         line += lines
         text = text[length:]
 
 
-def _usual(text: bytes) -> re.Pattern[bytes] | None:
-    """Build the expression for records with as many lines as the first: found in half the time.
+def _usual(text: bytes) -> _Form | None:
+    """Give the form of records with as many lines as the first: found in half the time.
 
-    Where another record has more or fewer, the lines do not fit and the general expression is used.
+    It passes over the size, which the bounds tell already: so blocks are alike whatever the size. Where
+    another record has more or fewer lines the form does not fit, and any is looked for.
     """
     first = _RECORD.match(text) if len(text) >= _WORTH_IT else None
     if first is None or first.end() == len(text):
         return None
-    size, block = first[4], first[5]
-    if not size and not block:
+    block = first[4]
+    if not block:
         return _HEADER_ALONE
-    if not size or not _ends_in_flags(block):
+    if not block.startswith(b"Size:") or not _ends_in_flags(block):
         return None
-    others = rb"[^\n]*\n" * (block.count(b"\n") - 1)
-    return re.compile(_START.removesuffix(b"?") + rb"(" + others + rb"VmFlags:[^\n]*\n)")
+    lines = block.count(b"\n")
+    others = rb"[^\n]*\n" * (lines - 2)
+    pattern = _START + rb"Size:[^\n]*\n(" + others + rb"VmFlags:[^\n]*\n)"
+    return _Form(re.compile(pattern, re.MULTILINE), 1 + lines)
 
 
 def _ends_in_flags(block: bytes) -> bool:
     return block.rpartition(b"VmFlags:")[0].endswith(b"\n") and block.count(b"VmFlags:") == 1
 
 
-def _goes_on(text: bytes, length: int, held: _Record | None, *, ended: bool) -> bool:
-    """Say whether the records found are all there is up to *length*, and what follows may be one."""
+def _length(text: bytes, held: _Record | None, *, ended: bool) -> int:
+    """Give the length of what is cut into records: up to *held*, which may go on; -1 if it cannot be."""
     if ended:
-        return length == len(text)
+        return len(text) if not text or text.endswith(b"\n") else -1
     if held is None:
-        return len(text) - length < _LONGEST and b"\n" not in text[length:]
-    return text.startswith(b"%b-%b %b\n" % held[:3], length) and len(text) - length < _LONGEST
+        length = 0 if b"\n" not in text else -1
+    else:
+        length = (b"\n" + text).rfind(b"\n%b-%b %b\n" % held[:3])
+    return length if len(text) - length < _LONGEST else -1
 
 
 def _misfit(text: bytes, line: int, source: str) -> ListingError:
@@ -205,15 +255,6 @@ class _NoRecordError(Exception):
     def __init__(self, rest: bytes, block: bytes, found: bytes) -> None:
         self.record = (rest, block)
         self.found = found
-
-
-def _refusal(error: _NoRecordError, records: list[_Record], line: int, source: str) -> ListingError:
-    """Point at the first record of this kind."""
-    for _, _, rest, size, block in records:
-        if (rest, block) == error.record:
-            break
-        line += 1 + size.count(b"\n") + block.count(b"\n")
-    return ListingError(source, line, EXPECTED, error.found.decode(errors="replace"))
 
 
 _Fields = tuple[str, Kind, int, str, str, str | None, bool, str | None]
