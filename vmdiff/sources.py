@@ -1,16 +1,18 @@
-"""What the user named -> Snapshot: a live process or a file of any format that vmdiff reads."""
+"""What the user named -> "Snapshot": a live process or a file of any format that vmdiff reads."""
 
 import io
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from vmdiff import document, files
+from vmdiff import files
 from vmdiff.errors import InputError
 from vmdiff.linux import Detail, Notify, ProcessFolder, read
-from vmdiff.model import Snapshot
+
+if TYPE_CHECKING:  # what is not known before a process is being read is loaded meanwhile
+    from vmdiff.model import Snapshot
 
 STDIN = "-"
 _LIVE = "pid:"
@@ -27,7 +29,7 @@ def snap(
     freeze: bool = False,
     freeze_limit: float | None = None,
     notify: Notify | None = None,
-) -> Snapshot:
+) -> "Snapshot":
     """Take a snapshot of a live process.
 
     *detail* ``maps`` is cheap and has no counters; *owners* looks for who asked for the memory;
@@ -39,14 +41,14 @@ def snap(
     """
     with ProcessFolder(pid) as folder:
 
-        def taken() -> Snapshot:
+        def taken() -> "Snapshot":
             snapshot = read(folder, detail=detail, arguments=arguments, label=label, notify=notify)
             return _with_owners(folder, snapshot) if owners else snapshot
 
         return _frozen(folder, freeze_limit, taken) if freeze else taken()
 
 
-def _frozen(folder: ProcessFolder, limit: float | None, taken: Callable[[], Snapshot]) -> Snapshot:
+def _frozen(folder: ProcessFolder, limit: float | None, taken: "Callable[[], Snapshot]") -> "Snapshot":
     """Take the snapshot while the process stands still, and note for how long it did."""
     from vmdiff.linux.freeze import frozen
 
@@ -56,7 +58,7 @@ def _frozen(folder: ProcessFolder, limit: float | None, taken: Callable[[], Snap
     return snapshot.noting(*freeze.doubts, frozen_seconds=round(freeze.seconds, 6))
 
 
-def _with_owners(folder: ProcessFolder, snapshot: Snapshot) -> Snapshot:
+def _with_owners(folder: ProcessFolder, snapshot: "Snapshot") -> "Snapshot":
     from vmdiff.linux.memory import LiveMemory
     from vmdiff.owners import RULES, Scene, assign
 
@@ -64,7 +66,7 @@ def _with_owners(folder: ProcessFolder, snapshot: Snapshot) -> Snapshot:
         return assign(Scene(snapshot, memory), RULES)
 
 
-def load(path: Path | str, *, notify: Notify | None = None) -> Snapshot:
+def load(path: Path | str, *, notify: Notify | None = None) -> "Snapshot":
     """Read a snapshot, or a listing of any known format, from a file or, for ``-``, standard input.
 
     ``FILE#2`` is the second listing of a text that holds several. Of an HTML report that carries before
@@ -77,6 +79,8 @@ def load(path: Path | str, *, notify: Notify | None = None) -> Snapshot:
     if _is_elf(name):
         with Path(name).open("rb") as file:  # read where it lies: cores may be larger than memory
             return _from_core(file, name)
+    from vmdiff import document
+
     source, data = _read(name)
     if document.is_document(data):
         return document.load(data, source=source)
@@ -103,7 +107,7 @@ def _is_elf(name: str) -> bool:
         return False
 
 
-def _from_core(stream: BinaryIO, source: str) -> Snapshot:
+def _from_core(stream: BinaryIO, source: str) -> "Snapshot":
     from vmdiff.formats import core
     from vmdiff.linux.core import CoreMemory
     from vmdiff.owners import RULES, Scene, assign
@@ -113,7 +117,7 @@ def _from_core(stream: BinaryIO, source: str) -> Snapshot:
     return assign(Scene(snapshot, CoreMemory(stream, layout)), RULES)
 
 
-def load_pair(path: Path | str) -> tuple[Snapshot, Snapshot]:
+def load_pair(path: Path | str) -> "tuple[Snapshot, Snapshot]":
     """Read before and after from an HTML report of a comparison.
 
     Raises:
@@ -134,6 +138,8 @@ def load_pair(path: Path | str) -> tuple[Snapshot, Snapshot]:
 
 def _read(name: str) -> tuple[str, bytes]:
     """Give what to call a file, and its bytes, unpacked."""
+    from vmdiff import document
+
     source = "<stdin>" if name == STDIN else name
     data = sys.stdin.buffer.read(files.LARGEST_INPUT) if name == STDIN else files.read(name)
     if data.startswith(document.GZIP):
@@ -142,8 +148,8 @@ def _read(name: str) -> tuple[str, bytes]:
 
 
 def _chosen(
-    snapshots: tuple[Snapshot, ...], choice: int | None, source: str, notify: Notify | None
-) -> Snapshot:
+    snapshots: "tuple[Snapshot, ...]", choice: int | None, source: str, notify: Notify | None
+) -> "Snapshot":
     if choice is not None and not 1 <= choice <= len(snapshots):
         raise InputError(f"{source}: carries {len(snapshots)} of them; there is no #{choice}")
     if choice is None and len(snapshots) > 1 and notify:
@@ -159,19 +165,21 @@ def _choice(name: str) -> tuple[str, int | None]:
     return (name, None) if os.path.lexists(name) else (file, int(number))
 
 
-def save(snapshot: Snapshot, path: Path | str, *, force: bool = False) -> None:
+def save(snapshot: "Snapshot", path: Path | str, *, force: bool = False) -> None:
     """Write a snapshot to a file, compressed where its name ends in ``.gz``; whole or not at all.
 
     Raises:
         OutputError: the file exists (without *force*), or cannot be written.
     """
+    from vmdiff import document
+
     chunks = document.dump(snapshot)
     if str(path).endswith(".gz"):
         chunks = document.compressed(chunks)
     files.write(path, chunks, force=force)
 
 
-def resolve(named: str, *, notify: Notify | None = None) -> Snapshot:
+def resolve(named: str, *, notify: Notify | None = None) -> "Snapshot":
     """Give what a command line names: ``pid:1234`` as it is now, ``-``, or a file."""
     if not named.startswith(_LIVE):
         return load(named, notify=notify)
@@ -183,7 +191,7 @@ def resolve(named: str, *, notify: Notify | None = None) -> Snapshot:
 
 def resolve_pair(
     before: str, after: str | None, *, notify: Notify | None = None
-) -> tuple[Snapshot, Snapshot]:
+) -> "tuple[Snapshot, Snapshot]":
     """Give the two that a command line names; one name alone is the HTML report of a comparison."""
     if after is None:
         return load_pair(before)

@@ -11,7 +11,7 @@ import vmdiff
 from tests.acts import actor
 from vmdiff.errors import ProcessError
 from vmdiff.linux import ProcessFolder, read
-from vmdiff.linux.reading import with_gap
+from vmdiff.linux.assembling import with_gap
 from vmdiff.model import Mapping, Origin, Snapshot
 
 

@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,13 @@ import pytest
 import vmdiff
 from tests.acts import Actor, actor
 from vmdiff.linux import ProcessFolder
-from vmdiff.linux.stream import texts
+from vmdiff.linux.stream import Texts
 
 STRIPES = 16_384
 
 
 def whole(folder: ProcessFolder, *names: str, optional: str = "smaps_rollup") -> list[bytes]:
-    with closing(texts(folder, names, optional=optional)) as parts:
+    with closing(Texts(folder, names, optional=optional)) as parts:
         return [b"".join(part) for part in parts]
 
 
@@ -51,13 +52,13 @@ def test_whoever_leaves_early_leaves_no_thread_and_no_file() -> None:
     threads = threading.active_count()
     with actor() as process, crowded(process) as folder:
         open_before = descriptors()
-        with closing(texts(folder, ("maps", "smaps", "maps"), optional="")) as parts:
-            next(next(parts))
-            started = threading.active_count()
-            for _, _ in zip(range(3), next(parts), strict=False):
-                started = max(started, threading.active_count())
-
-        assert started == threads + 1
+        for pieces in (0, 1, 3, 30):
+            with closing(Texts(folder, ("maps", "smaps", "maps"), optional="")) as parts:
+                assert threading.active_count() == threads + 1
+                assert (
+                    len([piece for _, piece in zip(range(pieces), chain.from_iterable(parts), strict=False)])
+                    == pieces
+                )
         assert threading.active_count() == threads
         assert descriptors() == open_before
 
@@ -65,7 +66,7 @@ def test_whoever_leaves_early_leaves_no_thread_and_no_file() -> None:
 def test_a_small_process_is_read_without_a_thread() -> None:
     threads = threading.active_count()
     with actor() as process, ProcessFolder(process.pid) as folder:
-        parts = texts(folder, ("maps", "smaps", "smaps_rollup", "maps"), optional="smaps_rollup")
+        parts = Texts(folder, ("maps", "smaps", "smaps_rollup", "maps"), optional="smaps_rollup")
 
         assert [threading.active_count() for part in parts for _ in part] == [threads] * 8
 

@@ -11,9 +11,10 @@ import pytest
 import vmdiff
 from tests.formats.conftest import CASES
 from tests.redaction.test_comparison import essence
-from vmdiff import linux, sources
+from vmdiff import sources
 from vmdiff.comparison import compare
 from vmdiff.errors import VmdiffError
+from vmdiff.linux import assembling
 from vmdiff.model import Owner, Snapshot
 from vmdiff.redaction import redact, texts, words
 from vmdiff.redaction.pseudonyms import Pseudonyms
@@ -74,7 +75,7 @@ def test_the_names_of_our_own_sources_may_be_told():
 
     assert len(named) > 8
     sources_ = {name for name in named if " " not in name}  # else it stands for several
-    assert {*sources_, "maps", "smaps", "smaps_rollup", "core", linux.reading.SOURCE} <= words.SOURCES
+    assert {*sources_, "maps", "smaps", "smaps_rollup", "core", assembling.SOURCE} <= words.SOURCES
 
 
 def listings() -> list[Snapshot]:

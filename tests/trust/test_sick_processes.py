@@ -105,27 +105,23 @@ def test_another_users_process_is_refused_with_the_way_out() -> None:
     )
 
 
-def as_nobody(*words: str) -> "subprocess.CompletedProcess[str]":
+def as_nobody(*words: str, within: tuple[str, ...] = ()) -> "subprocess.CompletedProcess[str]":
+    """Run a command line as a user without rights, by way of the command *within*."""
     if os.geteuid() != 0:
         pytest.skip("needs root to become somebody else")
     # A user of the machine may not be let into the folder of this checkout: it is imported before.
     script = (
-        "import os, sys; import vmdiff.cli.app, vmdiff.sources, vmdiff.owners, vmdiff.document; "
-        f"os.setgroups([]); os.setgid(65534); os.setuid(65534); from vmdiff.cli import main; main({list(words)})"
+        "import os, sys; import vmdiff.cli.app, vmdiff.sources, vmdiff.owners, vmdiff.document;"
+        " import vmdiff.linux.assembling;"
+        f" os.setgroups([]); os.setgid(65534); os.setuid(65534); from vmdiff.cli import main; main({list(words)})"
     )
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    return subprocess.run([*within, sys.executable, "-c", script], capture_output=True, text=True)
 
 
 def test_hidden_processes_look_like_none() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root to mount")
+    hiding = ("unshare", "-m", "sh", "-c", 'mount -t proc -o hidepid=2 none /proc && exec "$@"', "sh")
     with actor() as process:
-        script = (
-            f'mount -t proc -o hidepid=2 none /proc && exec {sys.executable} -c "import os, vmdiff.cli.app,'
-            f" vmdiff.sources; os.setgroups([]); os.setgid(65534); os.setuid(65534);"
-            f" from vmdiff.cli import main; main(['snap', '{process.pid}'])\""
-        )
-        done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True)
+        done = as_nobody("snap", str(process.pid), within=hiding)
 
     assert done.returncode == 3
     assert (

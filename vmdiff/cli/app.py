@@ -110,7 +110,7 @@ def snap(
 
     Without -o the document goes to standard output, or from a terminal to NAME-PID-TIME.json here.
     """
-    from vmdiff import document, sources, units
+    from vmdiff import sources, units
 
     output.check_free(to, force=force)
     try:
@@ -135,6 +135,8 @@ def snap(
         to = output.free_name(snapshot)
         typer.echo(to)
     if to is None or output.is_stdout(to):
+        from vmdiff import document
+
         output.write_chunks(document.dump(snapshot))
     else:
         sources.save(snapshot, to, force=force)

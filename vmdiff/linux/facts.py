@@ -61,12 +61,6 @@ def host_facts(proc: Path = PROC) -> Host:
     )
 
 
-def resident(folder: ProcessFolder) -> int | None:
-    """Give the resident bytes that ``statm`` states: good enough to guess what a walk will cost."""
-    fields = (folder.text("statm") or "").split()
-    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else None
-
-
 def _read(path: Path) -> str | None:
     try:
         return path.read_text(errors="backslashreplace").strip()

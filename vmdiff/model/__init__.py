@@ -23,7 +23,6 @@ from vmdiff.model.snapshot import (
     Snapshot,
     Thread,
     add,
-    in_order,
 )
 
 __all__ = [
@@ -50,7 +49,6 @@ __all__ = [
     "Thread",
     "add",
     "images",
-    "in_order",
     "kind_of",
     "owner",
     "owner_record",

@@ -238,7 +238,7 @@ def add(values: abc.Iterable[int | None]) -> int | None:
     return None if None in every else sum(every)  # type: ignore[arg-type]  # none is None
 
 
-def in_order(mappings: abc.Sequence[Mapping]) -> bool:
+def _in_order(mappings: abc.Sequence[Mapping]) -> bool:
     """Say whether all have both bounds, and each ends before the next: found in a third of a loop's time."""
     starts, ends = list(map(itemgetter(0), mappings)), list(map(itemgetter(1), mappings))
     if None in starts or None in ends:
@@ -248,7 +248,7 @@ def in_order(mappings: abc.Sequence[Mapping]) -> bool:
 
 def _disorder(mappings: abc.Sequence[Mapping]) -> abc.Iterator[tuple[str, str]]:
     """Yield what contradicts the order and disjointness of the mappings that have both bounds."""
-    if in_order(mappings) and (not mappings or (mappings[-1].end or 0) <= ADDRESS_LIMIT):
+    if _in_order(mappings) and (not mappings or (mappings[-1].end or 0) <= ADDRESS_LIMIT):
         return
     reach = 0
     for index, (start, end, *_) in enumerate(mappings):
