@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -25,13 +25,12 @@ LARGEST = 1 << 30  # bytes of JSON; 60,000 mappings make 12 MB
 
 
 _FIRST, _LAST = b'"mappings": [\n', b"\n  ]\n}\n"
-_MAPPING = rb'\{"start":"([0-9a-f]{1,17})","end":"([0-9a-f]{1,17})",([^\n]+)\},\n'
+_MAPPING = rb'(?m)^\{"start":"([0-9a-f]{1,17})","end":"([0-9a-f]{1,17})",([^\n]+)\},\n'
 _BOUNDS = b'{"start":"0","end":"1"'
 _OWNER, _VALUES = map(Mapping._fields.index, ("owner", "values"))
 _AT_ONCE = 512  # mappings
 _REMEMBERED = 4096  # texts of some hundred bytes
 _remembered: dict[bytes, tuple[Any, ...]] = {}
-_AROUND = len(b'{"start":"","end":"",},\n')
 
 
 def dump(snapshot: Snapshot) -> Iterator[bytes]:
@@ -103,14 +102,17 @@ def is_document(data: bytes) -> bool:
     return re.match(rb"\s*(?:\{|\[\s*\{)", data) is not None
 
 
-def load(data: bytes, *, source: str) -> Snapshot:
+def load(data: bytes, *, source: str, known: dict[bytes, Mapping] | None = None) -> Snapshot:
     """Read a snapshot document; *source* only names the place in errors.
+
+    Give documents that resemble each other the same *known*: it gathers their lines, and what is the
+    same in two of them is read once and becomes the same objects.
 
     Raises:
         DocumentError: it is no snapshot of a version that this vmdiff knows, with every problem.
     """
     with suppress(ValidationError):
-        if (snapshot := _as_written(data)) is not None:
+        if (snapshot := _as_written(data, {} if known is None else known)) is not None:
             return snapshot
     try:
         return Snapshot.model_validate_json(data)
@@ -118,7 +120,7 @@ def load(data: bytes, *, source: str) -> Snapshot:
         raise DocumentError(source, _problems(error, data)) from error
 
 
-def _as_written(data: bytes) -> Snapshot | None:
+def _as_written(data: bytes, known: dict[bytes, Mapping]) -> Snapshot | None:
     """Read a document that looks as `dump` writes it, else give None; a third of the usual time.
 
     Most mappings of a big process are alike but for their bounds, so what follows the bounds is
@@ -127,19 +129,27 @@ def _as_written(data: bytes) -> Snapshot | None:
     first, last = data.find(_FIRST), data.rfind(_LAST)
     if first < 0 or last < first:
         return None
-    lines = data[first + len(_FIRST) : last] + b",\n"
+    lines = data[first + len(_FIRST) : last].split(b",\n")
+    fresh = [line for line in lines if line not in known]
+    read = _read(b",\n".join([*fresh, b""]))
+    if read is None:
+        return None
+    known.update(zip(fresh, read, strict=True))
+    mappings = tuple(map(known.__getitem__, lines))
+    shell = Snapshot.model_validate_json(data[:first] + b'"mappings": []' + data[last + len(_LAST) - 2 :])
+    return Snapshot(**{**dict(shell), "mappings": mappings})
+
+
+def _read(lines: bytes) -> list[Mapping] | None:
+    """Read lines as `Lines` writes them, else give None."""
     found = re.findall(_MAPPING, lines)
-    if sum(map(len, chain.from_iterable(found))) + len(found) * _AROUND != len(lines):
+    if len(found) != lines.count(b"\n"):
         return None
     alike = _validated({rest for _, _, rest in found})
     if alike is None:
         return None
     new = tuple.__new__  # as Mapping(...) does, without the call that it makes of it
-    mappings = tuple(
-        [new(Mapping, (int(start, 16), int(end, 16), *alike[rest])) for start, end, rest in found]
-    )
-    shell = Snapshot.model_validate_json(data[:first] + b'"mappings": []' + data[last + len(_LAST) - 2 :])
-    return Snapshot(**{**dict(shell), "mappings": mappings})
+    return [new(Mapping, (int(start, 16), int(end, 16)) + alike[rest]) for start, end, rest in found]
 
 
 @cache

@@ -12,7 +12,7 @@ from vmdiff.errors import InputError
 from vmdiff.linux import Detail, Notify, ProcessFolder, read
 
 if TYPE_CHECKING:  # what is not known before a process is being read is loaded meanwhile
-    from vmdiff.model import Snapshot
+    from vmdiff.model import Mapping, Snapshot
 
 STDIN = "-"
 _LIVE = "pid:"
@@ -66,11 +66,14 @@ def _with_owners(folder: ProcessFolder, snapshot: "Snapshot") -> "Snapshot":
         return assign(Scene(snapshot, memory), RULES)
 
 
-def load(path: Path | str, *, notify: Notify | None = None) -> "Snapshot":
+def load(
+    path: Path | str, *, notify: Notify | None = None, known: "dict[bytes, Mapping] | None" = None
+) -> "Snapshot":
     """Read a snapshot, or a listing of any known format, from a file or, for ``-``, standard input.
 
     ``FILE#2`` is the second listing of a text that holds several. Of an HTML report that carries before
     and after it is what the report ends with, the one after, unless ``#1`` chooses; *notify* is told so.
+    *known* makes several that resemble each other cheaper (see `vmdiff.document.load`).
 
     Raises:
         InputError: it cannot be read, is nothing that vmdiff reads, or holds several listings.
@@ -83,7 +86,7 @@ def load(path: Path | str, *, notify: Notify | None = None) -> "Snapshot":
 
     source, data = _read(name)
     if document.is_document(data):
-        return document.load(data, source=source)
+        return document.load(data, source=source, known=known)
     from vmdiff import carrier
 
     if carrier.is_report(data):
@@ -179,10 +182,12 @@ def save(snapshot: "Snapshot", path: Path | str, *, force: bool = False) -> None
     files.write(path, chunks, force=force)
 
 
-def resolve(named: str, *, notify: Notify | None = None) -> "Snapshot":
+def resolve(
+    named: str, *, notify: Notify | None = None, known: "dict[bytes, Mapping] | None" = None
+) -> "Snapshot":
     """Give what a command line names: ``pid:1234`` as it is now, ``-``, or a file."""
     if not named.startswith(_LIVE):
-        return load(named, notify=notify)
+        return load(named, notify=notify, known=known)
     pid = named.removeprefix(_LIVE)
     if not (pid.isascii() and pid.isdigit()) or len(pid) > 10:
         raise InputError(f"{named}: expected pid: and a process number, such as pid:1234")
@@ -197,4 +202,5 @@ def resolve_pair(
         return load_pair(before)
     if before == after == STDIN:
         raise InputError("-: standard input holds one of the two; the other comes from a file")
-    return resolve(before, notify=notify), resolve(after, notify=notify)
+    known: dict[bytes, Mapping] = {}
+    return resolve(before, notify=notify, known=known), resolve(after, notify=notify, known=known)

@@ -10,6 +10,7 @@ What a region *means* is for `vmdiff.comparison` to say.
 """
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 from vmdiff.align.region import Region
 from vmdiff.model import Mapping
@@ -21,9 +22,12 @@ def regions(before: Sequence[Mapping], after: Sequence[Mapping]) -> list[Region]
     Mappings that only touch stay apart: ranges are half-open, and neighbours may differ in nothing
     but their permissions. All mappings must have both bounds.
     """
-    if [mapping[:2] for mapping in before] == [mapping[:2] for mapping in after]:
+    if _bounds(before) == _bounds(after):
         # Nothing was mapped or unmapped, as between most snapshots that are taken close together.
-        return [Region((old,), (new,)) for old, new in zip(before, after, strict=True)]
+        build = tuple.__new__  # as Region(...) does, without the call that it makes of it
+        return [
+            build(Region, (*sides, None, False, False)) for sides in zip(zip(before), zip(after), strict=True)
+        ]
     found: list[Region] = []
     i = j = 0
     while i < len(before) and j < len(after):
@@ -45,6 +49,10 @@ def regions(before: Sequence[Mapping], after: Sequence[Mapping]) -> list[Region]
     found += [Region((old,), ()) for old in before[i:]]
     found += [Region((), (new,)) for new in after[j:]]
     return found
+
+
+def _bounds(mappings: Sequence[Mapping]) -> list[tuple[int | None, int | None]]:
+    return list(map(itemgetter(0, 1), mappings))
 
 
 def _reach(before: Sequence[Mapping], after: Sequence[Mapping], i: int, j: int) -> tuple[int, int]:

@@ -8,6 +8,7 @@ are where they are in every process, so they prove nothing.
 """
 
 import re
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 from vmdiff.align.blocks import base_name
@@ -46,7 +47,7 @@ def recognise(before: Snapshot, after: Snapshot) -> Verdict:
 def obstacle_to_addresses(before: Snapshot, after: Snapshot) -> str | None:
     """Give the sentence that says why these two can never be matched by address, if so."""
     for side, snapshot in (("before", before), ("after", after)):
-        if any(mapping.start is None or mapping.end is None for mapping in snapshot.mappings):
+        if any(None in map(itemgetter(bound), snapshot.mappings) for bound in (0, 1)):
             return f"the listing {side} gives no addresses"
     if before.origin.redaction != after.origin.redaction:
         return "the snapshots were not redacted together, so their addresses mean different things"
@@ -56,12 +57,15 @@ def obstacle_to_addresses(before: Snapshot, after: Snapshot) -> str | None:
 def _landmarks(snapshot: Snapshot) -> dict[str, int | None]:
     """Give the addresses of what is placed at random, by name."""
     found: dict[str, int | None] = {}
-    for mapping in snapshot.mappings:
-        if mapping.kind is Kind.STACK and mapping.path is None:  # vmmap and procstat give it no name
+    named = [
+        mapping for mapping in snapshot.mappings if mapping.path is not None or mapping.kind is Kind.STACK
+    ]
+    for mapping in named:
+        if mapping.path is None:  # vmmap and procstat give a stack no name
             found.setdefault("[stack]", mapping.end)
-        if mapping.path is not None:
-            for name, address in _landmark(mapping, mapping.path):
-                found.setdefault(name, address)
+            continue
+        for name, address in _landmark(mapping, mapping.path):
+            found.setdefault(name, address)
     return found
 
 

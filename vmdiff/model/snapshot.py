@@ -2,7 +2,7 @@
 
 from collections import Counter, abc
 from functools import cached_property
-from operator import itemgetter, le, lt
+from operator import attrgetter, itemgetter, le, lt
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -204,20 +204,29 @@ class Snapshot(Frozen):
     def sums(self, mappings: abc.Sequence[Mapping]) -> dict[str, int | None]:
         """Add every counter up over some of this snapshot's mappings; None where one is unknown."""
         sums: dict[str, int | None] = dict.fromkeys(self.counters, 0)
-        sums["size"] = add([mapping.size for mapping in mappings])
+        sums["size"] = _size(mappings)
         sums["accessible"] = _accessible(mappings, sums["size"])
         # Equal blocks of counters are mostly one object, so they are counted first, which is quick.
-        blocks = {id(mapping.values): mapping.values for mapping in mappings}
-        for block, times in Counter([id(mapping.values) for mapping in mappings]).items():
+        values = list(map(attrgetter("values"), mappings))
+        blocks = dict(zip(map(id, values), values, strict=True))
+        for block, times in Counter(map(id, values)).items():
             for name, value in blocks[block].items():
                 total = sums.get(name)
                 if total is not None and name not in DERIVED:
-                    sums[name] = None if value is None else total + value * times  # type: ignore[operator]
+                    sums[name] = None if value is None else total + value * times
         return sums
 
     def total(self, counter: str) -> int | None:
         """Give one counter's total; None where it is unknown."""
         return self.totals.get(counter)
+
+
+def _size(mappings: abc.Sequence[Mapping]) -> int | None:
+    """Add up the sizes; where all bounds are known, by adding up the bounds."""
+    starts, ends = add(map(itemgetter(0), mappings)), add(map(itemgetter(1), mappings))
+    if starts is None or ends is None:
+        return add(mapping.size for mapping in mappings)
+    return ends - starts
 
 
 def _accessible(mappings: abc.Sequence[Mapping], size: int | None) -> int | None:
