@@ -98,6 +98,7 @@ def blocks(snapshot: Snapshot, compared: Terms, known: dict[Traits, Family]) -> 
     *compared* says what of it is contents, *known* holds the families that both sides share.
     """
     families = _Families(snapshot, compared, known)
+    counts: dict[int, tuple[frozenset[tuple[str, Scalar]], int]] = {}  # most mappings share their values
     found = []
     reach: int | None = None
     data_below = guard_below = False
@@ -105,20 +106,23 @@ def blocks(snapshot: Snapshot, compared: Terms, known: dict[Traits, Family]) -> 
         start, end, values = mapping.start, mapping.end, mapping.values
         family = families.of(mapping)
         size = mapping.size or 0 if start is None or end is None else end - start
+        if (told := counts.get(id(values))) is None:
+            told = counts[id(values)] = _counted(values, compared.values), _weight(values)
+        counted, weight = told
         likeness = (
             family,
             size,
             mapping.offset,
             mapping.deleted,
             mapping.flags if compared.flags else None,
-            _counted(values, compared.values),
+            counted,
         )
         contents = likeness if family.name is None else (likeness, mapping.path)
         touches = start is not None and start == reach
         placed = touches and data_below and _may_be_bss(family)
         guarded = touches and guard_below
         found.append(
-            Block(index, mapping, family, size, _weight(values), touches, placed, guarded, likeness, contents)
+            Block(index, mapping, family, size, weight, touches, placed, guarded, likeness, contents)
         )
         reach, data_below = end, family.kind is Kind.IMAGE and family.perms[1] == "w"
         guard_below = family.kind is Kind.RESERVED and size <= _GUARD
