@@ -1,7 +1,9 @@
-/* A process with many mappings: crowd COUNT [different]. On a line of standard input it starts, on the
+/* A process with many mappings: crowd COUNT [sizes | FILE]; "sizes" are all sizes instead of small ones, and
+ * FILE is made and mapped in pieces, so that no two mappings are alike but for their bounds. On a line of standard input it starts, on the
  * next it stops, to map and unmap in a loop, and prints how long that took: the time that a reader of
  * its memory held it up. "touch N" touches one more page of every N-th mapping. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -45,7 +47,11 @@ static void report(void) {
 }
 
 int main(int count, char **words) {
-    int wanted = atoi(words[1]), different = count > 2, page = sysconf(_SC_PAGESIZE);
+    int wanted = atoi(words[1]), different = count > 2, page = sysconf(_SC_PAGESIZE), file = -1;
+    off_t offset = 0;
+    if (different && strcmp(words[2], "sizes") && (file = open(words[2], O_RDWR | O_CREAT, 0600)) < 0)
+        return perror(words[2]), 1;
+    if (file >= 0 && ftruncate(file, (off_t)wanted * 1000 * page)) return perror("ftruncate"), 1;
     char **mappings = calloc(wanted, sizeof *mappings);
     int *sizes = calloc(wanted, sizeof *sizes);
     nanoseconds = malloc(MOST * sizeof *nanoseconds);
@@ -53,10 +59,13 @@ int main(int count, char **words) {
     for (int i = 0; i < wanted; i++) {
         sizes[i] = different ? 1 + rand() % 900 : 1 + rand() % 9;
         size_t length = (size_t)sizes[i] * page;
-        mappings[i] = mmap(NULL, length + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        int flags = file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_PRIVATE;
+        mappings[i] = mmap(NULL, length + page, PROT_READ | PROT_WRITE, flags, file, offset);
+        offset += file < 0 ? 0 : length;
         if (mappings[i] == MAP_FAILED) return perror("mmap"), 1;
         munmap(mappings[i] + length, page); /* a hole, or the kernel would join neighbours */
-        int touched = rand() % ((sizes[i] < 40 ? sizes[i] : 39) + 1); /* none of it, all of it, or some */
+        int most = file < 0 ? 39 : 3; /* a page of a file is slow to come by */
+        int touched = rand() % ((sizes[i] <= most ? sizes[i] : most) + 1); /* none of it, all of it, or some */
         for (int at = 0; at < touched; at++) mappings[i][(size_t)at * page] = 1;
     }
     puts("ready");

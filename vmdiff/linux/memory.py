@@ -223,12 +223,14 @@ class LiveMemory:
             near = bisect_left(known, low + _NEAR, at + 1)
             group = known[at:near]
             entries = self._entries(low, group[-1] + length - low) or ()
+            below = low // page
             for address in group if entries else ():
-                first = address // page - low // page
-                last = (address + length - 1) // page - low // page
-                states = {min(entry >> 62, _HERE) for entry in entries[first : last + 1]}
-                if len(states) == 1:
-                    found[address] = states.pop()
+                first, last = address // page - below, (address + length - 1) // page - below
+                state = min(entries[first] >> 62, _HERE)
+                if first == last or all(
+                    min(entry >> 62, _HERE) == state for entry in entries[first : last + 1]
+                ):
+                    found[address] = state
             at = near
         return found
 

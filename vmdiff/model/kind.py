@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Kind(StrEnum):
@@ -28,6 +29,7 @@ _DEVICE = re.compile(r"/dev/|/dmabuf|/drm mm object$|/i915$|/proc/bus/pci/|/sys/
 _ANONYMOUS_WHEN_PRIVATE = re.compile(r"/dev/zero$|/anon_hugepage$|/dev/ashmem")
 
 
+@lru_cache(maxsize=4096)
 def kind_of(path: str | None, perms: str, *, image: bool = False) -> Kind:
     """Name what backs a mapping from its *path* (None: nothing named) and *perms* (``rw-p``).
 
