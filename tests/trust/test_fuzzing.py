@@ -74,3 +74,8 @@ def test_a_key_given_twice_is_what_it_was_given_last() -> None:
     listing = smaps.parse([HEADER + b"Rss: 4 kB\nRss: 0 kB\nVmFlags: rd\n"], source="x")
 
     assert dict(listing.mappings[0].values) == {}
+
+
+def test_a_rollup_of_which_nothing_can_be_read_is_refused() -> None:
+    with pytest.raises(ListingError):
+        formats.read(b"00400000 rw-s 00000000  00:01    0    [rollup]\n", source="x")

@@ -313,9 +313,9 @@ def parse(section: Section) -> Snapshot:
 
 def _rollup(draft: Draft, records: Sequence[_Record]) -> Snapshot:
     """The kernel's totals of a process without its mappings."""
-    first = records[0]
+    stated = records[0].values if records else {}
     for name in draft.counters:
-        value = first.values.get(name)
+        value = stated.get(name)
         draft.rollup[name] = value if isinstance(value, int) else None
     draft.attributes.clear()
     return draft.snapshot(EXPECTED)
