@@ -31,7 +31,7 @@ def read_slowly(data: bytes) -> list[Row] | None:
 def _header(line: bytes) -> Row | None:
     parts = line.split(b" ", 5)
     start, dash, end = parts[0].partition(b"-")
-    if len(parts) < 5 or not (dash and _all(start, _HEX) and _all(end, _HEX)):
+    if len(parts) < 5 or not (dash and _is_address(start) and _is_address(end)):
         return None
     perms, offset, device, inode = parts[1:5]
     major, colon, minor = device.partition(b":")
@@ -74,9 +74,13 @@ def _without_ordinary(row: Row) -> Row:
     values = {
         name: value
         for name, value in row[6].items()
-        if value != 0 and name != "size" and not (name in PAGE_SIZES and value == 4096)
+        if name != "size" and value != (4096 if name in PAGE_SIZES else 0)
     }
     return (*row[:6], values)
+
+
+def _is_address(text: bytes) -> bool:
+    return _all(text, _HEX) and len(text) <= 17
 
 
 def _all(text: bytes, known: frozenset[int]) -> bool:

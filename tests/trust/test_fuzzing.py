@@ -79,3 +79,35 @@ def test_a_key_given_twice_is_what_it_was_given_last() -> None:
 def test_a_rollup_of_which_nothing_can_be_read_is_refused() -> None:
     with pytest.raises(ListingError):
         formats.read(b"00400000 rw-s 00000000  00:01    0    [rollup]\n", source="x")
+
+
+RECORD = HEADER + b"Size: 4 kB\nKernelPageSize: 4 kB\nRss: 4 kB\nVmFlags: rd wr \n"
+
+
+def test_what_the_kernel_wrote_is_read_quickly() -> None:
+    assert proc_text.quick(RECORD, "x") == formats.read(RECORD + b"\n", source="x")
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        pytest.param(b"00:00", b"0:00eeeeeeeee", id="no-device"),
+        pytest.param(b" 0 ", b" 00 ", id="inode-with-zeros"),
+        pytest.param(b"00001000-", b"00000000000000000001000-", id="address-with-zeros"),
+        pytest.param(b"Size: 4 kB\n", b"Size: G 4 kB\n", id="size-of-something"),
+        pytest.param(b"PageSize: 4 kB", b"PageSize: 0 kB", id="page-size-of-0"),
+        pytest.param(b"PageSize: 4 kB", b"PageSize: 04 kB", id="number-with-zeros"),
+        pytest.param(b"PageSize: 4 kB", b"PageSize: 4   kB", id="unit-aside"),
+        pytest.param(b"Rss: 4 kB", b"Rss: 4 kB\nKernelPageSize: 8 kB", id="key-twice"),
+        pytest.param(b"Rss: 4 kB", b"Rss: 99999999999999999999 kB", id="more-than-there-is"),
+        pytest.param(b"Rss", b"R" * 70, id="endless-key"),
+        pytest.param(b"VmFlags: ", b"VmFlags:", id="flags-without-blank"),
+        pytest.param(b" wr ", b" \x1f ", id="flags-of-control-characters"),
+    ],
+)
+def test_what_no_kernel_writes_is_read_as_the_patient_reader_does(written: bytes, instead: bytes) -> None:
+    assert written in RECORD
+    data = RECORD.replace(written, instead, 1)
+    quickly = proc_text.quick(data, "x")
+
+    assert quickly is None or quickly == formats.read(data + b"\n", source="x")

@@ -45,6 +45,7 @@ _ONE_ADDRESS = re.compile(
 _KEY = re.compile(
     rf"([A-Za-z_]\w{{0,63}}):{_BLANKS}*(?:([0-9]{{1,20}})(?:{_BLANKS}+([A-Za-z]{{1,8}}))?|(\S{{0,64}})){_BLANKS}*"
 )
+_LONGEST_KEY = 64  # characters
 _LONGEST_FLAG = 16  # characters; today's have two
 _FLAGS = re.compile(rf"VmFlags:((?:{_BLANKS}+\S{{1,{_LONGEST_FLAG}}}){{0,200}}){_BLANKS}*")
 _NAME = re.compile(rf"Name:{_BLANKS}*(\S.*)", re.DOTALL)
@@ -61,9 +62,12 @@ _REMARKS_AFTER_DELETED = re.compile(r"(/SYSV[0-9a-f]{8}) \(deleted\)(?: \([a-z]+
 _LAST = re.compile(r"\[(?:stack|vdso|vsyscall)\]$")
 _SHORT = 120
 _AS_WRITTEN = re.compile(rb"[0-9a-f]+-[0-9a-f]+ [r-][w-][x-][ps] ")
-_DEVICE = re.compile("[0-9a-f]{2,}:[0-9a-f]{2,}")
+_NUMBER = "(?:[0-9a-f]{2}|[1-9a-f][0-9a-f]{2,7})"  # %02x
+_DEVICE = re.compile(f"{_NUMBER}:{_NUMBER}")
+_INODE = re.compile("0|[1-9][0-9]{0,19}")
 _MOST_KEYS = 40
 _ROLLUP = "[rollup]"
+_ODD = re.compile(rb"\.\.\.\n|\nVmFlags:(?!(?: +[!-~]{1,%d}){0,200} *\n)" % _LONGEST_FLAG)
 _DETAIL: dict[str, Literal["maps", "smaps"]] = {"maps": "maps", "smaps": "smaps"}
 _SIZE = re.compile(rb"^Size:[ \t]+([0-9]{1,16}) kB$", re.MULTILINE)
 _PAGE_SIZE = re.compile(rb"^KernelPageSize:[ \t]+([0-9]{1,9}) kB$", re.MULTILINE)
@@ -366,7 +370,7 @@ def quick(data: bytes, source: str) -> Snapshot | None:
         return None
     page_size = _page_size({int(size) << 10 for size in set(_PAGE_SIZE.findall(data))})
     try:
-        listing = smaps.parse([data], source=source, page_size=page_size or 0)
+        listing = smaps.parse([data], source=source, page_size=page_size)
     except ListingError:
         return None
     if not _is_plain(name, data, listing):
@@ -390,23 +394,34 @@ def quick(data: bytes, source: str) -> Snapshot | None:
 def _is_plain(name: str, data: bytes, listing: smaps.Listing) -> bool:
     """Tell whether every record reports the same keys, so that a counter left out is 0, and sizes fit."""
     sizes = _SIZE.findall(data)
-    keys = len(listing.counters) + len(listing.attributes) + bool(sizes) + (b"\nVmFlags:" in data)
-    if not listing.mappings or data.count(b"\n") != len(listing.mappings) * (1 + keys):
+    keys = (*listing.counters, *listing.attributes)
+    if not listing.mappings or not listing.uniform:
         return False
-    if b"...\n" in data or not all(
-        map(_DEVICE.fullmatch, {mapping.device or "" for mapping in listing.mappings})
-    ):
+    if _ODD.search(data) or not _is_backed_as_printed(listing.mappings):
         return False
-    if (name == "smaps") != bool(keys) or "name" in listing.attributes or listing.mappings[0].path == _ROLLUP:
+    if (name == "smaps") != bool(keys) or (name == "smaps") != (b"\nVmFlags:" in data):
+        return False
+    if "name" in listing.attributes or listing.mappings[0].path == _ROLLUP:
         return False
     blocks = {id(mapping.values): mapping.values for mapping in listing.mappings}.values()
-    if any(not isinstance(value, int) for values in blocks for value in values.values()):
-        return False  # a number with something else on its line
-    if any(
-        len(flag) > _LONGEST_FLAG for flags in {one.flags for one in listing.mappings} for flag in flags or ()
-    ):
+    if any(not isinstance(value, int) or value > ADDRESS_LIMIT for one in blocks for value in one.values()):
+        return False  # a number with something else on its line, or one that is none
+    if any(len(key) > _LONGEST_KEY for key in keys):
+        return False
+    if data.count(b"\nSize:") != len(sizes) or len(sizes) not in {0, len(listing.mappings)}:
         return False
     return not sizes or sum(map(int, sizes)) << 10 == sum(mapping.size or 0 for mapping in listing.mappings)
+
+
+def _is_backed_as_printed(mappings: Sequence[Mapping]) -> bool:
+    """Tell whether offsets, devices and inodes are numbers as the kernel prints them."""
+    devices = {mapping.device or "" for mapping in mappings}
+    inodes = {mapping.inode or "" for mapping in mappings}
+    return (
+        all(map(_DEVICE.fullmatch, devices))
+        and all(map(_INODE.fullmatch, inodes))
+        and max(mapping.offset or 0 for mapping in mappings) < ADDRESS_LIMIT
+    )
 
 
 def _find(lines: Sequence[Line]) -> list[tuple[int, int]]:

@@ -25,11 +25,12 @@ from vmdiff.model.mapping import KNOWN_KEYS
 EXPECTED = "START-END PERMS OFFSET MAJOR:MINOR INODE [PATH]"
 
 # Start, end, the rest of the header, and the lines after it.
-_START = rb"^([0-9a-f]+)-([0-9a-f]+) ([^\n]*)\n"
+_START = rb"^([0-9a-f]{1,17})-([0-9a-f]{1,17}) ([^\n]*)\n"
 _RECORD = re.compile(_START + rb"((?:[A-Za-z_]\w*:[^\n]*\n)*)", re.MULTILINE)
 _HEADER = re.compile(
     rb"([r-][w-][x-][pPsS]) ([0-9a-f]+) ([0-9a-f]+:[0-9a-f]+) ([0-9]+)(?: +(.*))?", re.DOTALL
 )
+_NUMBER_OR_0 = rb"(?:0|([1-9][0-9]{0,19}))"  # as the kernel writes numbers, without group for 0
 _LINE = re.compile(rb"^([A-Za-z_]\w*):[ \t]*([^\n]*)\n", re.MULTILINE)
 _QUANTITY = re.compile(rb"([0-9]+)(?:[ \t]+([A-Za-z]+))?[ \t]*")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -50,12 +51,15 @@ class Listing(NamedTuple):
     """What a listing says: *mappings* in its order, and the names of what it reports of each.
 
     *layout* is a digest of the header lines: equal to `layout_of` the same process's ``maps``.
+    *uniform*: every mapping reports the same keys, each once and as kernels since 3.8 write them, so that
+    what is left out is 0 and not unknown.
     """
 
     mappings: tuple[Mapping, ...]
     counters: tuple[str, ...]
     attributes: tuple[str, ...]
     layout: bytes
+    uniform: bool
 
 
 class Name(NamedTuple):
@@ -66,11 +70,11 @@ class Name(NamedTuple):
     path_hex: str | None
 
 
-def parse(chunks: Iterable[bytes], *, source: str, page_size: int = 4096) -> Listing:
+def parse(chunks: Iterable[bytes], *, source: str, page_size: int | None = 4096) -> Listing:
     """Read a listing that arrives in pieces; *source* only names the place in errors.
 
-    Counters are bytes. Zeros are left out, and so are page sizes that equal *page_size*: what their
-    absence means is written in ``docs/format.md``.
+    Counters are bytes. Zeros are left out, and so are page sizes that equal *page_size* (None: no page size
+    is left out): what their absence means is written in ``docs/format.md``.
 
     Raises:
         ListingError: a line is neither a header nor a ``Key: value`` after one.
@@ -96,6 +100,7 @@ def parse(chunks: Iterable[bytes], *, source: str, page_size: int = 4096) -> Lis
         tuple(decode.counters),
         tuple(decode.attributes),
         layout.digest(),
+        decode.regular and len(decode.reports) <= 1,
     )
 
 
@@ -290,10 +295,12 @@ _Tail = tuple[Any, ...]  # the fields of `Mapping` after its bounds
 class _Decoder:
     """Decodes what follows the bounds, each distinct text once; gathers the keys and images there were."""
 
-    def __init__(self, page_size: int) -> None:
+    def __init__(self, page_size: int | None) -> None:
         self.counters: dict[str, None] = {}  # in the kernel's order
         self.attributes: dict[str, None] = {}
         self.executable: set[str] = set()
+        self.reports: set[tuple[str, ...]] = set()  # the keys of a mapping, but its size
+        self.regular = True
         self.known: dict[tuple[bytes, bytes], _Tail] = {}
         self._page_size = page_size
         self._layouts: list[_Layout] = []
@@ -321,6 +328,7 @@ class _Decoder:
     def _decode(self, block: bytes) -> Block | None:
         """Read the lines after a header; None if one is no ``Key: value``."""
         if not block:
+            self.reports.add(())
             return NOTHING, None
         for layout in self._layouts:
             if found := layout.pattern.fullmatch(block):
@@ -333,12 +341,14 @@ class _Decoder:
                 return values, self._flags(flags)
         if len(self._layouts) < _LAYOUTS and (new := _layout(block, self._page_size)):
             self._layouts.append(new)
+            self.reports.add(new.names)
             self._note(zip(new.names, new.factors, strict=True))
             return self._decode(block)
         return self._slowly(block)
 
     def _slowly(self, block: bytes) -> Block | None:
         """Read a block line by line: keys and values that no expression foresees are kept as they are."""
+        self.regular = False
         values: Values = {}
         flags = None
         lines = _LINE.findall(block)
@@ -354,7 +364,7 @@ class _Decoder:
             values[name] = value
         values.pop("size", None)
         ordinary = dict.fromkeys(PAGE_SIZES, self._page_size)
-        return {n: value for n, value in values.items() if value not in (0, ordinary.get(n, 0))}, flags
+        return {name: value for name, value in values.items() if value != ordinary.get(name, 0)}, flags
 
     def _note(self, names: Iterable[tuple[str, int]]) -> None:
         for name, factor in names:
@@ -374,7 +384,7 @@ class _Layout(NamedTuple):
     factors: tuple[int, ...]
 
 
-def _layout(block: bytes, page_size: int) -> _Layout | None:
+def _layout(block: bytes, page_size: int | None) -> _Layout | None:
     """Build the expression for all blocks with the keys and units of this one."""
     lines = _LINE.findall(block)
     if not lines or lines[-1][0] != b"VmFlags":
@@ -389,14 +399,20 @@ def _layout(block: bytes, page_size: int) -> _Layout | None:
         if name == "size":  # the bounds say it
             number = rb"[0-9]+"
         else:
-            absent = rb"|%d" % (page_size // KB) if name in PAGE_SIZES else b""
-            number = rb"(?:0+%b|([0-9]+))" % absent
+            number = _page_size(page_size) if name in PAGE_SIZES else _NUMBER_OR_0
             names.append(name)
             factors.append(KB if unit else 1)
         pattern.append(re.escape(key) + rb":[ \t]+" + number + unit + rb"\n")
     if len(set(names)) != len(names):
         return None
     return _Layout(re.compile(b"".join(pattern) + rb"VmFlags:([^\n]*)\n"), tuple(names), tuple(factors))
+
+
+def _page_size(ordinary: int | None) -> bytes:
+    """Give the expression for a page size, without group for the one that is as good as absent."""
+    return (
+        rb"(0|[1-9][0-9]{0,19})" if ordinary is None else rb"(?:%d|(0|[1-9][0-9]{0,19}))" % (ordinary // KB)
+    )
 
 
 def _value(text: bytes) -> tuple[Scalar, int]:
