@@ -97,6 +97,7 @@ def test_what_the_kernel_wrote_is_read_quickly() -> None:
         pytest.param(b"Size: 4 kB\n", b"Size: G 4 kB\n", id="size-of-something"),
         pytest.param(b"PageSize: 4 kB", b"PageSize: 0 kB", id="page-size-of-0"),
         pytest.param(b"PageSize: 4 kB", b"PageSize: 04 kB", id="number-with-zeros"),
+        pytest.param(b"PageSize: 4 kB", b"PageSize: 4", id="page-size-without-unit"),
         pytest.param(b"PageSize: 4 kB", b"PageSize: 4   kB", id="unit-aside"),
         pytest.param(b"Rss: 4 kB", b"Rss: 4 kB\nKernelPageSize: 8 kB", id="key-twice"),
         pytest.param(b"Rss: 4 kB", b"Rss: 99999999999999999999 kB", id="more-than-there-is"),

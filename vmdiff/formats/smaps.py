@@ -396,6 +396,8 @@ def _layout(block: bytes, page_size: int | None) -> _Layout | None:
             return None
         unit = rb" kB" if found[2] else b""
         name = snake_case(key.decode())
+        if name in PAGE_SIZES and not unit:
+            return None
         if name == "size":  # the bounds say it
             number = rb"[0-9]+"
         else:
