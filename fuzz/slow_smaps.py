@@ -37,9 +37,8 @@ def _header(line: bytes) -> Row | None:
     major, colon, minor = device.partition(b":")
     if len(perms) != 4 or any(letter not in known for letter, known in zip(perms, _PERMS, strict=True)):
         return None
-    if not (
-        colon and _all(offset, _HEX) and _all(major, _HEX) and _all(minor, _HEX) and _all(inode, _DIGITS)
-    ):
+    numbers = ((offset, 16, _HEX), (major, 8, _HEX), (minor, 8, _HEX), (inode, 20, _DIGITS))
+    if not colon or any(len(text) > most or not _all(text, known) for text, most, known in numbers):
         return None
     name = name_of(parts[5].lstrip(b" ") if len(parts) > 5 else b"")
     return (int(start, 16), int(end, 16), perms.decode().lower(), name.path, name.deleted, None, {})

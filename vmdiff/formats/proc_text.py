@@ -414,14 +414,10 @@ def _is_plain(name: str, data: bytes, listing: smaps.Listing) -> bool:
 
 
 def _is_backed_as_printed(mappings: Sequence[Mapping]) -> bool:
-    """Tell whether offsets, devices and inodes are numbers as the kernel prints them."""
+    """Tell whether devices and inodes are numbers as the kernel prints them."""
     devices = {mapping.device or "" for mapping in mappings}
     inodes = {mapping.inode or "" for mapping in mappings}
-    return (
-        all(map(_DEVICE.fullmatch, devices))
-        and all(map(_INODE.fullmatch, inodes))
-        and max(mapping.offset or 0 for mapping in mappings) < ADDRESS_LIMIT
-    )
+    return all(map(_DEVICE.fullmatch, devices)) and all(map(_INODE.fullmatch, inodes))
 
 
 def _find(lines: Sequence[Line]) -> list[tuple[int, int]]:

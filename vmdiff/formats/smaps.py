@@ -28,7 +28,8 @@ EXPECTED = "START-END PERMS OFFSET MAJOR:MINOR INODE [PATH]"
 _START = rb"^([0-9a-f]{1,17})-([0-9a-f]{1,17}) ([^\n]*)\n"
 _RECORD = re.compile(_START + rb"((?:[A-Za-z_]\w*:[^\n]*\n)*)", re.MULTILINE)
 _HEADER = re.compile(
-    rb"([r-][w-][x-][pPsS]) ([0-9a-f]+) ([0-9a-f]+:[0-9a-f]+) ([0-9]+)(?: +(.*))?", re.DOTALL
+    rb"([r-][w-][x-][pPsS]) ([0-9a-f]{1,16}) ([0-9a-f]{1,8}:[0-9a-f]{1,8}) ([0-9]{1,20})(?: +(.*))?",
+    re.DOTALL,
 )
 _NUMBER_OR_0 = rb"(?:0|([1-9][0-9]{0,19}))"  # as the kernel writes numbers, without group for 0
 _LINE = re.compile(rb"^([A-Za-z_]\w*):[ \t]*([^\n]*)\n", re.MULTILINE)
