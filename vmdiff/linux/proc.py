@@ -170,7 +170,8 @@ class ProcessFolder:
     def resident(self) -> int | None:
         """Give the resident bytes that ``statm`` states: good enough to guess what a walk will cost."""
         fields = (self.text("statm") or "").split()
-        return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else None
+        told = len(fields) > 1 and fields[1].isdigit()
+        return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if told else None
 
     def check_memory(self, stat: Stat) -> None:
         """Make sure that the process has memory to look at.
