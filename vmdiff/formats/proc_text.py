@@ -70,7 +70,7 @@ _ROLLUP = "[rollup]"
 _ODD = re.compile(rb"\.\.\.\n|\nVmFlags:(?!(?: +[!-~]{1,%d}){0,200} *\n)" % _LONGEST_FLAG)
 _DETAIL: dict[str, Literal["maps", "smaps"]] = {"maps": "maps", "smaps": "smaps"}
 _SIZE = re.compile(rb"^Size:[ \t]+([0-9]{1,16}) kB$", re.MULTILINE)
-_PAGE_SIZE = re.compile(rb"^KernelPageSize:[ \t]+([0-9]{1,9}) kB$", re.MULTILINE)
+_PAGE_SIZE = re.compile(rb"^KernelPageSize:[ \t]+([0-9]{1,20}) kB$", re.MULTILINE)
 
 
 class _Header(NamedTuple):
