@@ -95,6 +95,7 @@ def test_what_the_kernel_wrote_is_read_quickly() -> None:
         pytest.param(b" 0 ", b" 00 ", id="inode-with-zeros"),
         pytest.param(b" 00000000 ", b" %b " % (b"0" * 30), id="endless-offset"),
         pytest.param(b"00001000-", b"00000000000000000001000-", id="address-with-zeros"),
+        pytest.param(b" \n", b"   \t /x\n", id="name-after-a-tab"),
         pytest.param(b"Size: 4 kB\n", b"Size: G 4 kB\n", id="size-of-something"),
         pytest.param(b"PageSize: 4 kB", b"PageSize: 0 kB", id="page-size-of-0"),
         pytest.param(b"PageSize: 4 kB", b"PageSize: 04 kB", id="number-with-zeros"),

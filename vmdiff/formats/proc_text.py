@@ -414,10 +414,12 @@ def _is_plain(name: str, data: bytes, listing: smaps.Listing) -> bool:
 
 
 def _is_backed_as_printed(mappings: Sequence[Mapping]) -> bool:
-    """Tell whether devices and inodes are numbers as the kernel prints them."""
+    """Tell whether devices, inodes and where names begin are as the kernel prints them."""
     devices = {mapping.device or "" for mapping in mappings}
     inodes = {mapping.inode or "" for mapping in mappings}
-    return all(map(_DEVICE.fullmatch, devices)) and all(map(_INODE.fullmatch, inodes))
+    names = {mapping.path or "/" for mapping in mappings}
+    numbers = all(map(_DEVICE.fullmatch, devices)) and all(map(_INODE.fullmatch, inodes))
+    return numbers and not any(name[0].isspace() for name in names)
 
 
 def _find(lines: Sequence[Line]) -> list[tuple[int, int]]:
