@@ -5,17 +5,20 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 import vmdiff
+from tests.acts import actor
 from tests.draw import mappings, snapshot
 from vmdiff import files
 from vmdiff.errors import OutputError
 
 TAKEN = snapshot(*mappings("aab.11"))
-COMMAND = [sys.executable, "-m", "vmdiff", "convert"]
+VMDIFF = [sys.executable, "-m", "vmdiff"]
+COMMAND = [*VMDIFF, "convert"]
 
 pytestmark = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 
@@ -26,29 +29,52 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "source.json"
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+@pytest.fixture(params=["convert", "snap", "show", "compare", "compare html", "redact"])
+def writing(request: pytest.FixtureRequest, source: Path) -> Iterator[list[object]]:
+    """A command that writes ``x.json`` when ``-o`` and where follow."""
+    with actor() as process:
+        words: dict[str, list[object]] = {
+            "convert": ["convert", source],
+            "snap": ["snap", process.pid],
+            "show": ["show", source, "--format", "json"],
+            "compare": ["compare", source, source, "--format", "json"],
+            "compare html": ["compare", source, f"pid:{process.pid}", "--format", "html"],
+            "redact": ["redact", source],
+        }
+        yield [*VMDIFF, *words[request.param]]
+
+
+def output_of(command: Sequence[object], folder: Path) -> Path:
+    """Give what ``-o`` is to be told: redact takes the folder, and names the file as its source is named."""
+    return folder if "redact" in command else folder / "x.json"
+
+
 WRITING = {"openat", "flock", "fchown", "write", "fsync", "linkat", "rename", "unlink", "close"}
 
 
-def calls(source: Path, target: Path, *options: str) -> dict[str, int]:
+def calls(command: Sequence[object], log: Path) -> dict[str, int]:
     """Count the system calls that a run makes, by name; their last ones belong to the writing."""
-    log = source.parent / "strace.log"
-    command = ["strace", "-f", "-o", log, *COMMAND, source, "-o", target, *options]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(["strace", "-f", "-o", log, *map(str, command)], check=True, capture_output=True)
     names = re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.MULTILINE)
     return {name: names.count(name) for name in WRITING & set(names)}
 
 
 @pytest.mark.parametrize("options", [(), ("--force",)])
 def test_killed_at_any_system_call_the_file_is_whole_or_absent(
-    source: Path, tmp_path: Path, options: tuple[str, ...]
+    source: Path, folder: Path, options: tuple[str, ...]
 ) -> None:
-    folder = tmp_path / "out"
-    folder.mkdir()
     target = folder / "x.json"
     old = b"old" if options else None
     if old:
         target.write_bytes(old)
-    counted = calls(source, target, *options)
+    convert = [*COMMAND, source, "-o", target, *options]
+    counted = calls(convert, source.parent / "strace.log")
     assert counted.keys() >= {"openat", "write", "fsync"}
     for call, times in counted.items():
         if old:
@@ -56,32 +82,70 @@ def test_killed_at_any_system_call_the_file_is_whole_or_absent(
         else:
             target.unlink(missing_ok=True)
         inject = f"inject={call}:signal=SIGKILL:when={times}"
-        command = ["strace", "-f", "-o", "/dev/null", "-e", inject, *COMMAND, source, "-o", target, *options]
-        subprocess.run(command, capture_output=True)
+        subprocess.run(["strace", "-f", "-o", "/dev/null", "-e", inject, *convert], capture_output=True)
         assert (target.read_bytes() if target.exists() else None) in (old, source.read_bytes()), call
         assert len([path for path in folder.iterdir() if path != target]) <= (1 if options else 0)
     vmdiff.save(TAKEN, target, force=True)  # the next run removes what was left
     assert [path.name for path in folder.iterdir()] == ["x.json"]
 
 
-@pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EDQUOT"])
-@pytest.mark.parametrize("call", ["write", "fsync"])
-def test_a_disk_that_fails_leaves_nothing(source: Path, tmp_path: Path, error: str, call: str) -> None:
-    folder = tmp_path / "out"
-    folder.mkdir()
-    target = folder / "x.json"
-    command = ["strace", "-f", "-e", f"inject={call}:error={error}", "-o", "/dev/null", *COMMAND, source]
-    done = subprocess.run([*command, "-o", target], capture_output=True)
+@pytest.mark.parametrize("call", ["write", "fsync", "linkat"])
+def test_killed_while_it_writes_every_command_leaves_a_whole_file_or_none(
+    writing: list[object], folder: Path, tmp_path: Path, call: str
+) -> None:
+    command = [*writing, "-o", output_of(writing, folder)]
+    times = calls(command, tmp_path / "strace.log")[call]
+    (written,) = folder.iterdir()
+    whole = written.read_bytes().rstrip()[-1:]
+    written.unlink()
+    inject = f"inject={call}:signal=SIGKILL:when={times}"
+    killed = ["strace", "-f", "-o", "/dev/null", "-e", inject, *map(str, command)]
+    subprocess.run(killed, capture_output=True)
+
+    assert [path.read_bytes().rstrip()[-1:] for path in folder.iterdir()] in ([], [whole])
+
+
+@pytest.mark.parametrize(("call", "error"), [("write", "ENOSPC"), ("write", "EIO"), ("fsync", "EDQUOT")])
+def test_a_disk_that_fails_is_said_by_every_command_and_leaves_nothing(
+    writing: list[object], folder: Path, call: str, error: str
+) -> None:
+    command = [*writing, "-o", output_of(writing, folder)]
+    # The first only: what is written after it is the complaint.
+    inject = ["strace", "-f", "-e", f"inject={call}:error={error}:when=1", "-o", "/dev/null"]
+    done = subprocess.run([*inject, *map(str, command)], capture_output=True, text=True)
 
     assert done.returncode == 2
+    assert re.search(r"^vmdiff: \S+\.json: .+; nothing was written$", done.stderr, re.MULTILINE)
+    assert "Traceback" not in done.stderr
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount")
+def test_a_folder_that_is_read_only_is_said_by_every_command(writing: list[object], folder: Path) -> None:
+    script = f'mount -t tmpfs -o ro none {folder} && exec "$@"'
+    command = [*writing, "-o", output_of(writing, folder)]
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, "sh", *map(str, command)], capture_output=True, text=True
+    )
+
+    assert done.returncode == 2
+    assert re.search(r"^vmdiff: \S+: Read-only file system; nothing was written$", done.stderr, re.MULTILINE)
+
+
+def test_an_existing_file_is_left_as_it_is_by_every_command(writing: list[object], folder: Path) -> None:
+    name = "source.json" if "redact" in writing else "x.json"
+    (folder / name).write_bytes(b"precious")
+    command = [*writing, "-o", output_of(writing, folder)]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True)
+
+    assert done.returncode == 2
+    assert done.stderr.endswith("exists already; --force overwrites it\n")
+    assert (folder / name).read_bytes() == b"precious"
+
+
 def test_where_files_cannot_be_without_a_name_they_are_whole_or_absent_too(
-    source: Path, tmp_path: Path
+    source: Path, folder: Path, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "out"
-    folder.mkdir()
     inject = "inject=openat:error=EOPNOTSUPP:when=1"
     log = tmp_path / "log"
     subprocess.run(
