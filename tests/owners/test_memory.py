@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import mmap
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,28 @@ def test_looking_leaves_pages_where_they_are() -> None:
             assert [n for n, entry in enumerate(entries) if entry >> 63] == [1]
         assert page_tables() <= tables + 64
         assert held.path is None
+
+
+def test_looking_leaves_pages_shared_that_a_fork_shares() -> None:
+    with block(64) as (area, address):
+        for page in range(64):
+            area[page * PAGE] = page + 1
+        pid = os.fork()
+        if not pid:
+            signal.pause()
+        try:
+            with LiveMemory(pid, mappings=snapshot(pid).mappings) as memory:
+                many = [address + page * PAGE for page in range(64)]
+                shared = memory._entries(address, 64 * PAGE)
+
+                assert memory.read_many(many, 1) == [bytes([page + 1]) for page in range(64)]
+                assert memory.read(address, 64 * PAGE)
+                assert memory._entries(address, 64 * PAGE) == shared
+                assert shared is not None
+                assert not any(entry >> 56 & 1 for entry in shared)  # mapped only here
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
 def page_tables() -> int:

@@ -29,6 +29,9 @@ _BATCH = 1024  # UIO_MAXIOV: the kernel takes no more ranges in one call
 _BATCH_BYTES = 1 << 20
 _IN_MEMORY = 1 << 63  # the highest bit of a pagemap entry; the next one says that it is in swap
 _HERE, _NOWHERE = 2, 0  # these two bits by themselves; 1 is in swap
+_SHARED = 3  # in memory, and to be left as it is
+_OF_A_FILE = 1 << 61
+_OWN = 1 << 56 | _OF_A_FILE  # mapped only here, or of a file, which nobody copies for being looked at
 _NEAR = 16 << 20  # pages so near each other are looked up together
 _SWAPPED_IN = 32  # pages; what a snapshot may bring back from swap, of a process that may be short of memory
 _FEW = 16  # so many reads one by one cost less than getting ready for a batch
@@ -52,6 +55,10 @@ class LiveMemory:
     megabytes. So with *mappings*, the layout as it was read, such pages are not touched: untouched
     anonymous ones are zeros, those of files are read from the file, swapped ones only for short
     reads, one by one, and a few in all.
+
+    Nor is a page touched by process_vm_readv, which reads many in one call, if it is shared copy-on-write
+    with a fork or merged by KSM: that call pins pages (mm/process_vm_access.c), and since Linux 5.19 a page
+    that others share is copied before it is pinned (mm/gup.c, gup_must_unshare). ``mem`` pins nothing.
 
     Opens what it needs on first use and keeps it until `close`; a file of ``/proc/PID`` that is
     open stays with the address space it was opened for, even after an exec.
@@ -104,11 +111,11 @@ class LiveMemory:
         if len(addresses) < _FEW or not 0 < length <= _LONGEST_READ or self._file("mem", MEMORY) is None:
             return [self.read(address, length) for address in addresses]
         states = self._states(addresses, length)
-        found = {
-            at: self._absent(at, at + length) if state == _NOWHERE else None
-            for at, state in states.items()
-            if state != _HERE
+        others = {
+            _NOWHERE: lambda at: self._absent(at, at + length),
+            _SHARED: lambda at: self._peek(at, length),
         }
+        found = {at: others[state](at) for at, state in states.items() if state in others}
         present = [at for at, state in states.items() if state == _HERE]
         batch = max(1, min(_BATCH, _BATCH_BYTES // length))
         at = 0
@@ -226,13 +233,23 @@ class LiveMemory:
             below = low // page
             for address in group if entries else ():
                 first, last = address // page - below, (address + length - 1) // page - below
-                state = min(entries[first] >> 62, _HERE)
-                if first == last or all(
-                    min(entry >> 62, _HERE) == state for entry in entries[first : last + 1]
-                ):
+                state = self._state(entries[first])
+                if first == last or all(self._state(entry) == state for entry in entries[first : last + 1]):
                     found[address] = state
             at = near
         return found
+
+    def _state(self, entry: int) -> int:
+        """Say where a page is by its pagemap entry, and whether others have it copy-on-write."""
+        state = min(entry >> 62, _HERE)
+        if state == _HERE and (not entry & _OWN or (self._merged and not entry & _OF_A_FILE)):
+            return _SHARED
+        return state
+
+    @cached_property
+    def _merged(self) -> bool:
+        """Whether KSM has merged pages of this process; one that is mapped once looks like any other."""
+        return any(mapping.values.get("ksm") for mapping in self._mappings or ())
 
     def _piece(self, low: int, high: int, state: int, asked: int) -> bytes | None:
         """Give a stretch of pages that are all in memory, all in swap or all in neither."""
