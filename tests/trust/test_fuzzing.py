@@ -102,6 +102,7 @@ def test_what_the_kernel_wrote_is_read_quickly() -> None:
         pytest.param(b"PageSize: 4 kB", b"PageSize: 4", id="page-size-without-unit"),
         pytest.param(b"PageSize: 4 kB", b"PageSize: 4   kB", id="unit-aside"),
         pytest.param(b"Rss: 4 kB", b"Rss: 4 kB\nKernelPageSize: 8 kB", id="key-twice"),
+        pytest.param(b"KernelPage", b"kernelPage", id="key-in-other-letters"),
         pytest.param(b"Rss: 4 kB", b"Rss: 99999999999999999999 kB", id="more-than-there-is"),
         pytest.param(b"Rss", b"R" * 70, id="endless-key"),
         pytest.param(b"VmFlags: ", b"VmFlags:", id="flags-without-blank"),

@@ -408,6 +408,8 @@ def _is_plain(name: str, data: bytes, listing: smaps.Listing) -> bool:
         return False  # a number with something else on its line, or one that is none
     if any(len(key) > _LONGEST_KEY for key in keys):
         return False
+    if ("kernel_page_size" in keys) != (b"\nKernelPageSize:" in data):
+        return False  # a key in other letters
     if data.count(b"\nSize:") != len(sizes) or len(sizes) not in {0, len(listing.mappings)}:
         return False
     return not sizes or sum(map(int, sizes)) << 10 == sum(mapping.size or 0 for mapping in listing.mappings)

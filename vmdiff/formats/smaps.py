@@ -300,7 +300,7 @@ class _Decoder:
         self.counters: dict[str, None] = {}  # in the kernel's order
         self.attributes: dict[str, None] = {}
         self.executable: set[str] = set()
-        self.reports: set[tuple[str, ...]] = set()  # the keys of a mapping, but its size
+        self.reports: set[tuple[bytes, ...]] = set()  # the keys of a mapping, but its size
         self.regular = True
         self.known: dict[tuple[bytes, bytes], _Tail] = {}
         self._page_size = page_size
@@ -342,7 +342,7 @@ class _Decoder:
                 return values, self._flags(flags)
         if len(self._layouts) < _LAYOUTS and (new := _layout(block, self._page_size)):
             self._layouts.append(new)
-            self.reports.add(new.names)
+            self.reports.add(new.keys)
             self._note(zip(new.names, new.factors, strict=True))
             return self._decode(block)
         return self._slowly(block)
@@ -381,6 +381,7 @@ class _Layout(NamedTuple):
     """
 
     pattern: re.Pattern[bytes]
+    keys: tuple[bytes, ...]
     names: tuple[str, ...]
     factors: tuple[int, ...]
 
@@ -390,7 +391,7 @@ def _layout(block: bytes, page_size: int | None) -> _Layout | None:
     lines = _LINE.findall(block)
     if not lines or lines[-1][0] != b"VmFlags":
         return None
-    pattern, names, factors = [], [], []
+    pattern, keys, names, factors = [], [], [], []
     for key, text in lines[:-1]:
         found = _QUANTITY.fullmatch(text)
         if found is None or found[2] not in {None, b"kB"} or key == b"VmFlags":
@@ -403,12 +404,14 @@ def _layout(block: bytes, page_size: int | None) -> _Layout | None:
             number = rb"[0-9]+"
         else:
             number = _page_size(page_size) if name in PAGE_SIZES else _NUMBER_OR_0
+            keys.append(key)
             names.append(name)
             factors.append(KB if unit else 1)
         pattern.append(re.escape(key) + rb":[ \t]+" + number + unit + rb"\n")
     if len(set(names)) != len(names):
         return None
-    return _Layout(re.compile(b"".join(pattern) + rb"VmFlags:([^\n]*)\n"), tuple(names), tuple(factors))
+    whole = re.compile(b"".join(pattern) + rb"VmFlags:([^\n]*)\n")
+    return _Layout(whole, tuple(keys), tuple(names), tuple(factors))
 
 
 def _page_size(ordinary: int | None) -> bytes:
