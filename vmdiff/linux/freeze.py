@@ -172,7 +172,8 @@ def frozen(folder: ProcessFolder, limit: float | None = None) -> Iterator[Freeze
     freeze = Freeze(folder, limit)
     try:
         freeze.hold()
-        folder.between_reads = freeze.let_go_if_late
+        if limit is not None:
+            folder.between_reads = freeze.let_go_if_late
         yield freeze
     finally:
         folder.between_reads = None
