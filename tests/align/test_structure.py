@@ -268,6 +268,17 @@ def test_an_arena_that_commits_more_of_its_reservation_is_one_change() -> None:
     assert (change.change, change.delta["size"], change.delta["accessible"]) == ("grown", 0, 200 * PAGE)
 
 
+def test_two_reservations_side_by_side_whose_borders_moved_alike_are_two_changes() -> None:
+    def heaps(committed: int) -> list[Piece]:
+        one = [Piece(committed), Piece(16384 - committed, "---p", touches=True)]
+        return [HEAP, *one, one[0]._replace(touches=True), one[1], STACK, *KERNEL]
+
+    found = between(heaps(3041), heaps(3074))
+
+    assert [(str(c.change), len(c.before), len(c.after)) for c in found.changes] == [("grown", 2, 2)] * 2
+    assert [c.delta["accessible"] for c in found.changes] == [33 * PAGE] * 2
+
+
 def test_blocks_that_the_kernel_merged_in_one_run_only_are_merged() -> None:
     before = [*library(LIBC), Piece(1480), *library("/lib/ld.so"), Piece(256)]
     after = [*library(LIBC), Piece(1736), *library("/lib/ld.so")]

@@ -30,9 +30,10 @@ def join_reservations(ledger: Ledger) -> None:
     partners = {
         (entry.before[0].at, entry.after[0].at): entry for entry in ledger.entries() if _is_resized(entry)
     }
-    for (old, new), low in partners.items():
-        high = partners.get((old + 1, new + 1))
-        if high and _share_a_reservation(low, high):
+    for old, new in sorted(partners):  # lowest first: of three in a row the upper one may go with a fourth
+        low, high = partners.get((old, new)), partners.get((old + 1, new + 1))
+        if low and high and _share_a_reservation(low, high):
+            del partners[old + 1, new + 1]
             ledger.replace([low, high], [*low.before, *high.before], [*low.after, *high.after], low.because)
 
 
