@@ -191,10 +191,16 @@ def test_a_broken_pipe_is_silent_and_no_failure(pair: tuple[Path, Path], words: 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_full_disk_is_said_and_is_exit_2(pair: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "words",
+    ["show {}", "compare {} {} --format json", "schema snapshot", "--help", "snap --help", "--version"],
+)
+def test_a_full_disk_is_said_and_is_exit_2(pair: tuple[Path, Path], words: str, unbuffered: str) -> None:
     with Path("/dev/full").open("wb") as full:
-        command = [sys.executable, "-m", "vmdiff", "show", str(pair[0])]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", "vmdiff", *words.format(*pair).split()]
+        environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
 
     assert done.returncode == 2
     assert done.stderr == "vmdiff: standard output: No space left on device\n"

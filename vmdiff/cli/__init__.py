@@ -1,6 +1,7 @@
 """The command line: words -> calls -> streams and exit codes."""
 
 import atexit
+import errno
 import gc
 import os
 import sys
@@ -13,42 +14,68 @@ import vmdiff
 _BUG = 70  # EX_SOFTWARE of sysexits.h
 _INTERRUPTED = 130
 _TURN = 0.0002  # seconds
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one command line; leave with its exit status (see `vmdiff.errors`)."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if words == ["--version"]:  # nothing needs to be imported for this
-        print(f"vmdiff {vmdiff.__version__}")  # noqa: T201
-        sys.exit(0)
-    from vmdiff.errors import VmdiffError
-
-    sys.setswitchinterval(
-        _TURN
-    )  # the thread that reads ahead needs the interpreter often, and only for a moment
+    # The thread that reads ahead needs the interpreter often, and only for a moment.
+    sys.setswitchinterval(_TURN)
     gc.disable()  # a command is short and makes no cycles worth finding; looking takes a third of its time
     atexit.register(gc.freeze)  # nor at its end, where looking took 15 of 150 ms
-    try:
-        from vmdiff.cli.app import app
+    sys.exit(_run(words))
 
-        app(args=words, prog_name="vmdiff")
+
+def _run(words: list[str]) -> int | str | None:
+    """Run one command line; give its exit status."""
+    from vmdiff.errors import VmdiffError
+
+    try:
+        status = _command(words)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what a full disk says is to be said here, not when Python ends
     except VmdiffError as error:
         _complain(str(error))
-        sys.exit(error.exit_code)
-    except SystemExit as stop:
-        # Typer writes its help itself, and calls it a failure that nobody reads on.
-        sys.exit(0 if isinstance(stop.__context__, BrokenPipeError) else stop.code)
+        return error.exit_code
+    except BrokenPipeError:
+        _give_up()
+        return 0
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        return _INTERRUPTED
     except MemoryError:
         _complain("out of memory")
-        sys.exit(2)
-    except Exception:  # noqa: BLE001  # a bug of ours must not look like a difference
+        return 2
+    except Exception as error:  # noqa: BLE001  # a bug of ours must not look like a difference
+        if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+            _give_up()
+            _complain(f"standard output: {error.strerror}")
+            return 2
         import traceback
 
         traceback.print_exc()
-        sys.exit(_BUG)
-    sys.exit(0)
+        return _BUG
+    return status
+
+
+def _command(words: list[str]) -> int | str | None:
+    if words == ["--version"]:  # nothing needs to be imported for this
+        print(f"vmdiff {vmdiff.__version__}")  # noqa: T201
+        return 0
+    from vmdiff.cli.app import app
+
+    try:
+        app(args=words, prog_name="vmdiff")
+    except SystemExit as stop:
+        # Typer writes its help itself, and calls it a failure that nobody reads on.
+        return 0 if isinstance(stop.__context__, BrokenPipeError) else stop.code
+    return 0
+
+
+def _give_up() -> None:
+    from vmdiff.cli.output import give_up
+
+    give_up()
 
 
 def _complain(message: str) -> None:

@@ -86,8 +86,13 @@ def write_chunks(chunks: Iterable[bytes]) -> None:
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        # Typer would call it a failure, and Python would complain once more while it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up()
         sys.exit(0)
     except OSError as error:
+        give_up()
         raise OutputError(f"standard output: {error.strerror}") from error
+
+
+def give_up() -> None:
+    """Let what is left of standard output go nowhere, or Python would complain once more while it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
