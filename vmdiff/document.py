@@ -59,16 +59,16 @@ class Lines:
 
     def __call__(self, mappings: Sequence[Mapping]) -> list[bytes]:
         """Give the line of each mapping."""
-        lines = []
-        last, rest = None, b""
+        lines: list[bytes] = []
+        last, rest, add = None, b"", lines.append
         for mapping in mappings:
-            start, end = mapping[:2]
+            start, end, fields = mapping[0], mapping[1], mapping[2:]
             if start is None or end is None:
-                lines.append(self._write(mapping.record()))
+                add(self._write(mapping.record()))
                 continue
-            if mapping[2:] != last:
-                last, rest = mapping[2:], self._rest(mapping)
-            lines.append(b'{"start":"%x","end":"%x"%b' % (start, end, rest))
+            if fields != last:
+                last, rest = fields, self._rest(mapping)
+            add(b'{"start":"%x","end":"%x"%b' % (start, end, rest))
         return lines
 
     def _rest(self, mapping: Mapping) -> bytes:

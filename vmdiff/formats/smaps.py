@@ -14,7 +14,6 @@ import re
 from collections import abc
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from hashlib import blake2b
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -51,7 +50,7 @@ Block = tuple[abc.Mapping[str, Scalar], tuple[str, ...] | None]
 class Listing(NamedTuple):
     """What a listing says: *mappings* in its order, and the names of what it reports of each.
 
-    *layout* is a digest of the header lines: equal to `layout_of` the same process's ``maps``.
+    *layout* are the header lines: what the same process's ``maps`` holds, if nothing moves.
     *uniform*: every mapping reports the same keys, each once and as kernels since 3.8 write them, so that
     what is left out is 0 and not unknown.
     """
@@ -82,10 +81,10 @@ def parse(chunks: Iterable[bytes], *, source: str, page_size: int | None = 4096)
     """
     decode = _Decoder(page_size)
     known, new = decode.known, tuple.__new__
-    layout = blake2b()
+    headers: list[bytes] = []
     mappings: list[Mapping] = []
     for piece in _pieces(chunks, source):
-        layout.update(piece.headers())
+        headers.append(piece.headers())
         try:
             mappings += [  # as Mapping(...) does, without the call that it makes of it
                 new(
@@ -100,17 +99,9 @@ def parse(chunks: Iterable[bytes], *, source: str, page_size: int | None = 4096)
         _with_images(mappings, decode.executable),
         tuple(decode.counters),
         tuple(decode.attributes),
-        layout.digest(),
+        b"".join(headers),
         decode.regular and len(decode.reports) <= 1,
     )
-
-
-def layout_of(chunks: Iterable[bytes]) -> bytes:
-    """Give the digest of a ``maps`` listing, to tell whether two readings saw the same layout."""
-    layout = blake2b()
-    for chunk in chunks:
-        layout.update(chunk)
-    return layout.digest()
 
 
 def name_of(raw: bytes, *, escaped: bool = True) -> Name:

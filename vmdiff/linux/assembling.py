@@ -21,8 +21,6 @@ from vmdiff.units import size
 
 SOURCE = "linux-proc"
 
-layout_of = smaps.layout_of
-
 
 def listing_of(text: Iterable[bytes], folder: ProcessFolder, detail: Detail) -> smaps.Listing:
     """Take ``maps`` or ``smaps`` apart."""

@@ -36,7 +36,7 @@ TOO_LONG_TWICE = 0.5
 
 
 class Reading(NamedTuple):
-    """What the kernel told; *before* and *after* are digests of the layout, as `Listing.layout` is."""
+    """What the kernel told; *before* and *after* are the layout as it was then, see `Listing.layout`."""
 
     listing: "Listing"
     rollup: dict[str, int | None] | None
@@ -128,10 +128,10 @@ def _attempt(folder: ProcessFolder, detail: Detail, stat: Stat, *, with_rollup: 
         with closing(Texts(folder, names, optional=ROLLUP)) as texts:
             from vmdiff.linux import assembling
 
-            before = assembling.layout_of(next(texts)) if look_before else None
+            before = b"".join(next(texts)) if look_before else None
             listing = assembling.listing_of(next(texts), folder, detail)
             rollup = assembling.rollup_of(next(texts), folder) if with_rollup else None
-            after = assembling.layout_of(next(texts))
+            after = b"".join(next(texts))
         stat_after = folder.stat()
     except OSError as error:
         raise folder.explain(error) from error
