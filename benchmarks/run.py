@@ -144,11 +144,13 @@ class Bench:
                 only_typer,
                 [self.vmdiff, "--version"],
             )
+            neighbours = self.neighbours(quiet.pid, "^sleep 1000$")
             quiet.kill()
         self.ratio("snap of a small process", 1.3, costs[0], costs[1], "importing typer and pydantic")
         self.ratio("--help", 1.2, costs[2], costs[3], "importing typer")
         self.ratio("--version", 1.2, costs[4], costs[3], "importing typer")
-        self.start = costs[4].seconds
+        for name, cost in neighbours.items():
+            self.ratio(f"small process: {name}, for comparison", None, cost, costs[0], "vmdiff snap")
 
     def snapshots(self) -> None:
         with crowd(self.program, MANY) as process:
@@ -168,7 +170,8 @@ class Bench:
             run(self.snap(pid, "b.json"))
             process.say("touch 1")
             run(self.snap(pid, "c.json"))
-            self.neighbours(pid)
+            for name, cost in self.neighbours(pid, str(self.program)).items():
+                self.ratio(f"{name}, for comparison", None, cost, self.pmap, "pmap -XX")
             self.latency(process)
         with crowd(self.program, MANY) as other:
             run(self.snap(other.pid, "other.json"))
@@ -248,22 +251,20 @@ class Bench:
         [cost] = alternately(self.times, command)
         self.rows.append(Row("HTML report of 300 mappings", cost.seconds, "s", 0.7, ""))
 
-    def neighbours(self, pid: int) -> None:
+    def neighbours(self, pid: int, called: str) -> dict[str, Cost]:
+        """Measure what others take for a process; *called* is how smem is told which."""
+        psutil = f"import psutil; psutil.Process({pid}).memory_maps(grouped=False)"
         commands: dict[str, list[object]] = {
+            "cat smaps": ["cat", f"/proc/{pid}/smaps"],
             "pmap -x": ["pmap", "-x", pid],
             "pmap -X": ["pmap", "-X", pid],
-            "psutil memory_maps": [
-                self.python,
-                "-c",
-                f"import psutil; psutil.Process({pid}).memory_maps(grouped=False)",
-            ],
+            "pmap -XX": ["pmap", "-XX", pid],
+            "psutil memory_maps": [self.python, "-c", psutil],
         }
         if smem := shutil.which("smem"):
-            commands["smem"] = [smem, "-P", str(self.program)]
-        for name, cost in zip(
-            commands, alternately(max(1, self.times // 2), *commands.values()), strict=True
-        ):
-            self.ratio(f"{name}, for comparison", None, cost, self.pmap, "pmap -XX")
+            commands["smem"] = [smem, "-P", called]
+        costs = alternately(max(2, self.times // 2), *commands.values())
+        return dict(zip(commands, costs, strict=True))
 
     def latency(self, process: Crowd) -> None:
         """Measure how long the process's own mmap and munmap take while it is being read."""

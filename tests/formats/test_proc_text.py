@@ -394,3 +394,16 @@ def test_pasted_smaps_of_another_process_is_read():
     quoted = b"".join(b"> " + line for line in data.splitlines(keepends=True))
 
     assert formats.read(quoted, source="x").totals == formats.read(data, source="x").totals
+
+
+def test_more_mappings_than_any_process_has_are_refused_before_they_are_read() -> None:
+    header = b"%x-%x rw-p 00000000 00:00 0 \n"
+    data = b"".join([header % (start, start + 1) for start in range(1, 2_000_004, 2)])
+
+    with pytest.raises(ListingError, match=r"^x:1000001: expected at most 1,000,000 mappings"):
+        formats.read(data, source="x")
+
+
+def test_a_name_longer_than_any_path_is_refused() -> None:
+    with pytest.raises(ListingError, match="a name of at most"):
+        formats.read(b"00001000-00002000 r--p 00000000 08:01 7 /%b\n" % (b"a" * 70_000), source="x")

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from vmdiff.errors import ListingError
 from vmdiff.formats import smaps
-from vmdiff.formats.draft import MOST_ROWS, Draft, with_kinds
+from vmdiff.formats.draft import LONGEST_NAME, MOST_ROWS, Draft, with_kinds
 from vmdiff.formats.smaps import name_of, snake_case
 from vmdiff.formats.text import Line, Mark, Role, Section, at_line_start, find_sections, is_elision, printable
 from vmdiff.formats.types import TextFormat
@@ -61,11 +61,10 @@ _NEARLY = re.compile(
 _REMARKS_AFTER_DELETED = re.compile(r"(/SYSV[0-9a-f]{8}) \(deleted\)(?: \([a-z]+=\w+\))+")
 _LAST = re.compile(r"\[(?:stack|vdso|vsyscall)\]$")
 _SHORT = 120
-_AS_WRITTEN = re.compile(rb"[0-9a-f]+-[0-9a-f]+ [r-][w-][x-][ps] ")
+_AS_WRITTEN = re.compile(rb"^[0-9a-f]+-[0-9a-f]+ [r-][w-][x-][ps] ", re.MULTILINE)
 _NUMBER = "(?:[0-9a-f]{2}|[1-9a-f][0-9a-f]{2,7})"  # %02x
 _DEVICE = re.compile(f"{_NUMBER}:{_NUMBER}")
 _INODE = re.compile("0|[1-9][0-9]{0,19}")
-_MOST_KEYS = 40
 _ROLLUP = "[rollup]"
 _ODD = re.compile(rb"\.\.\.\n|\nVmFlags:(?!(?: +[!-~]{1,%d}){0,200} *\n)" % _LONGEST_FLAG)
 _DETAIL: dict[str, Literal["maps", "smaps"]] = {"maps": "maps", "smaps": "smaps"}
@@ -366,8 +365,8 @@ def quick(data: bytes, source: str) -> Snapshot | None:
     if not _AS_WRITTEN.match(data) or b"\r" in data or b"\0" in data or not data.endswith(b"\n"):
         return None
     name = "smaps" if b"\nRss:" in data[:4096] else "maps"
-    if data.count(b"\n") > MOST_ROWS * (_MOST_KEYS if name == "smaps" else 1):
-        return None
+    if data.count(b"\n") > MOST_ROWS:
+        _refuse_too_many(data, source)
     page_size = _page_size({int(size) << 10 for size in set(_PAGE_SIZE.findall(data))})
     try:
         listing = smaps.parse([data], source=source, page_size=page_size)
@@ -389,6 +388,18 @@ def quick(data: bytes, source: str) -> Snapshot | None:
         return Snapshot(origin=origin, host=Host(page_size=page_size), mappings=mappings)
     except ValidationError:
         return None
+
+
+def _refuse_too_many(data: bytes, source: str) -> None:
+    """Refuse more mappings than any process has before they are read one by one.
+
+    Raises:
+        ListingError: there are that many.
+    """
+    for number, header in enumerate(_AS_WRITTEN.finditer(data)):
+        if number == MOST_ROWS:
+            line = data.count(b"\n", 0, header.start()) + 1
+            raise ListingError(source, line, f"at most {MOST_ROWS:,} mappings", header[0].decode())
 
 
 def _is_plain(name: str, data: bytes, listing: smaps.Listing) -> bool:
@@ -421,7 +432,7 @@ def _is_backed_as_printed(mappings: Sequence[Mapping]) -> bool:
     inodes = {mapping.inode or "" for mapping in mappings}
     names = {mapping.path or "/" for mapping in mappings}
     numbers = all(map(_DEVICE.fullmatch, devices)) and all(map(_INODE.fullmatch, inodes))
-    return numbers and not any(name[0].isspace() for name in names)
+    return numbers and not any(name[0].isspace() or len(name) > LONGEST_NAME for name in names)
 
 
 def _find(lines: Sequence[Line]) -> list[tuple[int, int]]:
