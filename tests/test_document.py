@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 import vmdiff
 from tests.draw import PAGE, mappings, snapshot
@@ -230,3 +231,88 @@ def test_half_a_character_is_written_as_a_question_mark() -> None:
 
     read = document.load(dumped(broken), source="x").mappings[0]
     assert (read.path, read.path_hex) == ("/tmp/?", "2f746d702f80")
+
+
+BEGIN = b'{"format":"vmdiff-snapshot","version":1,"origin":{"source":"x"}'
+MANY = 450_000
+BREAKS = [
+    (b'"start"', b'"strat"'),
+    (b'"perms"', b'"prems"'),
+    (b'"kind"', b'"knid"'),
+    (b'"source"', b'"suorce"'),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param(
+            BEGIN + b',"mappings":[%b]}' % b",".join([b"0"] * MANY), "$.mappings[0]", id="no-mappings"
+        ),
+        pytest.param(
+            BEGIN + b',"process":{"threads":[%b]}}' % b",".join([b"0"] * MANY), "$", id="no-threads"
+        ),
+        pytest.param(BEGIN + b"".join(b',"k%d":0' % n for n in range(MANY)) + b"}", "$", id="keys"),
+        pytest.param(
+            BEGIN + b',"mappings":[{"flags":[%b]}]}' % b",".join([b"0"] * MANY), "$.mappings[0]", id="flags"
+        ),
+        pytest.param(
+            BEGIN + b',"mappings":[\n%b\n  ]\n}\n' % b",\n".join([b'{"start":"1","end":"2","x":0}'] * MANY),
+            "$.mappings[0].perms",
+            id="as-dump-writes-them",
+        ),
+        pytest.param(
+            BEGIN + b',"mappings":[%b]}' % b",".join([b'{"perms":0}'] * 1_000_001),
+            "$.mappings",
+            id="too-many",
+        ),
+    ],
+)
+def test_however_many_problems_there_are_some_are_enough(text: bytes, problem: str) -> None:
+    """Gathered all at once they take gigabytes."""
+    with pytest.raises(DocumentError) as caught:
+        document.load(text, source="x")
+
+    assert len(caught.value.problems) <= 1000
+    assert caught.value.problems[0][0] == problem
+    assert len(str(caught.value)) < 10_000
+
+
+def test_a_large_document_that_others_wrote_is_read_like_a_small_one() -> None:
+    taken = snapshot(*mappings("ab" * 40_000))
+    written = b"".join(document.dump(taken))
+    pretty = json.dumps(json.loads(written), indent=2).encode()
+
+    assert pretty.count(b",") > 400_000
+    assert document.load(pretty, source="x") == document.load(written, source="x") == taken
+
+
+def test_a_large_document_with_one_problem_is_refused_with_its_place() -> None:
+    written = b"".join(document.dump(snapshot(*mappings("ab" * 40_000))))
+    pretty = json.dumps(json.loads(written), indent=2).encode()
+    at = pretty.rindex(b'"kind"')
+    broken = pretty[:at] + b'"knid"' + pretty[at + 6 :]
+
+    with pytest.raises(DocumentError) as caught:
+        document.load(broken, source="x")
+    assert [path for path, _ in caught.value.problems] == ["$.mappings[79999].kind"]
+
+
+@given(snapshots(), st.lists(st.tuples(st.sampled_from(BREAKS), st.integers(0, 9)), max_size=4))
+def test_problems_found_in_pieces_are_those_found_at_once(
+    taken: Snapshot, breaks: list[tuple[tuple[bytes, bytes], int]]
+) -> None:
+    data = b"".join(document.dump(taken))
+    for (right, wrong), which in breaks:
+        before, *pieces = data.split(right)
+        names = [wrong if at == which else right for at in range(len(pieces))]
+        data = before + b"".join(name + piece for name, piece in zip(names, pieces, strict=True))
+    try:
+        document.load(data, source="x")
+        together = set()
+    except DocumentError as error:
+        together = set(error.problems)
+
+    apart = set(document._piecemeal(data))
+    assert apart <= together
+    assert bool(apart) == bool(together)  # what was written and then broken contradicts nothing

@@ -22,6 +22,7 @@ from vmdiff.model.snapshot import FORMAT, VERSION
 
 GZIP = b"\x1f\x8b"
 LARGEST = 1 << 30  # bytes of JSON; 60,000 mappings make 12 MB
+MOST_MAPPINGS = 1_000_000  # vm.max_map_count is 65,530, and people who raise it choose 262,144 too
 
 
 _FIRST, _LAST = b'"mappings": [\n', b"\n  ]\n}\n"
@@ -30,6 +31,8 @@ _BOUNDS = b'{"start":"0","end":"1"'
 _OWNER, _VALUES = map(Mapping._fields.index, ("owner", "values"))
 _AT_ONCE = 512  # mappings
 _REMEMBERED = 4096  # texts of some hundred bytes
+_MOST_VALUES = 400_000  # whose problems are gathered at once: pydantic needs 2 KB for each
+_MOST_PROBLEMS = 1000
 _remembered: dict[bytes, tuple[Any, ...]] = {}
 
 
@@ -111,9 +114,13 @@ def load(data: bytes, *, source: str, known: dict[bytes, Mapping] | None = None)
     Raises:
         DocumentError: it is no snapshot of a version that this vmdiff knows, with every problem.
     """
+    if data.count(b'"perms"') > MOST_MAPPINGS:
+        raise DocumentError(source, [("$.mappings", f"more than {MOST_MAPPINGS:,} mappings")])
     with suppress(ValidationError):
         if (snapshot := _as_written(data, {} if known is None else known)) is not None:
             return snapshot
+    if data.count(b",") > _MOST_VALUES and (found := list(islice(_piecemeal(data), _MOST_PROBLEMS))):
+        raise DocumentError(source, found, cut=len(found) == _MOST_PROBLEMS)
     try:
         return Snapshot.model_validate_json(data)
     except ValidationError as error:
@@ -127,7 +134,7 @@ def _as_written(data: bytes, known: dict[bytes, Mapping]) -> Snapshot | None:
     validated once for each distinct text. Any problem, and any other look, is left to the usual way.
     """
     first, last = data.find(_FIRST), data.rfind(_LAST)
-    if first < 0 or last < first:
+    if first < 0 or last < first or data.count(b",", 0, first) > _MOST_VALUES:
         return None
     lines = data[first + len(_FIRST) : last].split(b",\n")
     fresh = [line for line in lines if line not in known]
@@ -164,9 +171,11 @@ def _validated(rests: set[bytes]) -> dict[bytes, tuple[Any, ...]] | None:
     they share becomes the same objects, which a comparison need not look into.
     """
     ordered = list(rests - _remembered.keys())
-    # No string of JSON goes on after the end of its line: so none reaches into its neighbour's text.
-    text = b",\n".join([b'{"start":"0","end":"1",%b}' % rest for rest in ordered])
-    mappings = _adapter().validate_json(b"[%b]" % text)
+    mappings: list[Mapping] = []
+    for first in range(0, len(ordered), _AT_ONCE):
+        # No string of JSON goes on after the end of its line: so none reaches into its neighbour's text.
+        some = [b'{"start":"0","end":"1",%b}' % rest for rest in ordered[first : first + _AT_ONCE]]
+        mappings += _adapter().validate_json(b"[%b]" % b",\n".join(some))
     if len(mappings) != len(ordered) or any(mapping[:2] != (0, 1) for mapping in mappings):
         return None  # one line is several mappings, or names its bounds twice
     fresh = {rest: mapping[2:] for rest, mapping in zip(ordered, mappings, strict=True)}
@@ -193,6 +202,39 @@ def decompress(data: bytes, *, source: str, largest: int = LARGEST) -> bytes:
     if not unpacker.eof:
         raise InputError(f"{source}: gzip data cut short")
     return plain
+
+
+def _piecemeal(data: bytes) -> Iterator[tuple[str, str]]:
+    """Yield the problems of a large document, found in pieces: together they could take 1,000 times its size.
+
+    What is wrong with the JSON, or between the pieces, is not found here.
+    """
+    try:
+        document = from_json(data)
+    except ValueError:
+        return
+    mappings = document.pop("mappings", None) if isinstance(document, dict) else None
+    if not isinstance(mappings, list):
+        mappings = []
+    shell = to_json({**document, "mappings": []} if isinstance(document, dict) else None)
+    if shell.count(b",") > _MOST_VALUES:
+        yield "$", f"more than {_MOST_VALUES:,} values besides the mappings"
+        return
+    try:
+        Snapshot.model_validate_json(shell)
+    except ValidationError as error:
+        yield from _problems(error, shell)
+    for first in range(0, len(mappings), _AT_ONCE):
+        some = to_json(mappings[first : first + _AT_ONCE])
+        if some.count(b",") > _MOST_VALUES:
+            yield f"$.mappings[{first}]", f"more than {_MOST_VALUES:,} values in {_AT_ONCE} mappings"
+            return
+        try:
+            _adapter().validate_json(some)
+        except ValidationError as error:
+            for one in error.errors(include_url=False, include_input=False):
+                index, *place = one["loc"]
+                yield path_of(("mappings", first + int(index), *place)), one["msg"]
 
 
 def _problems(error: ValidationError, data: bytes) -> list[tuple[str, str]]:

@@ -29,17 +29,21 @@ class InputError(VmdiffError):
 
 
 class DocumentError(InputError):
-    """A snapshot document has problems; each is a path such as ``$.mappings[3].start`` and a sentence."""
+    """A snapshot document has problems; each is a path such as ``$.mappings[3].start`` and a sentence.
+
+    *cut*: there may be more than were looked for.
+    """
 
     SHOWN: ClassVar[int] = 100
 
-    def __init__(self, source: str, problems: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, source: str, problems: Sequence[tuple[str, str]], *, cut: bool = False) -> None:
         self.source = source
         self.problems = tuple(problems)
         lines = [f"{source}: not a vmdiff snapshot"]
         lines += [f"  {path}: {message}" for path, message in self.problems[: self.SHOWN]]
         if len(self.problems) > self.SHOWN:
-            lines.append(f"  … and {len(self.problems) - self.SHOWN} more problems")
+            more = len(self.problems) - self.SHOWN
+            lines.append(f"  … and {'at least ' if cut else ''}{more:,} more problems")
         super().__init__("\n".join(lines))
 
 
