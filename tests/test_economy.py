@@ -107,6 +107,22 @@ def test_the_reads_are_those_that_the_kernel_makes_us_do() -> None:
     assert reads <= size / 2048 + 20
 
 
+def test_many_mappings_are_read_in_few_calls(tmp_path: Path) -> None:
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    log = tmp_path / "log"
+    command = [sys.executable, "-m", "vmdiff", "snap", "--no-owners", "-o", tmp_path / "x.json"]
+    with actor() as process:
+        process.act("stripes")
+        pages = len(Path(f"/proc/{process.pid}/smaps").read_bytes()) // 4096
+        traced = ["strace", "-f", "-y", "-e", "trace=read,readv", "-o", log]
+        subprocess.run([*traced, *map(str, command), str(process.pid)], check=True)
+    calls = re.findall(rf"read(?:v)?\(\d+</proc/{process.pid}/smaps>", log.read_text())
+
+    assert pages > 2000
+    assert len(calls) < pages / 20
+
+
 def listing(count: int) -> bytes:
     record = (
         "{:x}-{:x} rw-p 00000000 00:00 0 \nSize:                  8 kB\nKernelPageSize:        4 kB\n"
