@@ -80,8 +80,11 @@ def load(
     """
     name, choice = _choice(str(path))
     if _is_elf(name):
-        with Path(name).open("rb") as file:  # read where it lies: cores may be larger than memory
-            return _from_core(file, name)
+        try:
+            with Path(name).open("rb") as file:  # read where it lies: cores may be larger than memory
+                return _from_core(file, name)
+        except OSError as error:
+            raise InputError(f"{name}: {error.strerror}") from error
     from vmdiff import document
 
     source, data = _read(name)

@@ -206,6 +206,20 @@ def test_a_full_disk_is_said_and_is_exit_2(pair: tuple[Path, Path], words: str, 
     assert done.stderr == "vmdiff: standard output: No space left on device\n"
 
 
+def test_what_cannot_be_said_changes_nothing(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    conditions = f"compare {pair[0]} {pair[1]} --fail-on 'size != 0' -o {tmp_path}/x.txt"
+    for streams in ("2>/dev/full", ">&- 2>/dev/full", "2> >(true)"):
+        with actor() as process:
+            for words, code in ((f"snap {process.pid} --freeze -o {tmp_path}/x.json", 0), (conditions, 1)):
+                command = f"{sys.executable} -m vmdiff {words} --force {streams}"
+                done = subprocess.run(["bash", "-c", command], stdout=subprocess.PIPE, text=True)
+
+                assert (done.returncode, done.stdout) == (code, ""), command
+        assert {path.name for path in tmp_path.iterdir()} == {"a.json", "b.json", "x.json", "x.txt"}
+        (tmp_path / "x.json").unlink()
+        (tmp_path / "x.txt").unlink()
+
+
 @pytest.mark.parametrize("words", ["show {}", "schema snapshot"])
 def test_a_closed_standard_output_is_said_and_is_exit_2(pair: tuple[Path, Path], words: str) -> None:
     command = f"{sys.executable} -m vmdiff {words.format(pair[0])} >&-"

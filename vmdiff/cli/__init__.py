@@ -3,10 +3,8 @@
 import atexit
 import errno
 import gc
-import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NoReturn
 
 import vmdiff
@@ -29,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 def _run(words: list[str]) -> int | str | None:
     """Run one command line; give its exit status."""
+    from vmdiff.cli import output
     from vmdiff.errors import VmdiffError
 
     try:
@@ -36,21 +35,23 @@ def _run(words: list[str]) -> int | str | None:
         if sys.stdout is not None:
             sys.stdout.flush()  # what a full disk says is to be said here, not when Python ends
     except VmdiffError as error:
-        _complain(str(error))
+        output.say(str(error))
         return error.exit_code
     except BrokenPipeError:
-        _give_up()
+        output.give_up()
         return 0
     except KeyboardInterrupt:
         return _INTERRUPTED
     except MemoryError:
-        _complain("out of memory")
+        output.say("out of memory")
         return 2
     except Exception as error:  # noqa: BLE001  # a bug of ours must not look like a difference
-        if isinstance(error, OSError) and error.errno in _UNWRITABLE:
-            _give_up()
-            _complain(f"standard output: {error.strerror}")
+        if isinstance(error, OSError) and error.errno in _UNWRITABLE:  # Typer's help, or what was left
+            output.give_up()
+            output.say(f"standard output: {error.strerror}")
             return 2
+        if str(error).endswith("KeyboardInterrupt"):  # as pydantic says that it was interrupted
+            return _INTERRUPTED
         import traceback
 
         traceback.print_exc()
@@ -70,20 +71,3 @@ def _command(words: list[str]) -> int | str | None:
         # Typer writes its help itself, and calls it a failure that nobody reads on.
         return 0 if isinstance(stop.__context__, BrokenPipeError) else stop.code
     return 0
-
-
-def _give_up() -> None:
-    from vmdiff.cli.output import give_up
-
-    give_up()
-
-
-def _complain(message: str) -> None:
-    """Tell standard error, even one that fails: the exit status must not depend on it."""
-    with suppress(OSError):
-        os.write(2, f"vmdiff: {_harmless(message)}\n".encode(errors="backslashreplace"))
-
-
-def _harmless(text: str) -> str:
-    """Escape what a file name in a message could do to a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,13 @@ _STDOUT = Path("-")
 
 def say(message: str) -> None:
     """Tell the person, not the pipe."""
-    print(f"vmdiff: {message}", file=sys.stderr)  # noqa: T201
+    with suppress(OSError):  # the exit status must not depend on it
+        os.write(2, f"vmdiff: {_harmless(message)}\n".encode(errors="backslashreplace"))
+
+
+def _harmless(text: str) -> str:
+    """Escape what a file name in a message could do to a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def is_stdout(to: Path | None) -> bool:
@@ -95,4 +102,5 @@ def write_chunks(chunks: Iterable[bytes]) -> None:
 
 def give_up() -> None:
     """Let what is left of standard output go nowhere, or Python would complain once more while it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
