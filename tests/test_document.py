@@ -316,3 +316,28 @@ def test_problems_found_in_pieces_are_those_found_at_once(
     apart = set(document._piecemeal(data))
     assert apart <= together
     assert bool(apart) == bool(together)  # what was written and then broken contradicts nothing
+
+
+def test_a_large_document_of_another_tool_is_called_that_and_no_more() -> None:
+    text = BEGIN.replace(b"vmdiff-snapshot", b"other") + b',"mappings":[%b]}' % b",".join([b"0"] * MANY)
+    with pytest.raises(DocumentError) as caught:
+        document.load(text, source="x")
+
+    assert [path for path, _ in caught.value.problems] == ["$.format"]
+
+
+def test_in_pieces_contradictions_are_found_beside_what_is_wrong_by_itself() -> None:
+    data = b"".join(document.dump(snapshot(*mappings("a.b.c"))))
+    data = data.replace(b'"perms":"rw-p"', b'"perms":"rw"', 1).replace(b'"start":"4000"', b'"start":"9000"')
+    with pytest.raises(DocumentError) as caught:
+        document.load(data, source="x")
+
+    assert set(document._piecemeal(data)) == set(caught.value.problems)
+
+
+def test_a_line_is_the_same_whatever_stands_before_it() -> None:
+    one = Mapping(1 << 12, 2 << 12, "rw-p", values={"rss": 4096, "pss": 4096})
+    other = Mapping(2 << 12, 3 << 12, "rw-p", values={"pss": 4096, "rss": 4096})
+    lines = document.Lines(document._json)
+
+    assert lines([one, other])[1] == document.Lines(document._json)([other])[0]

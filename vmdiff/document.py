@@ -63,14 +63,14 @@ class Lines:
     def __call__(self, mappings: Sequence[Mapping]) -> list[bytes]:
         """Give the line of each mapping."""
         lines: list[bytes] = []
-        last, rest, add = None, b"", lines.append
+        last, held, rest, add = None, None, b"", lines.append
         for mapping in mappings:
-            start, end, fields = mapping[0], mapping[1], mapping[2:]
+            start, end, fields, values = mapping[0], mapping[1], mapping[2:_VALUES], mapping[_VALUES]
             if start is None or end is None:
                 add(self._write(mapping.record()))
                 continue
-            if fields != last:
-                last, rest = fields, self._rest(mapping)
+            if values is not held or fields != last:
+                last, held, rest = fields, values, self._rest(mapping)
             add(b'{"start":"%x","end":"%x"%b' % (start, end, rest))
         return lines
 
@@ -207,23 +207,29 @@ def decompress(data: bytes, *, source: str, largest: int = LARGEST) -> bytes:
 def _piecemeal(data: bytes) -> Iterator[tuple[str, str]]:
     """Yield the problems of a large document, found in pieces: together they could take 1,000 times its size.
 
-    What is wrong with the JSON, or between the pieces, is not found here.
+    What is wrong with the JSON, or between pieces that are right by themselves, is not found here.
     """
     try:
         document = from_json(data)
     except ValueError:
         return
-    mappings = document.pop("mappings", None) if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        return
+    mappings = document.get("mappings")
     if not isinstance(mappings, list):
         mappings = []
-    shell = to_json({**document, "mappings": []} if isinstance(document, dict) else None)
+    shell = to_json({**document, "mappings": []})
     if shell.count(b",") > _MOST_VALUES:
         yield "$", f"more than {_MOST_VALUES:,} values besides the mappings"
         return
+    broken = set()
     try:
         Snapshot.model_validate_json(shell)
     except ValidationError as error:
         yield from _problems(error, shell)
+        if _version_problem(shell):
+            return
+        broken = {tuple(one["loc"]) for one in error.errors()}
     for first in range(0, len(mappings), _AT_ONCE):
         some = to_json(mappings[first : first + _AT_ONCE])
         if some.count(b",") > _MOST_VALUES:
@@ -234,7 +240,10 @@ def _piecemeal(data: bytes) -> Iterator[tuple[str, str]]:
         except ValidationError as error:
             for one in error.errors(include_url=False, include_input=False):
                 index, *place = one["loc"]
+                broken.add(("mappings", first + int(index), *place))
                 yield path_of(("mappings", first + int(index), *place)), one["msg"]
+    if broken:  # else they are found with the rest
+        yield from _contradictions(document, broken)
 
 
 def _problems(error: ValidationError, data: bytes) -> list[tuple[str, str]]:
