@@ -155,11 +155,9 @@ class _Piece(NamedTuple):
 
     def lines(self) -> int:
         """Count the lines that are in records."""
-        return (
-            sum(map(self._lines_of, self.records))
-            if not self.form.lines
-            else self.form.lines * len(self.records)
-        )
+        if self.form.lines:
+            return self.form.lines * len(self.records)
+        return sum(map(self._lines_of, self.records))
 
     def _lines_of(self, record: _Record) -> int:
         return self.form.lines or 1 + record[3].count(b"\n")
@@ -184,20 +182,25 @@ def _pieces(chunks: Iterable[bytes], source: str) -> Iterator[_Piece]:
     for chunk in chain(chunks, (None,)):
         text += chunk or b""
         usual = usual or _usual(text)
-        for form in (usual, _ANY_FORM) if usual else (_ANY_FORM,):
-            records: list[_Record] = form.pattern.findall(text)
-            length = _length(
-                text, records.pop() if records and chunk is not None else None, ended=chunk is None
-            )
-            piece = _Piece(text[:length], line, form, records)
-            lines = text.count(b"\n", 0, length)
-            if length >= 0 and piece.lines() == lines:  # nothing stands between the records
-                break
-        else:
+        piece = _cut(text, line, usual, ended=chunk is None) if usual else None
+        piece = piece or _cut(text, line, _ANY_FORM, ended=chunk is None)
+        if piece is None:
             raise _misfit(text, line, source)
         yield piece
-        line += lines
-        text = text[length:]
+        line += piece.lines()
+        text = text[len(piece.text) :]
+
+
+def _cut(text: bytes, line: int, form: _Form, *, ended: bool) -> _Piece | None:
+    """Cut what is whole of a text into records of one form; None if it is not all of that form."""
+    records: list[_Record] = form.pattern.findall(text)
+    held = records.pop() if records and not ended else None
+    length = _length(text, held, ended=ended)
+    if length is None:
+        return None
+    piece = _Piece(text[:length], line, form, records)
+    # The records begin at line starts: if they have all the lines nothing stands between them.
+    return piece if piece.lines() == piece.text.count(b"\n") else None
 
 
 def _usual(text: bytes) -> _Form | None:
@@ -224,15 +227,14 @@ def _ends_in_flags(block: bytes) -> bool:
     return block.rpartition(b"VmFlags:")[0].endswith(b"\n") and block.count(b"VmFlags:") == 1
 
 
-def _length(text: bytes, held: _Record | None, *, ended: bool) -> int:
-    """Give the length of what is cut into records: up to *held*, which may go on; -1 if it cannot be."""
+def _length(text: bytes, held: _Record | None, *, ended: bool) -> int | None:
+    """Give the length of what is whole, which is up to *held* while more may come; None if nothing can be."""
     if ended:
-        return len(text) if not text or text.endswith(b"\n") else -1
-    if held is None:
-        length = 0 if b"\n" not in text else -1
-    else:
-        length = (b"\n" + text).rfind(b"\n%b-%b %b\n" % held[:3])
-    return length if len(text) - length < _LONGEST else -1
+        return len(text) if not text or text.endswith(b"\n") else None
+    if held is None and b"\n" in text:
+        return None
+    length = 0 if held is None else (b"\n" + text).rfind(b"\n%b-%b %b\n" % held[:3])
+    return length if length >= 0 and len(text) - length < _LONGEST else None
 
 
 def _misfit(text: bytes, line: int, source: str) -> ListingError:
@@ -402,6 +404,8 @@ def _layout(block: bytes, page_size: int | None) -> _Layout | None:
     if len(set(names)) != len(names):
         return None
     whole = re.compile(b"".join(pattern) + rb"VmFlags:([^\n]*)\n")
+    if not whole.fullmatch(block):  # a number is written otherwise than the kernel does
+        return None
     return _Layout(whole, tuple(keys), tuple(names), tuple(factors))
 
 

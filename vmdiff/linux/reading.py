@@ -138,7 +138,7 @@ def _attempt(folder: ProcessFolder, detail: Detail, stat: Stat, *, with_rollup: 
     if not listing.mappings or stat_after.state in {"Z", "X"}:
         raise ProcessError(f"process {folder.pid} ended while it was being read")
     same = stat_after.start_ticks == stat.start_ticks and _image(folder) == image
-    return Reading(listing, rollup, before or listing.layout, after, same)
+    return Reading(listing, rollup, listing.layout if before is None else before, after, same)
 
 
 def _image(folder: ProcessFolder) -> tuple[object, ...]:
