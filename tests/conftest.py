@@ -1,6 +1,7 @@
 """What holds for every test."""
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -8,3 +9,9 @@ from hypothesis import settings
 # same each time, so that a change is blamed for what it breaks and not for what chance finds.
 settings.register_profile("vmdiff", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("vmdiff")
+
+# A shell without job control has what it starts in the background ignore these, and so would whatever the
+# tests start: those that are to be interrupted would run on for ever.
+for number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
