@@ -17,12 +17,11 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from vmdiff.errors import DocumentError, InputError
-from vmdiff.model import InvariantError, Mapping, Snapshot
+from vmdiff.model import MOST_MAPPINGS, InvariantError, Mapping, Snapshot
 from vmdiff.model.snapshot import FORMAT, VERSION
 
 GZIP = b"\x1f\x8b"
 LARGEST = 1 << 30  # bytes of JSON; 60,000 mappings make 12 MB
-MOST_MAPPINGS = 1_000_000  # vm.max_map_count is 65,530, and people who raise it choose 262,144 too
 
 
 _FIRST, _LAST = b'"mappings": [\n', b"\n  ]\n}\n"

@@ -9,9 +9,20 @@ from pydantic import ValidationError
 
 from vmdiff.errors import InputError, ListingError
 from vmdiff.formats.text import Line, Section, printable
-from vmdiff.model import PAGE_SIZES, Host, Mapping, Origin, Process, Scalar, Snapshot, add, images, kind_of
+from vmdiff.model import (
+    MOST_MAPPINGS,
+    PAGE_SIZES,
+    Host,
+    Mapping,
+    Origin,
+    Process,
+    Scalar,
+    Snapshot,
+    add,
+    images,
+    kind_of,
+)
 
-MOST_ROWS = 1_000_000  # vm.max_map_count is 65,530, and people who raise it choose 262,144 too
 LONGEST_NAME = 65_536  # what a document may hold; the kernel's paths end at 4,096 bytes
 _LINES_NAMED = 5
 
@@ -48,8 +59,8 @@ class Draft:
         Raises:
             ListingError: there are more than any process has, or its name is longer than any path.
         """
-        if len(self.rows) >= MOST_ROWS:
-            raise self.section.refusal(line, f"at most {MOST_ROWS:,} mappings")
+        if len(self.rows) >= MOST_MAPPINGS:
+            raise self.section.refusal(line, f"at most {MOST_MAPPINGS:,} mappings")
         if len(mapping.path or "") > LONGEST_NAME:
             raise self.section.refusal(line, f"a name of at most {LONGEST_NAME:,} characters")
         if mapping.path and mapping.path_hex is None and (path := printable(mapping.path)) != mapping.path:

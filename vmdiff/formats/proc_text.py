@@ -17,11 +17,11 @@ from pydantic import ValidationError
 
 from vmdiff.errors import ListingError
 from vmdiff.formats import smaps
-from vmdiff.formats.draft import LONGEST_NAME, MOST_ROWS, Draft, with_kinds
+from vmdiff.formats.draft import LONGEST_NAME, Draft, with_kinds
 from vmdiff.formats.smaps import name_of, snake_case
 from vmdiff.formats.text import Line, Mark, Role, Section, at_line_start, find_sections, is_elision, printable
 from vmdiff.formats.types import TextFormat
-from vmdiff.model import DERIVED, PAGE_SIZES, Host, Mapping, Origin, Process, Scalar, Snapshot
+from vmdiff.model import DERIVED, MOST_MAPPINGS, PAGE_SIZES, Host, Mapping, Origin, Process, Scalar, Snapshot
 from vmdiff.model.mapping import ADDRESS_LIMIT
 
 EXPECTED = "START-END PERMS OFFSET MAJOR:MINOR INODE [PATH]"
@@ -365,7 +365,7 @@ def quick(data: bytes, source: str) -> Snapshot | None:
     if not _AS_WRITTEN.match(data) or b"\r" in data or b"\0" in data or not data.endswith(b"\n"):
         return None
     name = "smaps" if b"\nRss:" in data[:4096] else "maps"
-    if data.count(b"\n") > MOST_ROWS:
+    if data.count(b"\n") > MOST_MAPPINGS:
         _refuse_too_many(data, source)
     page_size = _page_size({int(size) << 10 for size in set(_PAGE_SIZE.findall(data))})
     try:
@@ -397,9 +397,9 @@ def _refuse_too_many(data: bytes, source: str) -> None:
         ListingError: there are that many.
     """
     for number, header in enumerate(_AS_WRITTEN.finditer(data)):
-        if number == MOST_ROWS:
+        if number == MOST_MAPPINGS:
             line = data.count(b"\n", 0, header.start()) + 1
-            raise ListingError(source, line, f"at most {MOST_ROWS:,} mappings", header[0].decode())
+            raise ListingError(source, line, f"at most {MOST_MAPPINGS:,} mappings", header[0].decode())
 
 
 def _is_plain(name: str, data: bytes, listing: smaps.Listing) -> bool:

@@ -14,6 +14,7 @@ from vmdiff.model.mapping import (
 )
 from vmdiff.model.owner import MIXED, Basis, Owner, Part, owner
 from vmdiff.model.snapshot import (
+    MOST_MAPPINGS,
     PAGE_SIZES,
     Host,
     InvariantError,
@@ -31,6 +32,7 @@ __all__ = [
     "FILE_SIZE",
     "KNOWN_COUNTERS",
     "MIXED",
+    "MOST_MAPPINGS",
     "NOTHING",
     "PAGE_CACHE",
     "PAGE_SIZES",

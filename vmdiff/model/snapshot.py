@@ -21,6 +21,7 @@ from vmdiff.model.mapping import (
 
 FORMAT: Literal["vmdiff-snapshot"] = "vmdiff-snapshot"
 VERSION: Literal[1] = 1
+MOST_MAPPINGS = 1_000_000  # vm.max_map_count is 65,530, and people who raise it choose 262,144 too
 
 Count = Annotated[int, Field(ge=0, lt=ADDRESS_LIMIT, strict=True)]
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
