@@ -116,7 +116,7 @@ def load(data: bytes, *, source: str, known: dict[bytes, Mapping] | None = None)
     if data.count(b'"perms"') > MOST_MAPPINGS:
         raise DocumentError(source, [("$.mappings", f"more than {MOST_MAPPINGS:,} mappings")])
     with suppress(ValidationError):
-        if (snapshot := _as_written(data, {} if known is None else known)) is not None:
+        if (snapshot := _as_written(data, known)) is not None:
             return snapshot
     if data.count(b",") > _MOST_VALUES and (found := list(islice(_piecemeal(data), _MOST_PROBLEMS))):
         raise DocumentError(source, found, cut=len(found) == _MOST_PROBLEMS)
@@ -126,7 +126,7 @@ def load(data: bytes, *, source: str, known: dict[bytes, Mapping] | None = None)
         raise DocumentError(source, _problems(error, data)) from error
 
 
-def _as_written(data: bytes, known: dict[bytes, Mapping]) -> Snapshot | None:
+def _as_written(data: bytes, known: dict[bytes, Mapping] | None) -> Snapshot | None:
     """Read a document that looks as `dump` writes it, else give None; a third of the usual time.
 
     Most mappings of a big process are alike but for their bounds, so what follows the bounds is
@@ -135,15 +135,23 @@ def _as_written(data: bytes, known: dict[bytes, Mapping]) -> Snapshot | None:
     first, last = data.find(_FIRST), data.rfind(_LAST)
     if first < 0 or last < first or data.count(b",", 0, first) > _MOST_VALUES:
         return None
-    lines = data[first + len(_FIRST) : last].split(b",\n")
-    fresh = [line for line in lines if line not in known]
+    lines = data[first + len(_FIRST) : last] + b",\n"
+    mappings = _read(lines) if known is None else _read_sharing(lines, known)
+    if mappings is None:
+        return None
+    shell = Snapshot.model_validate_json(data[:first] + b'"mappings": []' + data[last + len(_LAST) - 2 :])
+    return Snapshot(**{**dict(shell), "mappings": tuple(mappings)})
+
+
+def _read_sharing(lines: bytes, known: dict[bytes, Mapping]) -> list[Mapping] | None:
+    """Read those lines that are not known yet, and make them known."""
+    every = lines.split(b",\n")[:-1]
+    fresh = [line for line in every if line not in known]
     read = _read(b",\n".join([*fresh, b""]))
     if read is None:
         return None
     known.update(zip(fresh, read, strict=True))
-    mappings = tuple(map(known.__getitem__, lines))
-    shell = Snapshot.model_validate_json(data[:first] + b'"mappings": []' + data[last + len(_LAST) - 2 :])
-    return Snapshot(**{**dict(shell), "mappings": mappings})
+    return list(map(known.__getitem__, every))
 
 
 def _read(lines: bytes) -> list[Mapping] | None:
