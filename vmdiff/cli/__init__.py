@@ -27,7 +27,6 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 def _run(words: list[str]) -> int | str | None:
     """Run one command line; give its exit status."""
-    from vmdiff.cli import output
     from vmdiff.errors import VmdiffError
 
     try:
@@ -35,20 +34,20 @@ def _run(words: list[str]) -> int | str | None:
         if sys.stdout is not None:
             sys.stdout.flush()  # what a full disk says is to be said here, not when Python ends
     except VmdiffError as error:
-        output.say(str(error))
+        _say(str(error))
         return error.exit_code
     except BrokenPipeError:
-        output.give_up()
+        _give_up()
         return 0
     except KeyboardInterrupt:
         return _INTERRUPTED
     except MemoryError:
-        output.say("out of memory")
+        _say("out of memory")
         return 2
     except Exception as error:  # noqa: BLE001  # a bug of ours must not look like a difference
         if isinstance(error, OSError) and error.errno in _UNWRITABLE:  # Typer's help, or what was left
-            output.give_up()
-            output.say(f"standard output: {error.strerror}")
+            _give_up()
+            _say(f"standard output: {error.strerror}")
             return 2
         if str(error).endswith("KeyboardInterrupt"):  # as pydantic says that it was interrupted
             return _INTERRUPTED
@@ -71,3 +70,15 @@ def _command(words: list[str]) -> int | str | None:
         # Typer writes its help itself, and calls it a failure that nobody reads on.
         return 0 if isinstance(stop.__context__, BrokenPipeError) else stop.code
     return 0
+
+
+def _say(message: str) -> None:
+    from vmdiff.cli.output import say
+
+    say(message)
+
+
+def _give_up() -> None:
+    from vmdiff.cli.output import give_up
+
+    give_up()
