@@ -75,16 +75,20 @@ def test_a_page_is_the_only_one_to_need_jinja(pair: tuple[Path, Path], tmp_path:
     assert "jinja2" not in words
 
 
-def test_every_file_of_a_process_is_opened_as_often_as_it_must_be(tmp_path: Path) -> None:
+def traced(calls: str, pid: int, folder: Path) -> str:
+    """Take a snapshot of a process under strace; give the log of those system calls."""
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
-    log = tmp_path / "log"
-    command = [sys.executable, "-m", "vmdiff", "snap", "--no-owners", "-o", tmp_path / "x.json"]
+    log = folder / "log"
+    strace = ["strace", "-f", "-y", "-e", f"trace={calls}", "-o", log]
+    command = [sys.executable, "-m", "vmdiff", "snap", "--no-owners", "-o", folder / "x.json", str(pid)]
+    subprocess.run([*strace, *command], check=True)
+    return log.read_text()
+
+
+def test_every_file_of_a_process_is_opened_as_often_as_it_must_be(tmp_path: Path) -> None:
     with actor() as process:
-        subprocess.run(
-            ["strace", "-f", "-e", "trace=openat", "-o", log, *command, str(process.pid)], check=True
-        )
-    opened = re.findall(r'"([^"]+)", O_RDONLY', log.read_text())
+        opened = re.findall(r'"([^"]+)", O_RDONLY', traced("openat", process.pid, tmp_path))
 
     assert opened.count("smaps") == 1
     assert opened.count("smaps_rollup") == 1
@@ -108,16 +112,11 @@ def test_the_reads_are_those_that_the_kernel_makes_us_do() -> None:
 
 
 def test_many_mappings_are_read_in_few_calls(tmp_path: Path) -> None:
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
-    log = tmp_path / "log"
-    command = [sys.executable, "-m", "vmdiff", "snap", "--no-owners", "-o", tmp_path / "x.json"]
     with actor() as process:
         process.act("stripes")
         pages = len(Path(f"/proc/{process.pid}/smaps").read_bytes()) // 4096
-        traced = ["strace", "-f", "-y", "-e", "trace=read,readv", "-o", log]
-        subprocess.run([*traced, *map(str, command), str(process.pid)], check=True)
-    calls = re.findall(rf"read(?:v)?\(\d+</proc/{process.pid}/smaps>", log.read_text())
+        made = traced("read,readv", process.pid, tmp_path)
+    calls = re.findall(rf"read(?:v)?\(\d+</proc/{process.pid}/smaps>", made)
 
     assert pages > 2000
     assert len(calls) < pages / 20

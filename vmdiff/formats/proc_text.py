@@ -42,10 +42,11 @@ _LIBRARY = re.compile(rf"{_RANGE}:\s+([/\[].*?)(?:\s+\(@([0-9a-fA-F]{{1,16}})\))
 _ONE_ADDRESS = re.compile(
     r"([0-9a-fA-F]{4,16})\s+([r-][w-][x-][ps])\s+[0-9a-fA-F]{1,16}\s+[0-9a-f]+:[0-9a-f]+\s+[0-9]{1,20}(?:\s+(.*))?"
 )
-_KEY = re.compile(
-    rf"([A-Za-z_]\w{{0,63}}):{_BLANKS}*(?:([0-9]{{1,20}})(?:{_BLANKS}+([A-Za-z]{{1,8}}))?|(\S{{0,64}})){_BLANKS}*"
-)
 _LONGEST_KEY = 64  # characters
+_KEY = re.compile(
+    rf"([A-Za-z_]\w{{0,{_LONGEST_KEY - 1}}}):{_BLANKS}*"
+    rf"(?:([0-9]{{1,20}})(?:{_BLANKS}+([A-Za-z]{{1,8}}))?|(\S{{0,64}})){_BLANKS}*"
+)
 _LONGEST_FLAG = 16  # characters; today's have two
 _FLAGS = re.compile(rf"VmFlags:((?:{_BLANKS}+\S{{1,{_LONGEST_FLAG}}}){{0,200}}){_BLANKS}*")
 _NAME = re.compile(rf"Name:{_BLANKS}*(\S.*)", re.DOTALL)
