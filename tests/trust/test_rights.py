@@ -10,19 +10,12 @@ import pytest
 import vmdiff
 from tests.acts import actor
 from tests.trust.test_sick_processes import READS, read_while
+from tests.trust.without_rights import BEGIN
 from vmdiff.model import Snapshot
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
 
 NOBODY = 65534
-# Everything is imported before: a user of the machine may not be let into the folder of this checkout.
-BEGIN = """
-import ctypes, json, os, signal, struct
-import vmdiff.cli.app, vmdiff.document, vmdiff.owners, vmdiff.linux.assembling, vmdiff.linux.freeze
-from vmdiff.errors import ProcessError
-from vmdiff.linux import ProcessFolder, read
-libc = ctypes.CDLL(None, use_errno=True)
-"""
 HIDING = """
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 libc.prctl(4, 1)  # PR_SET_DUMPABLE: having become another user took it away
@@ -51,7 +44,6 @@ libc.prctl(8, 1)  # PR_SET_KEEPCAPS
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 header, rights = struct.pack("=Ii", 0x20080522, 0), struct.pack("=6I", {rights}, {rights}, 0, 0, 0, 0)
 assert libc.capset(header, rights) == 0
-from vmdiff.cli import main
 main({words})
 """
 

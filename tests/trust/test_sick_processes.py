@@ -11,6 +11,7 @@ import pytest
 
 import vmdiff
 from tests.acts import Actor, actor
+from tests.trust.without_rights import BEGIN
 from vmdiff.errors import ProcessError
 from vmdiff.linux import ProcessFolder, read
 from vmdiff.model import Snapshot
@@ -109,12 +110,7 @@ def as_nobody(*words: str, within: tuple[str, ...] = ()) -> "subprocess.Complete
     """Run a command line as a user without rights, by way of the command *within*."""
     if os.geteuid() != 0:
         pytest.skip("needs root to become somebody else")
-    # A user of the machine may not be let into the folder of this checkout: it is imported before.
-    script = (
-        "import os, sys; import vmdiff.cli.app, vmdiff.sources, vmdiff.owners, vmdiff.document;"
-        " import vmdiff.linux.assembling;"
-        f" os.setgroups([]); os.setgid(65534); os.setuid(65534); from vmdiff.cli import main; main({list(words)})"
-    )
+    script = f"{BEGIN}os.setgroups([]); os.setgid(65534); os.setuid(65534); main({list(words)})"
     return subprocess.run([*within, sys.executable, "-c", script], capture_output=True, text=True)
 
 
