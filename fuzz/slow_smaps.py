@@ -61,7 +61,12 @@ def _take(line: bytes, rows: list[Row]) -> bool:
 def _value(text: bytes) -> Scalar:
     words = text.replace(b"\t", b" ").rstrip(b" ").split(b" ")
     number, units = words[0], [word for word in words[1:] if word]
-    if not _all(number, _DIGITS) or len(units) > 1 or not all(_all(unit, _LETTERS) for unit in units):
+    if (
+        not _all(number, _DIGITS)
+        or len(number) > 20
+        or len(units) > 1
+        or not all(_all(unit, _LETTERS) for unit in units)
+    ):
         return text.decode(errors="backslashreplace")
     if not units:
         return int(number)

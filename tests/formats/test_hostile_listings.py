@@ -1,15 +1,23 @@
 """Listings come from strangers: whatever a text holds, it is read or refused, in time that grows with its length."""
 
+import re
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vmdiff import formats
-from vmdiff.errors import VmdiffError
+from vmdiff.errors import InputError, VmdiffError
 
+SEEDS = Path(__file__).parent.parent.parent / "fixtures" / "fuzz"
+LISTINGS = [
+    path
+    for reader in ("crash-maps", "debuggers", "java", "pmap", "proc-text")
+    for path in sorted((SEEDS / reader).iterdir())
+]
 HEADS = {
     "vmmap": "Process: a [1]\nREGION TYPE  START - END  [ VSIZE  RSDNT  DIRTY   SWAP] PRT/MAX SHRMOD PURGE    REGION DETAIL\n",
     "vmmap-summary": "REGION TYPE   VIRTUAL RESIDENT DIRTY SWAP VOLATILE NONVOL EMPTY REGION\n",
@@ -139,3 +147,48 @@ def test_endless_lines_cost_no_more_than_their_length(known, filler):
         formats.read(text.encode(), source="x")
 
     assert time.perf_counter() - began < 15
+
+
+@pytest.mark.parametrize("path", LISTINGS, ids=lambda path: path.name)
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_a_word_that_goes_on_and_on_is_read_or_refused(path, data):
+    """Longer than a number may be (4,300 digits in Python), than a name, than a fuzzer's input."""
+    lines = path.read_bytes().splitlines()
+    at = data.draw(st.integers(0, len(lines) - 1))
+    word = data.draw(st.sampled_from(sorted(set(re.findall(rb"\w+|\s+|\W", lines[at]))) or [b" "]))
+    longer = data.draw(st.sampled_from((5_000, 70_000))) // len(word) + 1
+    lines[at] = lines[at].replace(word, word * longer, 1)
+
+    began = time.process_time()
+    with suppress(VmdiffError):
+        formats.read(b"\n".join([*lines, b""]), source="x")
+
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Name:{}[anon:x] y", "Rss:{}4 kB x", "VmFlags: rd{}mr \x01{}x", "2000-3000: /x{}y (@0)", "2000-3000{}x"],
+)
+def test_blanks_are_passed_over_once(line):
+    row = "1000-2000 rw-p 00000000 00:00 0\n"
+    text = row + line.replace("{}", " " * 100_000) + "\n"
+
+    began = time.process_time()
+    with suppress(InputError):
+        formats.read(text.encode(), source="x")
+
+    assert time.process_time() - began < 5  # it is 0.1 s; a square of the number is minutes
+
+
+def test_numbers_longer_than_python_reads_are_unknown():
+    maps = "1000-2000 rw-p 00000000 00:00 0\n{}VmFlags: rd\n"
+    pmap = (SEEDS / "pmap" / "wide").read_text()
+    digits = "1" * 5_000
+
+    for counter in ("Rss", "KernelPageSize", "THPeligible"):
+        read = formats.read(maps.format(f"{counter}: {digits} kB\n").encode(), source="x")
+        assert not any(read.mappings[0].values.values())
+    read = formats.read(re.sub(r"1$", digits, pmap, count=1, flags=re.MULTILINE).encode(), source="x")
+    assert read.mappings[1].values["thp_eligible"] is None

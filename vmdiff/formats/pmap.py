@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from vmdiff.formats.draft import Draft, amount_of
 from vmdiff.formats.pmap_owners import with_owners
-from vmdiff.formats.quantity import kilobytes
+from vmdiff.formats.quantity import kilobytes, whole
 from vmdiff.formats.smaps import name_of, snake_case
 from vmdiff.formats.text import Line, Mark, Role, Section, at_line_start, find_sections, is_elision, printable
 from vmdiff.formats.types import TextFormat
@@ -324,7 +324,7 @@ class _Reader:
             elif name in KNOWN_COUNTERS or name in PAGE_SIZES:
                 row.values[name] = size
             else:
-                row.values[name] = int(number)
+                row.values[name] = whole(number)
 
     def _flags(self, texts: Sequence[str], row: _Row) -> tuple[str, ...]:
         """Take the flags; a file of two letters is not one of them, though it may look like one."""

@@ -38,13 +38,14 @@ _ROW = re.compile(
 # The first smaps (2005) and crash reports of other systems tell no offset, device and inode.
 _BRIEF = re.compile(rf"{_RANGE}\s+([r-][w-][x-][ps]?)\s+([/\[].*)", re.DOTALL)
 # gperftools writes START-END: PATH (@OFFSET) into its profiles.
-_LIBRARY = re.compile(rf"{_RANGE}:\s+([/\[].*?)(?:\s+\(@([0-9a-fA-F]{{1,16}})\))?\s*", re.DOTALL)
+_LIBRARY = re.compile(rf"{_RANGE}:\s+([/\[].*)", re.DOTALL)
+_AT_OFFSET = re.compile(r"\s\(@([0-9a-fA-F]{1,16})\)$")
 _ONE_ADDRESS = re.compile(
     r"([0-9a-fA-F]{4,16})\s+([r-][w-][x-][ps])\s+[0-9a-fA-F]{1,16}\s+[0-9a-f]+:[0-9a-f]+\s+[0-9]{1,20}(?:\s+(.*))?"
 )
 _LONGEST_KEY = 64  # characters
 _KEY = re.compile(
-    rf"([A-Za-z_]\w{{0,{_LONGEST_KEY - 1}}}):{_BLANKS}*"
+    rf"([A-Za-z_]\w{{0,{_LONGEST_KEY - 1}}}):{_BLANKS}*+"
     rf"(?:([0-9]{{1,20}})(?:{_BLANKS}+([A-Za-z]{{1,8}}))?|(\S{{0,64}})){_BLANKS}*"
 )
 _LONGEST_FLAG = 16  # characters; today's have two
@@ -176,9 +177,12 @@ def _dialect(text: str) -> _Header | None:
         start, end, perms, name = found.groups()
         return _Header(int(start, 16), int(end, 16), perms.ljust(4, "?"), None, None, None, name)
     if found := _LIBRARY.fullmatch(text):
-        start, end, name, offset = found.groups()
-        at = None if offset is None else int(offset, 16)
-        return _Header(int(start, 16), int(end, 16), "????", at, None, None, name)
+        start, end, name = found.groups()
+        name = name.rstrip()
+        at = _AT_OFFSET.search(name)
+        if at:
+            name = name[: at.start()].rstrip()
+        return _Header(int(start, 16), int(end, 16), "????", int(at[1], 16) if at else None, None, None, name)
     if found := _ONE_ADDRESS.fullmatch(text):
         return _Header(int(found[1], 16), None, found[2], None, None, None, found[3] or "")
     return None
@@ -206,9 +210,11 @@ class _Reader:
 
     def _refuse_half_ranges(self) -> None:
         """Drop headers with one address that no key follows: those are no smaps, but broken maps."""
-        broken = [record for record in self.records if record.header.end is None and not record.values]
-        for record in broken:
-            self.records.remove(record)
+        half = [record for record in self.records if record.header.end is None and not record.values]
+        if not half:
+            return
+        self.records = [record for record in self.records if record.header.end is not None or record.values]
+        for record in half:
             self.draft.could_not_read(record.line)
         self.draft.unread.sort()
 

@@ -6,6 +6,7 @@ from vmdiff.model.mapping import ADDRESS_LIMIT
 
 _HEX = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,17})")
 _AMOUNT = re.compile(r"([0-9]{1,20})(?:[.,]([0-9]{1,6}))?[ \t]*([KMGTPE]?)(?:i?B)?", re.IGNORECASE)
+_LONGEST = 20  # digits
 _SHIFT = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40, "P": 50, "E": 60}
 
 
@@ -18,12 +19,15 @@ def hexadecimal(text: str) -> int | None:
     return number if number <= ADDRESS_LIMIT else None
 
 
+def whole(text: str) -> int | None:
+    """Read a number of decimal digits; None if it is none or beyond 64 bits."""
+    return _bounded(int(text)) if text.isascii() and text.isdigit() and len(text) <= _LONGEST else None
+
+
 def kilobytes(text: str) -> int | None:
     """Read a number of units of 1024 bytes (``132``, ``132K``, ``132 kB``), in bytes; None if it is none."""
-    digits = text.rstrip().rstrip("Bb").rstrip("Kk").rstrip()
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 20):
-        return None
-    return _bounded(int(digits) << 10)
+    number = whole(text.rstrip().rstrip("Bb").rstrip("Kk").rstrip())
+    return None if number is None else _bounded(number << 10)
 
 
 def amount(text: str) -> tuple[int, bool] | None:

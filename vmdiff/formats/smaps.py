@@ -32,7 +32,7 @@ _HEADER = re.compile(
 )
 _NUMBER_OR_0 = rb"(?:0|([1-9][0-9]{0,19}))"  # as the kernel writes numbers, without group for 0
 _LINE = re.compile(rb"^([A-Za-z_]\w*):[ \t]*([^\n]*)\n", re.MULTILINE)
-_QUANTITY = re.compile(rb"([0-9]+)(?:[ \t]+([A-Za-z]+))?[ \t]*")
+_QUANTITY = re.compile(rb"([0-9]{1,20})(?:[ \t]+([A-Za-z]+))?[ \t]*")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 _DELETED = b" (deleted)"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from vmdiff import units
 from vmdiff.formats.draft import Draft
 from vmdiff.formats.jvm import tagged
-from vmdiff.formats.quantity import amount, hexadecimal
+from vmdiff.formats.quantity import amount, hexadecimal, whole
 from vmdiff.formats.text import Line, Mark, Role, Section, find_sections, is_elision
 from vmdiff.formats.types import TextFormat
 from vmdiff.model import Host, Kind, Mapping, Process, Scalar, Snapshot
@@ -97,12 +97,10 @@ def _row(draft: Draft, line: Line, found: re.Match[str], columns: Sequence[str])
     values: dict[str, Scalar] = {}
     for column, name in _COUNTERS.items():
         if column in cells:
-            values[name] = _bytes(cells[column])
+            values[name] = whole(cells[column])
             draft.counters[name] = None
-    if (size := _bytes(cells.get("vsize", ""))) not in (None, end - start):
-        draft.doubt(
-            f"vsize is {units.size(size)}, the addresses are {units.size(end - start)} apart", [line.number]
-        )
+    if whole(cells.get("vsize", "")) not in (None, end - start):
+        draft.doubt("vsize is not that of the addresses, which were taken", [line.number])
     _attributes(draft, cells, values)
     info, path = _info(cells)
     draft.add(
@@ -120,10 +118,6 @@ def _row(draft: Draft, line: Line, found: re.Match[str], columns: Sequence[str])
             values=values,
         ),
     )
-
-
-def _bytes(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 19 else None
 
 
 def _attributes(draft: Draft, cells: dict[str, str], values: dict[str, Scalar]) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from vmdiff import units
 from vmdiff.formats.draft import Draft
-from vmdiff.formats.quantity import amount, hexadecimal
+from vmdiff.formats.quantity import amount, hexadecimal, whole
 from vmdiff.formats.text import Line, Mark, Role, Section, find_sections, is_elision
 from vmdiff.formats.types import TextFormat
 from vmdiff.model import Host, Kind, Mapping, Owner, Process, Scalar, Snapshot, owner
@@ -37,7 +37,7 @@ _ATTRIBUTES = ("region_type", "max_perms", "sharing", "purgeable", "detail")
 
 _PERMS = re.compile(r"([r-][w-][x-])/([r-][w-][x-])")
 _THREAD = re.compile(r"thread ([0-9]{1,10})\b")
-_ZONE = re.compile(r"([\w.-]{1,100})_0x[0-9a-f]{1,16}\b")  # where a zone lies differs between runs
+_ZONE = re.compile(r"(?<![\w.-])([\w.-]{1,100})_0x[0-9a-f]{1,16}\b")  # where a zone lies differs between runs
 _PERSON = re.compile(r"(.{0,200}?) \[([0-9]{1,10})\]")
 _PID = re.compile(r"of process ([0-9]{1,10})(?: \((.{0,200})\))?$")
 
@@ -209,11 +209,7 @@ class _Reader:
             self.draft.could_not_read(line)
             return
         sizes = self._sizes(line, cells[:count])
-        regions = (
-            int(cells[count])
-            if len(cells) > count and cells[count].isascii() and cells[count].isdigit()
-            else 0
-        )
+        regions = (whole(cells[count]) if len(cells) > count else None) or 0
         if name.startswith("TOTAL"):
             self.total = self.total or (sizes, regions)
         else:
@@ -309,7 +305,7 @@ class _Reader:
         return Host(
             system=self.facts.get("OS Version"),
             machine=self.facts.get("Code Type"),
-            page_size=int(size) if size.isascii() and size.isdigit() and len(size) < 10 else None,
+            page_size=whole(size),
         )
 
 
