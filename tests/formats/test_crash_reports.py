@@ -58,7 +58,7 @@ def test_a_row_that_was_cut_off_is_reported(fragment):
     snapshot = read(GLIBC + fragment)
 
     assert len(snapshot.mappings) == 4
-    assert f"line 9: cut off in the middle of a row: {fragment!r}" in snapshot.origin.doubts
+    assert "line 9: cut off in the middle of a row" in snapshot.origin.doubts
 
 
 def test_a_report_without_rows_is_refused():

@@ -182,6 +182,13 @@ def test_blanks_are_passed_over_once(line):
     assert time.process_time() - began < 5  # it is 0.1 s; a square of the number is minutes
 
 
+def test_a_process_with_a_name_that_no_document_can_hold_is_refused():
+    text = f"1680:   {'x' * 70_000}\n0000000000400000     24K r-x-- sleep\n total 24K\n"
+
+    with pytest.raises(InputError, match=r"^x: name: .*65536"):
+        formats.read(text.encode(), source="x")
+
+
 def test_numbers_longer_than_python_reads_are_unknown():
     maps = "1000-2000 rw-p 00000000 00:00 0\n{}VmFlags: rd\n"
     pmap = (SEEDS / "pmap" / "wide").read_text()
@@ -192,3 +199,9 @@ def test_numbers_longer_than_python_reads_are_unknown():
         assert not any(read.mappings[0].values.values())
     read = formats.read(re.sub(r"1$", digits, pmap, count=1, flags=re.MULTILINE).encode(), source="x")
     assert read.mappings[1].values["thp_eligible"] is None
+
+
+def test_what_is_said_of_many_lines_is_said_once():
+    snapshot = formats.read((text_of("gdb", 2) + "...\n" * 1_000 + text_of("gdb", 0)).encode(), source="x")
+
+    assert len([doubt for doubt in snapshot.origin.doubts if "left out" in doubt]) == 1

@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from pydantic import ValidationError
-
-from vmdiff.errors import InputError, ListingError
+from vmdiff.errors import ListingError
 from vmdiff.formats.text import Line, Section, printable
 from vmdiff.model import (
     MOST_MAPPINGS,
@@ -45,7 +43,7 @@ class Draft:
     format: str
     detail: Literal["maps", "smaps"] | None = None
     rows: list[Row] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
+    doubts: dict[str, list[int]] = field(default_factory=dict)  # sentences, and the lines that they are about
     counters: dict[str, None] = field(default_factory=dict)
     attributes: dict[str, None] = field(default_factory=dict)
     rollup: dict[str, int | None] = field(default_factory=dict)
@@ -70,7 +68,7 @@ class Draft:
 
     def doubt(self, sentence: str, lines: Sequence[int] = ()) -> None:
         """Say why the listing is not to be taken at its word, and on which lines that was seen."""
-        self.doubts.append(f"{places(lines)}: {sentence}" if lines else sentence)
+        self.doubts.setdefault(sentence, []).extend(lines)
 
     def could_not_read(self, line: Line) -> None:
         """Remember a line that should be a row and is none."""
@@ -156,23 +154,22 @@ class Draft:
             yield mapping._replace(values=told)
 
     def _build(self, mappings: tuple[Mapping, ...]) -> Snapshot:
-        try:
-            return Snapshot(
-                origin=Origin(
-                    source=self.format,
-                    detail=self.detail,
-                    doubts=tuple(self.doubts),
-                    counters=tuple(self.counters),
-                    attributes=tuple(self.attributes),
+        return Snapshot(
+            origin=Origin(
+                source=self.format,
+                detail=self.detail,
+                doubts=tuple(
+                    f"{places(lines)}: {sentence}" if lines else sentence
+                    for sentence, lines in self.doubts.items()
                 ),
-                host=self.host,
-                process=self.process,
-                rollup=self.rollup or None,
-                mappings=mappings,
-            )
-        except ValidationError as error:
-            problem = error.errors()[0]
-            raise InputError(f"{self.section.source}: {problem['msg']}") from error
+                counters=tuple(self.counters),
+                attributes=tuple(self.attributes),
+            ),
+            host=self.host,
+            process=self.process,
+            rollup=self.rollup or None,
+            mappings=mappings,
+        )
 
 
 def amount_of(mapping: Mapping, name: str) -> int | None:

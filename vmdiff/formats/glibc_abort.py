@@ -61,7 +61,7 @@ def parse(section: Section) -> Snapshot:
         elif found := _REPORT.search(line.text[:5000]):
             draft.process = Process(name=(found[1] or found[2]).strip().rpartition("/")[2] or None)
         elif draft.rows and is_beginning(line.text):
-            draft.doubt(f"cut off in the middle of a row: {line.text!r}", [line.number])
+            draft.doubt("cut off in the middle of a row", [line.number])
         elif draft.rows and line.text and is_elision(line.text):
             draft.doubt("lines were left out here", [line.number])
     if not draft.rows:

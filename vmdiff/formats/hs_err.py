@@ -156,7 +156,7 @@ class _Reader:
         elif is_elision(text):
             self.draft.doubt("lines were left out here", [line.number])
         elif is_beginning(text):
-            self.draft.doubt(f"cut off in the middle of a row: {text!r}", [line.number])
+            self.draft.doubt("cut off in the middle of a row", [line.number])
         elif self.draft.rows:
             self.listed = False
             self._fact(text)

@@ -316,7 +316,8 @@ def parse(section: Section) -> Snapshot:
         draft.add(record.line, _mapping(record))
     _say_what_is_missing(draft, reader.records)
     mappings = [row.mapping for row in draft.rows]
-    draft.doubts += _lies(mappings)
+    for lie in _lies(mappings):
+        draft.doubt(lie)
     draft.host = Host(page_size=_page_size(mapping.values.get("kernel_page_size") for mapping in mappings))
     return draft.snapshot(EXPECTED)
 

@@ -8,6 +8,8 @@ holds a copy of ``maps``) come before it.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
 from vmdiff.errors import InputError, ListingError
 from vmdiff.formats import (
     debugger,
@@ -58,6 +60,15 @@ def read(data: bytes, *, source: str, choice: int | None = None) -> Snapshot:
         InputError: nothing in it is a listing, or there are several and none was chosen.
         ListingError: a line is not what its format demands.
     """
+    try:
+        return _parse(data, source, choice)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = "".join(f"{key}: " for key in problem["loc"])
+        raise InputError(f"{source}: {place}{problem['msg']}") from error
+
+
+def _parse(data: bytes, source: str, choice: int | None) -> Snapshot:
     for known in FORMATS:
         if isinstance(known, BinaryFormat) and data.startswith(known.magic):
             return known.parse(data, source)

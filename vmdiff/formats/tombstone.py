@@ -119,7 +119,7 @@ def _add(draft: Draft, line: Line, row: re.Match[str], open_ends: list[int]) -> 
     if not inclusive:
         open_ends.append(line.number)
     if row[5] is not None and int(row[5], 16) != end - start:
-        draft.doubt(f"the size {row[5]} is not that of the addresses, which were taken", [line.number])
+        draft.doubt("the size is not that of the addresses, which were taken", [line.number])
     path, build_id, values = _name(row[6])
     draft.attributes.update(dict.fromkeys(values))
     deleted = path is not None and path.endswith(" (deleted)")
