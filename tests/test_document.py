@@ -174,12 +174,15 @@ def test_contradictions_are_named_beside_what_is_wrong_by_itself(spoilt: dict[st
         b'{"a":' * 100_000,
         b'{"version": 1e400}',
         b'{"version": ' + b"9" * 100_000 + b"}",
+        b'{"format": "vmdiff-snapshot", "version": 1, "' + b"x" * 100_000 + b'": 1}',
         b"\xff\xfe{\x00}\x00",
     ],
 )
 def test_what_is_no_document_is_refused_in_a_line_or_two(text: bytes) -> None:
-    with pytest.raises(DocumentError):
+    with pytest.raises(DocumentError) as refused:
         document.load(text, source="x.json")
+
+    assert all(len(line) < 700 for line in str(refused.value).splitlines())
 
 
 def test_every_cut_of_a_document_is_refused() -> None:

@@ -40,7 +40,7 @@ class DocumentError(InputError):
         self.source = source
         self.problems = tuple(problems)
         lines = [f"{source}: not a vmdiff snapshot"]
-        lines += [f"  {path}: {message}" for path, message in self.problems[: self.SHOWN]]
+        lines += [f"  {_cut(path)}: {_cut(message)}" for path, message in self.problems[: self.SHOWN]]
         if len(self.problems) > self.SHOWN:
             more = len(self.problems) - self.SHOWN
             lines.append(f"  … and {'at least ' if cut else ''}{more:,} more problems")
@@ -74,6 +74,10 @@ class ProcessError(VmdiffError):
     exit_code: ClassVar[int] = 3
 
 
-def _excerpt(text: str, longest: int = 60) -> str:
+def _excerpt(text: str) -> str:
     """Quote what was found, cut to what fits on a line, control characters escaped."""
-    return repr(text if len(text) <= longest else text[: longest - 1] + "…")
+    return repr(_cut(text, 60))
+
+
+def _cut(text: str, longest: int = 300) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
