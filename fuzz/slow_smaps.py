@@ -47,7 +47,7 @@ def _header(line: bytes) -> Row | None:
 def _take(line: bytes, rows: list[Row]) -> bool:
     """Add a ``Key: value`` line to the last row; False if it is none."""
     key, colon, text = line.partition(b":")
-    if not colon or not key or key[0] in _DIGITS or not _all(key, _WORD):
+    if not colon or not key or key[0] in _DIGITS or len(key) > 64 or not _all(key, _WORD):
         return False
     row = rows[-1]
     text = text.lstrip(b" \t")

@@ -105,6 +105,7 @@ def test_what_the_kernel_wrote_is_read_quickly() -> None:
         pytest.param(b"KernelPage", b"kernelPage", id="key-in-other-letters"),
         pytest.param(b"Rss: 4 kB", b"Rss: 99999999999999999999 kB", id="more-than-there-is"),
         pytest.param(b"Rss", b"R" * 70, id="endless-key"),
+        pytest.param(b"Rss", b"R" + b"_" * 70 + b"s", id="key-of-underscores"),
         pytest.param(b"VmFlags: ", b"VmFlags:", id="flags-without-blank"),
         pytest.param(b" wr ", b" \x1f ", id="flags-of-control-characters"),
     ],

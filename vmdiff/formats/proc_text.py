@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from vmdiff.errors import ListingError
 from vmdiff.formats import smaps
 from vmdiff.formats.draft import LONGEST_NAME, Draft, with_kinds
-from vmdiff.formats.smaps import name_of, snake_case
+from vmdiff.formats.smaps import LONGEST_KEY, name_of, snake_case
 from vmdiff.formats.text import Line, Mark, Role, Section, at_line_start, find_sections, is_elision, printable
 from vmdiff.formats.types import TextFormat
 from vmdiff.model import DERIVED, MOST_MAPPINGS, PAGE_SIZES, Host, Mapping, Origin, Process, Scalar, Snapshot
@@ -43,9 +43,8 @@ _AT_OFFSET = re.compile(r"\s\(@([0-9a-fA-F]{1,16})\)$")
 _ONE_ADDRESS = re.compile(
     r"([0-9a-fA-F]{4,16})\s+([r-][w-][x-][ps])\s+[0-9a-fA-F]{1,16}\s+[0-9a-f]+:[0-9a-f]+\s+[0-9]{1,20}(?:\s+(.*))?"
 )
-_LONGEST_KEY = 64  # characters
 _KEY = re.compile(
-    rf"([A-Za-z_]\w{{0,{_LONGEST_KEY - 1}}}):{_BLANKS}*+"
+    rf"([A-Za-z_]\w{{0,{LONGEST_KEY - 1}}}):{_BLANKS}*+"
     rf"(?:([0-9]{{1,20}})(?:{_BLANKS}+([A-Za-z]{{1,8}}))?|(\S{{0,64}})){_BLANKS}*"
 )
 _LONGEST_FLAG = 16  # characters; today's have two
@@ -425,8 +424,6 @@ def _is_plain(name: str, data: bytes, listing: smaps.Listing) -> bool:
     blocks = {id(mapping.values): mapping.values for mapping in listing.mappings}.values()
     if any(not isinstance(value, int) or value > ADDRESS_LIMIT for one in blocks for value in one.values()):
         return False  # a number with something else on its line, or one that is none
-    if any(len(key) > _LONGEST_KEY for key in keys):
-        return False
     if ("kernel_page_size" in keys) != (b"\nKernelPageSize:" in data):
         return False  # a key in other letters
     if data.count(b"\nSize:") != len(sizes) or len(sizes) not in {0, len(listing.mappings)}:

@@ -23,15 +23,17 @@ from vmdiff.model.mapping import KNOWN_KEYS
 
 EXPECTED = "START-END PERMS OFFSET MAJOR:MINOR INODE [PATH]"
 
+LONGEST_KEY = 64  # characters; the kernel's have up to 15
+_KEY = rb"[A-Za-z_]\w{0,%d}" % (LONGEST_KEY - 1)
 # Start, end, the rest of the header, and the lines after it.
 _START = rb"^([0-9a-f]{1,17})-([0-9a-f]{1,17}) ([^\n]*)\n"
-_RECORD = re.compile(_START + rb"((?:[A-Za-z_]\w*:[^\n]*\n)*)", re.MULTILINE)
+_RECORD = re.compile(_START + rb"((?:" + _KEY + rb":[^\n]*\n)*)", re.MULTILINE)
 _HEADER = re.compile(
     rb"([r-][w-][x-][pPsS]) ([0-9a-f]{1,16}) ([0-9a-f]{1,8}:[0-9a-f]{1,8}) ([0-9]{1,20})(?: +(.*))?",
     re.DOTALL,
 )
 _NUMBER_OR_0 = rb"(?:0|([1-9][0-9]{0,19}))"  # as the kernel writes numbers, without group for 0
-_LINE = re.compile(rb"^([A-Za-z_]\w*):[ \t]*([^\n]*)\n", re.MULTILINE)
+_LINE = re.compile(rb"^(" + _KEY + rb"):[ \t]*([^\n]*)\n", re.MULTILINE)
 _QUANTITY = re.compile(rb"([0-9]{1,20})(?:[ \t]+([A-Za-z]+))?[ \t]*")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
