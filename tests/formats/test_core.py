@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vmdiff import sources
+from vmdiff import document, sources
 from vmdiff.errors import InputError, VmdiffError
 from vmdiff.formats import core
 from vmdiff.linux.core import CoreMemory
@@ -311,6 +312,36 @@ def test_numbers_that_promise_too_much_cost_nothing():
     )
 
     assert [m.size for m in read(lying).mappings] == [1 << 62]
+
+
+def test_notes_that_many_headers_point_at_are_read_within_bounds():
+    whole = build([], [bytes(12 * 5_000)])
+    header, table, notes = whole[:64], whole[64 : 64 + 56], whole[64 + 56 :]
+    count = 20_000
+    table = struct.pack("<IIQQQQQQ", PT_NOTE, 0, 64 + 56 * count, 0, 0, len(notes), 0, 0)
+    lying = header[:56] + struct.pack("<H", count) + header[58:] + table * count + notes
+
+    began = time.process_time()
+    read(lying)
+
+    assert time.process_time() - began < 10  # 1 s here; all 22 million notes that fit the budget take 15
+
+
+@pytest.mark.parametrize("letter", [b"x", b"\xff"])
+def test_a_name_that_no_document_can_hold_is_refused(letter):
+    named = file_note("<", "Q", [(0x1000, 0x2000, 0, b"/" + letter * 65_536)])
+
+    with pytest.raises(InputError, match="core: the name of a mapping has more than 65,536 characters"):
+        read(build([(0x1000, PAGE, 6, b"")], [named]))
+
+
+def test_an_offset_beyond_the_last_is_unknown():
+    offset = (1 << 64) // PAGE - 1
+    named = file_note("<", "Q", [(0x1000, 0x4000, offset, b"/bin/x")])
+    snapshot = read(build([(0x1000, PAGE, 6, b""), (0x3000, PAGE, 6, b"")], [named]))
+
+    assert [m.offset for m in snapshot.mappings] == [offset * PAGE, None]
+    assert document.load(b"".join(document.dump(snapshot)), source="again") == snapshot
 
 
 @settings(max_examples=200, deadline=None)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vmdiff import formats
-from vmdiff.errors import InputError, VmdiffError
+from vmdiff import document, formats
+from vmdiff.errors import InputError, ListingError, VmdiffError
 
 SEEDS = Path(__file__).parent.parent.parent / "fixtures" / "fuzz"
 LISTINGS = [
@@ -52,6 +52,14 @@ NUMBERS = [
     (1 << 64) - 1,
     1 << 64,
     1 << 68,
+]
+EDGES = [
+    b"",
+    b"-1",
+    b"1.5",
+    b"kB",
+    *(b"%d" % number for number in NUMBERS),
+    *(b"%x" % number for number in NUMBERS),
 ]
 FRAGMENTS = st.sampled_from(
     [
@@ -167,6 +175,25 @@ def test_a_word_that_goes_on_and_on_is_read_or_refused(path, data):
     assert time.process_time() - began < 5
 
 
+@pytest.mark.parametrize("path", LISTINGS, ids=lambda path: path.name)
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_whatever_a_number_is_what_was_read_can_be_saved_and_opened(path, data):
+    lines = path.read_bytes().splitlines()
+    at = data.draw(st.integers(0, len(lines) - 1))
+    numbers = list(re.finditer(rb"(?<![A-Za-z])[0-9a-f]*[0-9][0-9a-f]*", lines[at]))
+    if not numbers:
+        return
+    found = data.draw(st.sampled_from(numbers))
+    lines[at] = lines[at][: found.start()] + data.draw(st.sampled_from(EDGES)) + lines[at][found.end() :]
+
+    try:
+        snapshot = formats.read(b"\n".join([*lines, b""]), source="x")
+    except VmdiffError:
+        return
+    assert document.load(b"".join(document.dump(snapshot)), source="again") == snapshot
+
+
 @pytest.mark.parametrize(
     "line",
     ["Name:{}[anon:x] y", "Rss:{}4 kB x", "VmFlags: rd{}mr \x01{}x", "2000-3000: /x{}y (@0)", "2000-3000{}x"],
@@ -205,3 +232,30 @@ def test_what_is_said_of_many_lines_is_said_once():
     snapshot = formats.read((text_of("gdb", 2) + "...\n" * 1_000 + text_of("gdb", 0)).encode(), source="x")
 
     assert len([doubt for doubt in snapshot.origin.doubts if "left out" in doubt]) == 1
+
+
+def test_a_counter_without_a_number_is_unknown():
+    record = "{:x}000-{:x}000 rw-p 00000000 00:00 0\nRss: {} kB\nNew: {} kB\nVmFlags: rd\n"
+    text = record.format(1, 2, 4, 8) + record.format(2, 3, "", "")
+
+    first, second = formats.read(text.encode(), source="x").mappings
+
+    assert (first.values["rss"], first.values["new"]) == (4096, 8192)
+    assert (second.values["rss"], second.values["new"]) == (None, None)
+
+
+def test_an_offset_beyond_the_last_is_no_offset():
+    row = "0x{:x} 0x{:x} 0x1000 0x{:x} rw-p /bin/x\n"
+    text = HEADS["gdb"] + row.format(0x1000, 0x2000, 0) + row.format(0x2000, 0x3000, 1 << 64)
+
+    snapshot = formats.read(text.encode(), source="x")
+
+    assert [mapping.start for mapping in snapshot.mappings] == [0x1000]
+    assert any(doubt.startswith("line 6: not read") for doubt in snapshot.origin.doubts)
+
+
+def test_a_name_is_as_long_as_it_is_written():
+    text = HEADS["glibc-abort"].encode() + b"1000-2000 rw-p 00000000 00:00 0 /" + b"\xff" * 60_000 + b"\n"
+
+    with pytest.raises(ListingError, match="a name of at most 65,536 characters"):
+        formats.read(text, source="x")

@@ -17,7 +17,7 @@ from collections.abc import Mapping as AbcMapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
@@ -25,8 +25,9 @@ from vmdiff import units
 from vmdiff.errors import InputError
 from vmdiff.formats.smaps import name_of
 from vmdiff.model import (
+    LONGEST_STRING,
+    MOST_MAPPINGS,
     Host,
-    InvariantError,
     Kind,
     Mapping,
     Origin,
@@ -39,10 +40,10 @@ from vmdiff.model import (
     kind_of,
     owner,
 )
+from vmdiff.model.mapping import ADDRESS_LIMIT
 
 MAGIC = b"\x7fELF"
 
-MOST_SEGMENTS = 2_000_000
 LARGEST_NOTES = 256 << 20  # a note a thread; 100,000 threads with AVX-512 state have this much
 MOST_NOTES = 2_000_000
 
@@ -237,9 +238,9 @@ class _Reader:
             if len(section) < place + 4:
                 raise self.fail("cut off: the number of program headers is beyond the file")
             (count,) = struct.unpack_from(self.order + "I", section, place)
-        if count > MOST_SEGMENTS:
+        if count > MOST_MAPPINGS:
             raise self.fail(
-                f"{count:,} program headers, more than the {MOST_SEGMENTS:,} that any process has"
+                f"{count:,} program headers, more than the {MOST_MAPPINGS:,} that any process has"
             )
         return count
 
@@ -255,22 +256,24 @@ class _Reader:
     # Notes
 
     def notes(self, tables: Sequence[tuple[int, int]], stack_pointer: int | None) -> Notes:
-        """Read all notes; one that is cut off ends its table."""
+        """Read the notes of all tables, which may be many and lie over each other."""
         notes = Notes()
+        for owner_name, type_, content in islice(self._every(tables), MOST_NOTES):
+            self._note(notes, owner_name, type_, content, stack_pointer)
+        notes.files.sort()
+        return notes
+
+    def _every(self, tables: Sequence[tuple[int, int]]) -> Iterator[tuple[bytes, int, bytes]]:
         budget = LARGEST_NOTES
         for offset, length in tables:
             data = self.at(offset, min(length, budget))
             budget -= len(data)
-            for owner_name, type_, content in self._each(data):
-                self._note(notes, owner_name, type_, content, stack_pointer)
-        notes.files.sort()
-        return notes
+            yield from self._each(data)
 
     def _each(self, data: bytes) -> Iterator[tuple[bytes, int, bytes]]:
+        """Yield name, type and content of each note; one that is cut off ends the table."""
         at = 0
-        for _ in range(MOST_NOTES):
-            if at + 12 > len(data):
-                return
+        while at + 12 <= len(data):
             named, stored, type_ = struct.unpack_from(self.order + "III", data, at)
             name = data[at + 12 : at + 12 + min(named, 64)]
             first = at + 12 + (named + 3 & ~3)
@@ -327,7 +330,7 @@ class _Reader:
         count, unit = struct.unpack_from(self.order + 2 * self.address, content)
         entry = struct.Struct(self.order + 3 * self.address)
         first = 2 * self.word
-        if count > min((len(content) - first) // entry.size, MOST_SEGMENTS):
+        if count > min((len(content) - first) // entry.size, MOST_MAPPINGS):
             return
         names = content[first + count * entry.size :].split(b"\0", count)
         ranges = entry.iter_unpack(content[first : first + count * entry.size])
@@ -348,7 +351,7 @@ def snapshot_of(core: Core, *, source: str) -> Snapshot:
     """Give the address space that a core file tells of.
 
     Raises:
-        InputError: mappings contradict each other.
+        InputError: it has more mappings, or longer names, than a document may hold.
     """
     doubts: list[str] = []
     rows = _named(core, _rows(core, doubts))
@@ -362,15 +365,17 @@ def snapshot_of(core: Core, *, source: str) -> Snapshot:
         for mapping in rows
     ]
     mappings = _with_heap(mappings, executable)
-    try:
-        return Snapshot(
-            origin=Origin(source="elf-core", doubts=tuple(doubts), counters=("dumped",)),
-            host=_host(core),
-            process=_process(core, executable),
-            mappings=tuple(mappings),
-        )
-    except InvariantError as error:
-        raise InputError(f"{source}: {error}") from error
+    if len(mappings) > MOST_MAPPINGS:
+        raise InputError(f"{source}: {len(mappings):,} mappings, vmdiff reads at most {MOST_MAPPINGS:,}")
+    longest = max((len(mapping.path or "") for mapping in mappings), default=0)
+    if longest > LONGEST_STRING:
+        raise InputError(f"{source}: the name of a mapping has more than {LONGEST_STRING:,} characters")
+    return Snapshot(
+        origin=Origin(source="elf-core", doubts=tuple(doubts), counters=("dumped",)),
+        host=_host(core),
+        process=_process(core, executable),
+        mappings=tuple(mappings),
+    )
 
 
 def _rows(core: Core, doubts: list[str]) -> list[Mapping]:
@@ -417,7 +422,8 @@ def _row(core: Core, segment: Segment, file: MappedFile | None) -> Mapping:
         return mapping._replace(offset=0)
     path, deleted, path_hex = name_of(file.name)
     offset = file.offset + segment.start - file.start
-    return mapping._replace(offset=offset, path=path, deleted=deleted, path_hex=path_hex)
+    sane = offset < ADDRESS_LIMIT
+    return mapping._replace(offset=offset if sane else None, path=path, deleted=deleted, path_hex=path_hex)
 
 
 def _file_row(file: MappedFile) -> Mapping:

@@ -15,6 +15,7 @@ from vmdiff.formats.quantity import hexadecimal
 from vmdiff.formats.text import Line, Mark, Role, Section, find_sections, is_elision
 from vmdiff.formats.types import TextFormat
 from vmdiff.model import Kind, Mapping, Process, Snapshot, kind_of
+from vmdiff.model.mapping import ADDRESS_LIMIT
 
 EXPECTED = "START END SIZE OFFSET [PERMS] [FILE], as the header above names them"
 
@@ -167,9 +168,13 @@ def _row(text: str, columns: Sequence[str]) -> _Row | None:
         return None
     size = hexadecimal(cells["size"]) if "size" in cells else None
     offset = hexadecimal(cells["offset"]) if "offset" in cells else None
-    if ("size" in columns and size is None) or ("offset" in columns and offset is None):
+    if ("size" in columns and size is None) or ("offset" in columns and not _is_offset(offset)):
         return None
     return _Row(start, end, size, offset, _permissions(perms), path.strip() or None)
+
+
+def _is_offset(number: int | None) -> bool:
+    return number is not None and number < ADDRESS_LIMIT
 
 
 def _number(text: str) -> int | None:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from vmdiff.errors import ListingError
 from vmdiff.formats.text import Line, Section, printable
 from vmdiff.model import (
+    LONGEST_STRING,
     MOST_MAPPINGS,
     PAGE_SIZES,
     Host,
@@ -21,7 +22,6 @@ from vmdiff.model import (
     kind_of,
 )
 
-LONGEST_NAME = 65_536  # what a document may hold; the kernel's paths end at 4,096 bytes
 _LINES_NAMED = 5
 
 
@@ -59,11 +59,11 @@ class Draft:
         """
         if len(self.rows) >= MOST_MAPPINGS:
             raise self.section.refusal(line, f"at most {MOST_MAPPINGS:,} mappings")
-        if len(mapping.path or "") > LONGEST_NAME:
-            raise self.section.refusal(line, f"a name of at most {LONGEST_NAME:,} characters")
         if mapping.path and mapping.path_hex is None and (path := printable(mapping.path)) != mapping.path:
             exact = mapping.path.encode("utf-8", "surrogateescape").hex()
             mapping = mapping._replace(path=path, path_hex=exact)
+        if len(mapping.path or "") > LONGEST_STRING:
+            raise self.section.refusal(line, f"a name of at most {LONGEST_STRING:,} characters")
         self.rows.append(Row(line.number, mapping))
 
     def doubt(self, sentence: str, lines: Sequence[int] = ()) -> None:
@@ -147,11 +147,16 @@ class Draft:
         absent: dict[str, Scalar] = dict.fromkeys((*self.counters, *self.attributes), 0)
         absent |= dict.fromkeys(PAGE_SIZES & absent.keys(), self.host.page_size)
         for mapping in mappings:
-            values = {name: mapping.values.get(name) for name in absent}
+            values = {name: self._value(mapping, name) for name in absent}
             told = {name: value for name, value in values.items() if value is None or value != absent[name]}
             if "size" in mapping.values:
                 told["size"] = mapping.values["size"]
             yield mapping._replace(values=told)
+
+    def _value(self, mapping: Mapping, name: str) -> Scalar:
+        """Give a value; what stands where a number of bytes should is none."""
+        value = mapping.values.get(name)
+        return value if isinstance(value, int) or name not in self.counters else None
 
     def _build(self, mappings: tuple[Mapping, ...]) -> Snapshot:
         return Snapshot(

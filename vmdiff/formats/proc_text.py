@@ -17,11 +17,23 @@ from pydantic import ValidationError
 
 from vmdiff.errors import ListingError
 from vmdiff.formats import smaps
-from vmdiff.formats.draft import LONGEST_NAME, Draft, with_kinds
+from vmdiff.formats.draft import Draft, with_kinds
 from vmdiff.formats.smaps import LONGEST_KEY, name_of, snake_case
 from vmdiff.formats.text import Line, Mark, Role, Section, at_line_start, find_sections, is_elision, printable
 from vmdiff.formats.types import TextFormat
-from vmdiff.model import DERIVED, MOST_MAPPINGS, PAGE_SIZES, Host, Mapping, Origin, Process, Scalar, Snapshot
+from vmdiff.model import (
+    DERIVED,
+    KNOWN_COUNTERS,
+    LONGEST_STRING,
+    MOST_MAPPINGS,
+    PAGE_SIZES,
+    Host,
+    Mapping,
+    Origin,
+    Process,
+    Scalar,
+    Snapshot,
+)
 from vmdiff.model.mapping import ADDRESS_LIMIT
 
 EXPECTED = "START-END PERMS OFFSET MAJOR:MINOR INODE [PATH]"
@@ -141,7 +153,8 @@ def _keyed(key: str, number: str | None, unit: str | None, text: str | None) -> 
     name = snake_case(key)
     counts = unit is not None and name not in PAGE_SIZES
     if number is None:
-        return _Part(name, printable(text or ""))
+        known = name in KNOWN_COUNTERS
+        return _Part(name, None if known else printable(text or ""), counts=known)
     if unit is None and name in PAGE_SIZES:
         return _Part(name)
     size = int(number) << 10 if unit == "kB" else ADDRESS_LIMIT + 1
@@ -437,7 +450,7 @@ def _is_backed_as_printed(mappings: Sequence[Mapping]) -> bool:
     inodes = {mapping.inode or "" for mapping in mappings}
     names = {mapping.path or "/" for mapping in mappings}
     numbers = all(map(_DEVICE.fullmatch, devices)) and all(map(_INODE.fullmatch, inodes))
-    return numbers and not any(name[0].isspace() or len(name) > LONGEST_NAME for name in names)
+    return numbers and not any(name[0].isspace() or len(name) > LONGEST_STRING for name in names)
 
 
 def _find(lines: Sequence[Line]) -> list[tuple[int, int]]:

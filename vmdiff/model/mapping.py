@@ -12,10 +12,11 @@ from vmdiff.model.kind import Kind
 from vmdiff.model.owner import Owner, Part
 
 ADDRESS_LIMIT = 1 << 64
+LONGEST_STRING = 65_536  # characters that a document may hold; the kernel's paths end at 4,096 bytes
 
 Address = Annotated[str, Field(pattern=r"^[0-9a-f]{1,17}$")]
 Bytes = Annotated[int, Field(ge=0, le=ADDRESS_LIMIT, strict=True)]
-Text = Annotated[str, Field(strict=True, max_length=65_536)]
+Text = Annotated[str, Field(strict=True, max_length=LONGEST_STRING)]
 
 Offset = Annotated[int, Field(ge=0, lt=ADDRESS_LIMIT, strict=True)]
 Counter = Bytes | None

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from vmdiff.model import LONGEST_STRING
 from vmdiff.redaction import words
 from vmdiff.redaction.pseudonyms import LONGEST_NAME, Pseudonyms
 from vmdiff.redaction.texts import is_public, label
@@ -19,7 +20,6 @@ _SPECIAL = re.compile(r"(/memfd:|/SYSV|/dmabuf:|anon_inode:)(.*)", re.DOTALL)
 _VERSION = re.compile(r"([-_.]?)([0-9][0-9.]*|[0-9a-f]{8,})(?=$|[-_.])")
 _NUMBER = re.compile(r"[0-9]+")
 _ROOM = 28  # letters that a pseudonym of a temporary file has more than its name: room for its numbers
-_LONGEST = 65_536  # what a document takes; no file's path is nearly as long
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -58,7 +58,7 @@ class Paths:
         if words.KERNEL_NAMES.fullmatch(path):
             return path
         redacted = self._by_name(path)
-        return redacted if len(redacted) <= _LONGEST else f"/{self._names.name('path', path)}"
+        return redacted if len(redacted) <= LONGEST_STRING else f"/{self._names.name('path', path)}"
 
     def _by_name(self, path: str) -> str:
         if path.startswith("["):
