@@ -103,6 +103,8 @@ def test_what_the_kernel_wrote_is_read_quickly() -> None:
         pytest.param(b"PageSize: 4 kB", b"PageSize: 4   kB", id="unit-aside"),
         pytest.param(b"Rss: 4 kB", b"Rss: 4 kB\nKernelPageSize: 8 kB", id="key-twice"),
         pytest.param(b"KernelPage", b"kernelPage", id="key-in-other-letters"),
+        pytest.param(b"Size: 4 kB\nKernel", b"size: 8 kB\nKernel", id="size-in-small-letters"),
+        pytest.param(b"Size: 4 kB\nKernel", b"SIZE: 8 kB\nKernel", id="size-in-capitals"),
         pytest.param(b"Rss: 4 kB", b"Rss: 99999999999999999999 kB", id="more-than-there-is"),
         pytest.param(b"Rss", b"R" * 70, id="endless-key"),
         pytest.param(b"Rss", b"R" + b"_" * 70 + b"s", id="key-of-underscores"),

@@ -437,8 +437,6 @@ def _is_plain(name: str, data: bytes, listing: smaps.Listing) -> bool:
     blocks = {id(mapping.values): mapping.values for mapping in listing.mappings}.values()
     if any(not isinstance(value, int) or value > ADDRESS_LIMIT for one in blocks for value in one.values()):
         return False  # a number with something else on its line, or one that is none
-    if ("kernel_page_size" in keys) != (b"\nKernelPageSize:" in data):
-        return False  # a key in other letters
     if data.count(b"\nSize:") != len(sizes) or len(sizes) not in {0, len(listing.mappings)}:
         return False
     return not sizes or sum(map(int, sizes)) << 10 == sum(mapping.size or 0 for mapping in listing.mappings)

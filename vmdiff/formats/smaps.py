@@ -37,6 +37,9 @@ _LINE = re.compile(rb"^(" + _KEY + rb"):[ \t]*([^\n]*)\n", re.MULTILINE)
 _QUANTITY = re.compile(rb"([0-9]{1,20})(?:[ \t]+([A-Za-z]+))?[ \t]*")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
+# Keys whose values are left out where they say nothing new: only as the kernel spells them.
+_SPELLED = {"size": b"Size", "kernel_page_size": b"KernelPageSize", "mmu_page_size": b"MMUPageSize"}
+
 _DELETED = b" (deleted)"
 _LONGEST = 1 << 20  # bytes of one record
 _LAYOUTS = 8  # expressions; a kernel has one or two
@@ -393,7 +396,7 @@ def _layout(block: bytes, page_size: int | None) -> _Layout | None:
             return None
         unit = rb" kB" if found[2] else b""
         name = snake_case(key.decode())
-        if name in PAGE_SIZES and not unit:
+        if (name in PAGE_SIZES and not unit) or _SPELLED.get(name, key) != key:
             return None
         if name == "size":  # the bounds say it
             number = rb"[0-9]+"
