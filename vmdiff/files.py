@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from vmdiff.errors import InputError, OutputError
 
@@ -25,12 +26,26 @@ def read(path: Path | str, *, largest: int = LARGEST_INPUT) -> bytes:
     """
     try:
         with Path(path).open("rb") as file:
-            data = file.read(largest + 1)
+            return read_from(file, str(path), largest=largest)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise InputError(f"{path}: {_reason(error)}") from error
+
+
+def read_from(stream: BinaryIO | None, source: str, *, largest: int = LARGEST_INPUT) -> bytes:
+    """Give all that a stream has; None is one that is closed.
+
+    Raises:
+        InputError: it cannot be read, or has more than *largest* bytes.
+    """
+    try:
+        data = stream.read(largest + 1) if stream else None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{source}: {_reason(error)}") from error
+    if data is None:
+        raise InputError(f"{source}: closed, or has nothing yet")
     if len(data) > largest:
         raise InputError(
-            f"{path}: larger than {largest >> 20} MiB; this is no listing or snapshot of a process"
+            f"{source}: larger than {largest >> 20} MiB; this is no listing or snapshot of a process"
         )
     return data
 

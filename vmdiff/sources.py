@@ -147,7 +147,8 @@ def _read(name: str) -> tuple[str, bytes]:
     from vmdiff import document
 
     source = "<stdin>" if name == STDIN else name
-    data = sys.stdin.buffer.read(files.LARGEST_INPUT) if name == STDIN else files.read(name)
+    stdin = sys.stdin.buffer if sys.stdin else None  # it may have been closed by who started this
+    data = files.read_from(stdin, source) if name == STDIN else files.read(name)
     if data.startswith(document.GZIP):
         data = document.decompress(data, source=source)
     return source, data

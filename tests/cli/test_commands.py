@@ -1,5 +1,6 @@
 """Words in, results on standard output, everything else on standard error, and an exit code."""
 
+import io
 import json
 import os
 import re
@@ -13,6 +14,8 @@ import vmdiff as library
 from tests.acts import actor
 from tests.cli.conftest import Run
 from tests.draw import mappings, snapshot
+from vmdiff import files
+from vmdiff.errors import InputError
 from vmdiff.model import Snapshot
 from vmdiff.render.schema import adapter
 
@@ -227,6 +230,24 @@ def test_a_closed_standard_output_is_said_and_is_exit_2(pair: tuple[Path, Path],
 
     assert done.returncode == 2
     assert done.stderr == "vmdiff: standard output: closed; -o FILE writes to a file\n"
+
+
+@pytest.mark.parametrize(
+    ("stream", "says"),
+    [("<&-", "closed, or has nothing yet"), ("0>/dev/null", "Bad file descriptor"), ("</dev/null", "empty")],
+)
+def test_a_standard_input_that_gives_nothing_is_said_and_is_exit_2(stream: str, says: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m vmdiff show - {stream}"], capture_output=True, text=True
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"vmdiff: <stdin>: {says}")
+
+
+def test_more_than_is_read_of_a_stream_is_refused() -> None:
+    with pytest.raises(InputError, match="x: larger than 1 MiB"):
+        files.read_from(io.BytesIO(bytes((1 << 20) + 1)), "x", largest=1 << 20)
 
 
 def test_names_in_messages_cannot_reach_the_terminal(vmdiff: Run, tmp_path: Path) -> None:
