@@ -222,12 +222,12 @@ class _Reader:
 
     def _refuse_half_ranges(self) -> None:
         """Drop headers with one address that no key follows: those are no smaps, but broken maps."""
-        half = [record for record in self.records if record.header.end is None and not record.values]
-        if not half:
-            return
-        self.records = [record for record in self.records if record.header.end is not None or record.values]
-        for record in half:
-            self.draft.could_not_read(record.line)
+        read, self.records = self.records, []
+        for record in read:
+            if record.header.end is None and not record.values:
+                self.draft.could_not_read(record.line)
+            else:
+                self.records.append(record)
         self.draft.unread.sort()
 
     def _say(self, lines: Sequence[int], sentence: str) -> None:

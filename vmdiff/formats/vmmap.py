@@ -130,10 +130,10 @@ def _unit(section: Section) -> int:
     """Give 1, or the size of a page where the sizes without a letter count pages (``vmmap -pages``)."""
     for line in section.lines:
         head = _head(line.text)
-        if head is not None and head.sizes and head.sizes[0].isascii() and head.sizes[0].isdigit():
-            size, count = head.end - head.start, int(head.sizes[0][:18])
-            if count and count != size and size % count == 0 and size // count in _PAGES:
-                return size // count
+        count = whole(head.sizes[0]) if head and head.sizes else None
+        size = head.end - head.start if head else 0
+        if count and count != size and size % count == 0 and size // count in _PAGES:
+            return size // count
     return 1
 
 
