@@ -2,7 +2,7 @@
 
 import string
 
-from vmdiff.formats.smaps import name_of, snake_case
+from vmdiff.importers.procfs.fast_reader import name_of, snake_case
 from vmdiff.model import PAGE_SIZES, Scalar
 
 _HEX = frozenset(b"0123456789abcdef")

@@ -11,14 +11,16 @@ from io import BytesIO
 
 from fuzz.slow_smaps import read_slowly
 from fuzz.spaces import pair_of
-from vmdiff import carrier, conditions, document, findings, formats, selector, units
-from vmdiff.comparison import Comparison, compare
+from vmdiff import conditions, findings, importers, selector, units
+from vmdiff.comparison.compare import Comparison, compare
 from vmdiff.errors import ListingError, VmdiffError
-from vmdiff.formats import core, proc_text, smaps
-from vmdiff.linux.core import CoreMemory
+from vmdiff.importers.core_file import core_layout
+from vmdiff.importers.core_file.core_memory import CoreMemory
+from vmdiff.importers.procfs import fast_reader, tolerant_reader
 from vmdiff.model import Snapshot
 from vmdiff.owners import RULES, Scene, assign
-from vmdiff.render import RENDERERS, Format, ViewOptions
+from vmdiff.report import RENDERERS, Format, ViewOptions
+from vmdiff.storage import html_embedding, json_document
 
 LARGEST = 4 << 20  # bytes that a compressed document may unpack to here
 
@@ -28,59 +30,59 @@ Target = Callable[[bytes], None]
 def read_document(data: bytes) -> None:
     """A snapshot document: what is read is written and read back the same."""
     with suppress(VmdiffError):
-        _survives(document.load(data, source="x"))
+        _survives(json_document.load(data, source="x"))
 
 
 def read_packed(data: bytes) -> None:
     """A compressed document."""
     with suppress(VmdiffError):
-        _survives(document.load(document.decompress(data, source="x", largest=LARGEST), source="x"))
+        _survives(json_document.load(json_document.decompress(data, source="x", largest=LARGEST), source="x"))
 
 
 def read_listing(data: bytes) -> None:
     """A listing of any format, with the owners that it tells."""
     with suppress(VmdiffError):
-        _survives(assign(Scene(formats.read(data, source="x")), RULES))
+        _survives(assign(Scene(importers.read(data, source="x")), RULES))
 
 
 def read_smaps_twice(data: bytes) -> None:
     """The fast reader of smaps against one that goes line by line."""
     slowly = read_slowly(data)
     try:
-        quickly = smaps.parse([data], source="x")
+        quickly = fast_reader.parse([data], source="x")
     except ListingError:
         assert slowly is None, "the fast reader refuses what the slow one reads"
         return
     assert slowly is not None, "the fast reader reads what the slow one refuses"
     assert [_told(mapping) for mapping in quickly.mappings] == slowly
-    assert smaps.parse([data[at : at + 7] for at in range(0, len(data), 7)], source="x") == quickly
+    assert fast_reader.parse([data[at : at + 7] for at in range(0, len(data), 7)], source="x") == quickly
 
 
 def read_proc_text_twice(data: bytes) -> None:
     """The quick way into maps and smaps against the patient one."""
-    quickly = proc_text.quick(data, "x")
+    quickly = tolerant_reader.quick(data, "x")
     # The patient one cannot tell blanks at the end of a name from those that mail put there.
     if quickly is None or re.search(
         rb"[ \t\xa0](?: \(deleted\))?$", b"\n".join(_headers(data)), re.MULTILINE
     ):
         return
-    assert formats.read(data + b"\n", source="x") == quickly  # with an empty line it is read patiently
+    assert importers.read(data + b"\n", source="x") == quickly  # with an empty line it is read patiently
 
 
 def read_core(data: bytes) -> None:
     """A core file, with the owner rules looking into the memory that it claims to hold."""
     with suppress(VmdiffError):
         stream = BytesIO(data)
-        layout = core.layout(stream, source="x")
-        snapshot = core.snapshot_of(layout, source="x")
+        layout = core_layout.layout(stream, source="x")
+        snapshot = core_layout.snapshot_of(layout, source="x")
         _survives(assign(Scene(snapshot, CoreMemory(stream, layout)), RULES))
 
 
 def read_report(data: bytes) -> None:
     """An HTML report and what rides in it."""
-    carrier.is_report(data)
+    html_embedding.is_report(data)
     with suppress(VmdiffError):
-        for snapshot in carrier.carried(data, source="x", largest=LARGEST):
+        for snapshot in html_embedding.carried(data, source="x", largest=LARGEST):
             _survives(snapshot)
 
 
@@ -103,7 +105,7 @@ def compare_documents(data: bytes) -> None:
     """Two documents from strangers, compared and shown in every way."""
     before, _, after = data.partition(b"\0")
     with suppress(VmdiffError):
-        _compare(document.load(before, source="x"), document.load(after or before, source="x"))
+        _compare(json_document.load(before, source="x"), json_document.load(after or before, source="x"))
 
 
 def compare_spaces(data: bytes) -> None:
@@ -137,12 +139,12 @@ def _headers(data: bytes) -> list[bytes]:
 
 
 def _survives(snapshot: Snapshot) -> None:
-    written = b"".join(document.dump(snapshot))
-    again = b"".join(document.dump(document.load(written, source="again")))
+    written = b"".join(json_document.dump(snapshot))
+    again = b"".join(json_document.dump(json_document.load(written, source="again")))
     assert json.loads(again) == json.loads(written)
 
 
-def _told(mapping: smaps.Mapping) -> tuple[object, ...]:
+def _told(mapping: fast_reader.Mapping) -> tuple[object, ...]:
     return (
         mapping.start,
         mapping.end,

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.render import pictures
-from tests.render.worlds import comparisons
-from vmdiff.carrier import carried, carry, is_report
+from tests.report import pictures
+from tests.report.worlds import comparisons
 from vmdiff.errors import DocumentError, InputError
+from vmdiff.storage.html_embedding import carried, carry, is_report
 
 HEAD = '<!doctype html><html data-made-by="vmdiff"><title>vmdiff</title>'
 

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from tests.draw import PAGE, mappings, snapshot, space
 from tests.spaces import snapshots
-from vmdiff.comparison import MIRRORS, Change, ChangeName, Comparison, compare
+from vmdiff.comparison.compare import MIRRORS, Change, ChangeName, Comparison, compare
 from vmdiff.model import Kind, Mapping, Owner, Part, Snapshot
 
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 
 from tests.draw import PAGE, snapshot
 from tests.spaces import snapshots
-from vmdiff.comparison import CROWD, MIRRORS, Comparison, compare
+from vmdiff.comparison.compare import CROWD, MIRRORS, Comparison, compare
 from vmdiff.model import Mapping, Owner, Snapshot
-from vmdiff.render.json import comparison as to_json
-from vmdiff.render.options import ViewOptions
+from vmdiff.report.json.comparison_document import comparison as to_json
+from vmdiff.report.options import ViewOptions
 
 STACK = Owner("thread stack", "certain", "register", "stack pointer")
 GUARD = Owner("guard page", "certain", "record", "below a stack")

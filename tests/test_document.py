@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 import vmdiff
 from tests.draw import PAGE, mappings, snapshot
 from tests.spaces import snapshots
-from vmdiff import document
 from vmdiff.errors import DocumentError, InputError, OutputError
 from vmdiff.model import Kind, Mapping, Owner, Part, Snapshot
+from vmdiff.storage import json_document
 
 
 def dumped(taken: Snapshot) -> bytes:
-    return b"".join(document.dump(taken))
+    return b"".join(json_document.dump(taken))
 
 
 def loaded(**changes: Any) -> Snapshot:
-    return document.load(json.dumps(minimal(**changes)).encode(), source="x.json")
+    return json_document.load(json.dumps(minimal(**changes)).encode(), source="x.json")
 
 
 def minimal(**changes: Any) -> dict[str, Any]:
@@ -48,14 +48,14 @@ def parted(*bounds: tuple[str, str]) -> dict[str, Any]:
 
 @given(snapshots(unknowns=True))
 def test_what_is_written_is_read_back_exactly(taken: Snapshot) -> None:
-    assert document.load(dumped(taken), source="x") == taken
+    assert json_document.load(dumped(taken), source="x") == taken
 
 
 @given(snapshots(unknowns=True))
 def test_the_quick_way_to_read_gives_what_the_usual_way_gives(taken: Snapshot) -> None:
     rewritten = json.dumps(json.loads(dumped(taken))).encode()  # not as we write it
 
-    assert document.load(rewritten, source="x") == document.load(dumped(taken), source="x")
+    assert json_document.load(rewritten, source="x") == json_document.load(dumped(taken), source="x")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_line_that_is_no_mapping_is_refused_however_it_looks(trick: str) -> No
     lines[at] = lines[at].replace("},", "," + trick + "},")
 
     with pytest.raises(DocumentError):
-        document.load("\n".join(lines).encode(), source="x")
+        json_document.load("\n".join(lines).encode(), source="x")
 
 
 @given(snapshots(unknowns=True))
@@ -87,13 +87,13 @@ def test_owners_with_parts_survive() -> None:
     part = Part(PAGE, 2 * PAGE, "thread stack", "certain", "register", "its stack pointer", "worker", 7, 4096)
     owned = Mapping(PAGE, 4 * PAGE, "rw-p", owner=Owner("mixed", parts=(part,)))
 
-    assert document.load(dumped(snapshot(owned)), source="x").mappings[0] == owned
+    assert json_document.load(dumped(snapshot(owned)), source="x").mappings[0] == owned
 
 
 def test_names_that_are_not_utf8_keep_their_bytes() -> None:
     odd = Mapping(PAGE, 2 * PAGE, "r--s", Kind.FILE, 0, "08:01", "7", "/a\\xff", path_hex="2f61ff")
 
-    assert document.load(dumped(snapshot(odd)), source="x").mappings[0] == odd
+    assert json_document.load(dumped(snapshot(odd)), source="x").mappings[0] == odd
 
 
 def test_keys_of_kernels_to_come_are_kept() -> None:
@@ -101,7 +101,7 @@ def test_keys_of_kernels_to_come_are_kept() -> None:
     taken = loaded(origin=origin, mappings=[mapping(future_huge=4096, future_state="odd")])
 
     assert taken.totals["future_huge"] == 4096
-    assert document.load(dumped(taken), source="x") == taken
+    assert json_document.load(dumped(taken), source="x") == taken
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_contradictions_are_named_beside_what_is_wrong_by_itself(spoilt: dict[st
 )
 def test_what_is_no_document_is_refused_in_a_line_or_two(text: bytes) -> None:
     with pytest.raises(DocumentError) as refused:
-        document.load(text, source="x.json")
+        json_document.load(text, source="x.json")
 
     assert all(len(line) < 700 for line in str(refused.value).splitlines())
 
@@ -190,7 +190,7 @@ def test_every_cut_of_a_document_is_refused() -> None:
 
     for cut in range(0, len(whole) - 2, 7):
         with pytest.raises(DocumentError):
-            document.load(whole[:cut], source="x.json")
+            json_document.load(whole[:cut], source="x.json")
 
 
 def test_files_are_private_compressed_by_name_and_never_overwritten(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_gzip_bomb_is_refused_in_bounded_memory() -> None:
     bomb = gzip.compress(b" " * (1 << 24))
 
     with pytest.raises(InputError, match="unpacks to more"):
-        document.decompress(bomb, source="x.gz", largest=1 << 20)
+        json_document.decompress(bomb, source="x.gz", largest=1 << 20)
 
 
 @pytest.mark.parametrize("cut", [5, 20, -4])
@@ -232,7 +232,7 @@ def test_the_documents_of_every_version_still_open() -> None:
 def test_half_a_character_is_written_as_a_question_mark() -> None:
     broken = snapshot(Mapping(PAGE, 2 * PAGE, "r--p", Kind.FILE, path="/tmp/\udc80", path_hex="2f746d702f80"))
 
-    read = document.load(dumped(broken), source="x").mappings[0]
+    read = json_document.load(dumped(broken), source="x").mappings[0]
     assert (read.path, read.path_hex) == ("/tmp/?", "2f746d702f80")
 
 
@@ -274,7 +274,7 @@ BREAKS = [
 def test_however_many_problems_there_are_some_are_enough(text: bytes, problem: str) -> None:
     """Gathered all at once they take gigabytes."""
     with pytest.raises(DocumentError) as caught:
-        document.load(text, source="x")
+        json_document.load(text, source="x")
 
     assert len(caught.value.problems) <= 1000
     assert caught.value.problems[0][0] == problem
@@ -283,21 +283,21 @@ def test_however_many_problems_there_are_some_are_enough(text: bytes, problem: s
 
 def test_a_large_document_that_others_wrote_is_read_like_a_small_one() -> None:
     taken = snapshot(*mappings("ab" * 40_000))
-    written = b"".join(document.dump(taken))
+    written = b"".join(json_document.dump(taken))
     pretty = json.dumps(json.loads(written), indent=2).encode()
 
     assert pretty.count(b",") > 400_000
-    assert document.load(pretty, source="x") == document.load(written, source="x") == taken
+    assert json_document.load(pretty, source="x") == json_document.load(written, source="x") == taken
 
 
 def test_a_large_document_with_one_problem_is_refused_with_its_place() -> None:
-    written = b"".join(document.dump(snapshot(*mappings("ab" * 40_000))))
+    written = b"".join(json_document.dump(snapshot(*mappings("ab" * 40_000))))
     pretty = json.dumps(json.loads(written), indent=2).encode()
     at = pretty.rindex(b'"kind"')
     broken = pretty[:at] + b'"knid"' + pretty[at + 6 :]
 
     with pytest.raises(DocumentError) as caught:
-        document.load(broken, source="x")
+        json_document.load(broken, source="x")
     assert [path for path, _ in caught.value.problems] == ["$.mappings[79999].kind"]
 
 
@@ -305,18 +305,18 @@ def test_a_large_document_with_one_problem_is_refused_with_its_place() -> None:
 def test_problems_found_in_pieces_are_those_found_at_once(
     taken: Snapshot, breaks: list[tuple[tuple[bytes, bytes], int]]
 ) -> None:
-    data = b"".join(document.dump(taken))
+    data = b"".join(json_document.dump(taken))
     for (right, wrong), which in breaks:
         before, *pieces = data.split(right)
         names = [wrong if at == which else right for at in range(len(pieces))]
         data = before + b"".join(name + piece for name, piece in zip(names, pieces, strict=True))
     try:
-        document.load(data, source="x")
+        json_document.load(data, source="x")
         together = set()
     except DocumentError as error:
         together = set(error.problems)
 
-    apart = set(document._piecemeal(data))
+    apart = set(json_document._piecemeal(data))
     assert apart <= together
     assert bool(apart) == bool(together)  # what was written and then broken contradicts nothing
 
@@ -324,23 +324,23 @@ def test_problems_found_in_pieces_are_those_found_at_once(
 def test_a_large_document_of_another_tool_is_called_that_and_no_more() -> None:
     text = BEGIN.replace(b"vmdiff-snapshot", b"other") + b',"mappings":[%b]}' % b",".join([b"0"] * MANY)
     with pytest.raises(DocumentError) as caught:
-        document.load(text, source="x")
+        json_document.load(text, source="x")
 
     assert [path for path, _ in caught.value.problems] == ["$.format"]
 
 
 def test_in_pieces_contradictions_are_found_beside_what_is_wrong_by_itself() -> None:
-    data = b"".join(document.dump(snapshot(*mappings("a.b.c"))))
+    data = b"".join(json_document.dump(snapshot(*mappings("a.b.c"))))
     data = data.replace(b'"perms":"rw-p"', b'"perms":"rw"', 1).replace(b'"start":"4000"', b'"start":"9000"')
     with pytest.raises(DocumentError) as caught:
-        document.load(data, source="x")
+        json_document.load(data, source="x")
 
-    assert set(document._piecemeal(data)) == set(caught.value.problems)
+    assert set(json_document._piecemeal(data)) == set(caught.value.problems)
 
 
 def test_a_line_is_the_same_whatever_stands_before_it() -> None:
     one = Mapping(1 << 12, 2 << 12, "rw-p", values={"rss": 4096, "pss": 4096})
     other = Mapping(2 << 12, 3 << 12, "rw-p", values={"pss": 4096, "rss": 4096})
-    lines = document.Lines(document._json)
+    lines = json_document.Lines(json_document._json)
 
-    assert lines([one, other])[1] == document.Lines(document._json)([other])[0]
+    assert lines([one, other])[1] == json_document.Lines(json_document._json)([other])[0]

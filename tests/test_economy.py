@@ -15,8 +15,8 @@ from pydantic import BaseModel
 import vmdiff
 from tests.acts import actor
 from tests.draw import mappings, snapshot
-from vmdiff.formats import smaps
-from vmdiff.linux import ProcessFolder, read
+from vmdiff.capture import ProcessFolder, read
+from vmdiff.importers.procfs import fast_reader
 from vmdiff.model import Origin, Snapshot
 
 HEAVY = {"deepdiff", "elftools", "jinja2", "pydantic", "rich", "typer"}
@@ -54,17 +54,17 @@ def test_a_snapshot_needs_no_renderer_and_no_other_format(tmp_path: Path) -> Non
         modules = imported("snap", process.pid, "-o", tmp_path / "x.json")
 
     assert modules & HEAVY == {"typer", "pydantic"}
-    assert "vmdiff.formats.registry" not in modules
-    assert "vmdiff.render.view" not in modules
-    assert "vmdiff.comparison" not in modules
-    assert "vmdiff.owners.jvm" not in modules
+    assert "vmdiff.importers.format_registry" not in modules
+    assert "vmdiff.report.view.compose" not in modules
+    assert "vmdiff.comparison.compare" not in modules
+    assert "vmdiff.owners.runtimes.jvm" not in modules
 
 
 def test_a_comparison_as_json_needs_no_terminal(pair: tuple[Path, Path]) -> None:
     modules = imported("compare", *pair, "--match", "address", "--format", "json")
 
     assert modules & HEAVY == {"typer", "pydantic"}
-    assert "vmdiff.linux.freeze" not in modules
+    assert "vmdiff.capture.freeze" not in modules
 
 
 def test_a_page_is_the_only_one_to_need_jinja(pair: tuple[Path, Path], tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_mappings_that_are_alike_share_what_is_alike() -> None:
     text = listing(5000)
     tracemalloc.start()
     try:
-        found = smaps.parse([text], source="x").mappings
+        found = fast_reader.parse([text], source="x").mappings
         held, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -154,7 +154,7 @@ def test_models_are_built_for_a_snapshot_and_not_for_a_mapping() -> None:
 
 
 def _models_alive(count: int) -> int:
-    parsed = smaps.parse([listing(count)], source="x")
+    parsed = fast_reader.parse([listing(count)], source="x")
     before = _models()
     taken = Snapshot(
         origin=Origin(source="x", counters=parsed.counters, attributes=parsed.attributes),

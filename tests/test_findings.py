@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.render.worlds import KIB, MIB, NOON, PAGE, compare, mapping, snapshot
-from vmdiff.comparison import compare as compare_snapshots
+from tests.report.worlds import KIB, MIB, NOON, PAGE, compare, mapping, snapshot
+from vmdiff.comparison.compare import compare as compare_snapshots
 from vmdiff.findings import COMPARISON_RULES, find, find_in
 from vmdiff.model import Host, Origin, Snapshot
 from vmdiff.model import owner as owned_by

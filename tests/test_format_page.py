@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-from vmdiff import document
-from vmdiff.comparison import ChangeName
+from vmdiff.comparison.compare import ChangeName
 from vmdiff.model import KNOWN_COUNTERS, Kind, Snapshot
 from vmdiff.model.mapping import MappingRecord
-from vmdiff.render.schema import adapter
+from vmdiff.report.json.schema import adapter
+from vmdiff.storage import json_document
 
 PAGE = (Path(__file__).parents[1] / "docs" / "format.md").read_text()
 NAMED = set(re.findall(r"`([\w.-]+)`", PAGE))
@@ -53,6 +53,6 @@ def test_every_finding_is_described_and_no_other():
 
 def test_the_example_is_a_snapshot():
     (example,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
-    snapshot = document.load(example.encode(), source="docs/format.md")
+    snapshot = json_document.load(example.encode(), source="docs/format.md")
 
     assert snapshot.total("rss") == snapshot.rollup["rss"]

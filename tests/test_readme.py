@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.text import Text
 
 from vmdiff import sources
-from vmdiff.comparison import compare
+from vmdiff.comparison.compare import compare
 from vmdiff.findings import find
-from vmdiff.render import RENDERERS, Format, ViewOptions
+from vmdiff.report import RENDERERS, Format, ViewOptions
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

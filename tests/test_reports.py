@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from vmdiff import sources
-from vmdiff.comparison import Comparison, compare
+from vmdiff.comparison.compare import Comparison, compare
 from vmdiff.findings import find
-from vmdiff.render import RENDERERS, Format, ViewOptions
+from vmdiff.report import RENDERERS, Format, ViewOptions
 from vmdiff.units import signed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,7 +60,7 @@ def write() -> None:
     for name, form in WRITTEN.items():
         result = RENDERERS[form].comparison(found, find(found), ViewOptions())
         (REPORTS / name).write_bytes(result.encode() if isinstance(result, str) else result)
-    from tests.render.browser import open_browser
+    from tests.report.browser import open_browser
 
     with tempfile.TemporaryDirectory() as profile, open_browser(Path(profile)) as browser:
         with browser.page(REPORTS / "redis.html", height=1180) as page:

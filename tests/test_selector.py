@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.render.worlds import mapping
+from tests.report.worlds import mapping
 from vmdiff import selector
 from vmdiff.errors import ConditionError
 from vmdiff.model import Owner, Part

@@ -12,7 +12,7 @@ import pytest
 
 import vmdiff
 from tests.owners.living import compiled
-from vmdiff.comparison import Comparison
+from vmdiff.comparison.compare import Comparison
 from vmdiff.findings import find
 
 ROOT = Path(__file__).parents[1]

@@ -48,7 +48,7 @@ def use(vmdiff: Path, folder: Path) -> None:
 def formats(vmdiff: Path, folder: Path) -> list[str]:
     """Give the formats that the installed vmdiff itself names."""
     python = vmdiff.parent / "python"
-    text = run(python, "-c", "from vmdiff.render import Format; print(*Format)", cwd=folder)
+    text = run(python, "-c", "from vmdiff.report import Format; print(*Format)", cwd=folder)
     return text.split()
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from vmdiff.comparison import Comparison, compare
+    from vmdiff.comparison.compare import Comparison, compare
     from vmdiff.errors import (
         ConditionError,
         DocumentError,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # What is public, and the module it is imported from when first asked for:
 # `import vmdiff` alone costs nothing.
 _HOMES = {
-    "Comparison": "vmdiff.comparison",
+    "Comparison": "vmdiff.comparison.compare",
     "ConditionError": "vmdiff.errors",
     "DocumentError": "vmdiff.errors",
     "InputError": "vmdiff.errors",
@@ -41,7 +41,7 @@ _HOMES = {
     "ProcessError": "vmdiff.errors",
     "Snapshot": "vmdiff.model",
     "VmdiffError": "vmdiff.errors",
-    "compare": "vmdiff.comparison",
+    "compare": "vmdiff.comparison.compare",
     "load": "vmdiff.sources",
     "save": "vmdiff.sources",
     "snap": "vmdiff.sources",

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from vmdiff import files
+from vmdiff.capture import Detail, Notify, ProcessFolder, read
 from vmdiff.errors import InputError
-from vmdiff.linux import Detail, Notify, ProcessFolder, read
+from vmdiff.storage import atomic_file
 
 if TYPE_CHECKING:  # what is not known before a process is being read is loaded meanwhile
     from vmdiff.model import Mapping, Snapshot
@@ -50,7 +50,7 @@ def snap(
 
 def _frozen(folder: ProcessFolder, limit: float | None, taken: "Callable[[], Snapshot]") -> "Snapshot":
     """Take the snapshot while the process stands still, and note for how long it did."""
-    from vmdiff.linux.freeze import frozen
+    from vmdiff.capture.freeze import frozen
 
     with frozen(folder, limit) as freeze:
         snapshot = taken()
@@ -59,7 +59,7 @@ def _frozen(folder: ProcessFolder, limit: float | None, taken: "Callable[[], Sna
 
 
 def _with_owners(folder: ProcessFolder, snapshot: "Snapshot") -> "Snapshot":
-    from vmdiff.linux.memory import LiveMemory
+    from vmdiff.capture.live_memory import LiveMemory
     from vmdiff.owners import RULES, Scene, assign
 
     with LiveMemory(folder.pid, mappings=snapshot.mappings) as memory:
@@ -73,7 +73,7 @@ def load(
 
     ``FILE#2`` is the second listing of a text that holds several. Of an HTML report that carries before
     and after it is what the report ends with, the one after, unless ``#1`` chooses; *notify* is told so.
-    *known* makes several that resemble each other cheaper (see `vmdiff.document.load`).
+    *known* makes several that resemble each other cheaper (see `vmdiff.storage.json_document.load`).
 
     Raises:
         InputError: it cannot be read, is nothing that vmdiff reads, or holds several listings.
@@ -85,20 +85,20 @@ def load(
                 return _from_core(file, name)
         except OSError as error:
             raise InputError(f"{name}: {error.strerror}") from error
-    from vmdiff import document
+    from vmdiff.storage import json_document
 
     source, data = _read(name)
-    if document.is_document(data):
-        return document.load(data, source=source, known=known)
-    from vmdiff import carrier
+    if json_document.is_document(data):
+        return json_document.load(data, source=source, known=known)
+    from vmdiff.storage import html_embedding
 
-    if carrier.is_report(data):
-        return _chosen(carrier.carried(data, source=source), choice, source, notify)
+    if html_embedding.is_report(data):
+        return _chosen(html_embedding.carried(data, source=source), choice, source, notify)
     if data.startswith(_ELF):
         return _from_core(io.BytesIO(data), source)
-    from vmdiff import formats, owners
+    from vmdiff import importers, owners
 
-    snapshot = formats.read(data, source=source, choice=choice)
+    snapshot = importers.read(data, source=source, choice=choice)
     return owners.assign(owners.Scene(snapshot), owners.RULES)
 
 
@@ -114,12 +114,12 @@ def _is_elf(name: str) -> bool:
 
 
 def _from_core(stream: BinaryIO, source: str) -> "Snapshot":
-    from vmdiff.formats import core
-    from vmdiff.linux.core import CoreMemory
+    from vmdiff.importers.core_file import core_layout
+    from vmdiff.importers.core_file.core_memory import CoreMemory
     from vmdiff.owners import RULES, Scene, assign
 
-    layout = core.layout(stream, source=source)
-    snapshot = core.snapshot_of(layout, source=source)
+    layout = core_layout.layout(stream, source=source)
+    snapshot = core_layout.snapshot_of(layout, source=source)
     return assign(Scene(snapshot, CoreMemory(stream, layout)), RULES)
 
 
@@ -130,13 +130,13 @@ def load_pair(path: Path | str) -> "tuple[Snapshot, Snapshot]":
         InputError: it cannot be read, or does not carry both.
     """
     source, data = _read(str(path))
-    from vmdiff import carrier
+    from vmdiff.storage import html_embedding
 
-    if not carrier.is_report(data):
+    if not html_embedding.is_report(data):
         raise InputError(
             f"{source}: compare it with what? Only the HTML report of a comparison holds both sides"
         )
-    snapshots = carrier.carried(data, source=source)
+    snapshots = html_embedding.carried(data, source=source)
     if len(snapshots) != 2:
         raise InputError(f"{source}: carries one snapshot; compare it with another")
     return snapshots[0], snapshots[1]
@@ -144,13 +144,13 @@ def load_pair(path: Path | str) -> "tuple[Snapshot, Snapshot]":
 
 def _read(name: str) -> tuple[str, bytes]:
     """Give what to call a file, and its bytes, unpacked."""
-    from vmdiff import document
+    from vmdiff.storage import json_document
 
     source = "<stdin>" if name == STDIN else name
     stdin = sys.stdin.buffer if sys.stdin else None  # it may have been closed by who started this
-    data = files.read_from(stdin, source) if name == STDIN else files.read(name)
-    if data.startswith(document.GZIP):
-        data = document.decompress(data, source=source)
+    data = atomic_file.read_from(stdin, source) if name == STDIN else atomic_file.read(name)
+    if data.startswith(json_document.GZIP):
+        data = json_document.decompress(data, source=source)
     return source, data
 
 
@@ -178,12 +178,12 @@ def save(snapshot: "Snapshot", path: Path | str, *, force: bool = False) -> None
     Raises:
         OutputError: the file exists (without *force*), or cannot be written.
     """
-    from vmdiff import document
+    from vmdiff.storage import json_document
 
-    chunks = document.dump(snapshot)
+    chunks = json_document.dump(snapshot)
     if str(path).endswith(".gz"):
-        chunks = document.compressed(chunks)
-    files.write(path, chunks, force=force)
+        chunks = json_document.compressed(chunks)
+    atomic_file.write(path, chunks, force=force)
 
 
 def resolve(

@@ -14,10 +14,10 @@ import vmdiff as library
 from tests.acts import actor
 from tests.cli.conftest import Run
 from tests.draw import mappings, snapshot
-from vmdiff import files
 from vmdiff.errors import InputError
 from vmdiff.model import Snapshot
-from vmdiff.render.schema import adapter
+from vmdiff.report.json.schema import adapter
+from vmdiff.storage import atomic_file
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ def test_a_standard_input_that_gives_nothing_is_said_and_is_exit_2(stream: str, 
 
 def test_more_than_is_read_of_a_stream_is_refused() -> None:
     with pytest.raises(InputError, match="x: larger than 1 MiB"):
-        files.read_from(io.BytesIO(bytes((1 << 20) + 1)), "x", largest=1 << 20)
+        atomic_file.read_from(io.BytesIO(bytes((1 << 20) + 1)), "x", largest=1 << 20)
 
 
 def test_names_in_messages_cannot_reach_the_terminal(vmdiff: Run, tmp_path: Path) -> None:

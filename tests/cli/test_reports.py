@@ -6,7 +6,7 @@ import pytest
 
 import vmdiff as library
 from tests.cli.conftest import Run
-from tests.render import pictures
+from tests.report import pictures
 
 BEFORE, AFTER = pictures.server(), pictures.server(grown=True)
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from vmdiff.linux.memory import LiveMemory
+from vmdiff.capture.live_memory import LiveMemory
 from vmdiff.model import Host, Mapping, Origin, Owner, Part, Process, Snapshot, Thread, images, kind_of
 from vmdiff.owners import RULES, Scene, assign
 

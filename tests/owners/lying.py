@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from tests.owners.living import snapshot
-from vmdiff.linux.memory import LiveMemory
+from vmdiff.capture.live_memory import LiveMemory
 from vmdiff.owners import Claim, Rule, Scene
 
 LIES = 40

@@ -12,12 +12,12 @@ import pytest
 from tests.owners.living import compiled, owned, owner_at, running, snapshot
 from tests.owners.lying import lied_to
 from tests.owners.real import library, program
-from vmdiff.linux.memory import LiveMemory
+from vmdiff.capture.live_memory import LiveMemory
 from vmdiff.model import Snapshot
 from vmdiff.owners import Rule, Scene
-from vmdiff.owners.jemalloc import jemalloc
-from vmdiff.owners.mimalloc import mimalloc
-from vmdiff.owners.tcmalloc import tcmalloc
+from vmdiff.owners.allocators.jemalloc import jemalloc
+from vmdiff.owners.allocators.mimalloc import mimalloc
+from vmdiff.owners.allocators.tcmalloc import tcmalloc
 
 SOURCE = Path(__file__).parent / "programs" / "allocations.c"
 PLACES = tuple[int, int]

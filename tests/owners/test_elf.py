@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.owners.living import snapshot
-from vmdiff.linux.memory import LiveMemory
+from vmdiff.capture.live_memory import LiveMemory
+from vmdiff.elf.symbols import PT_LOAD, parse
 from vmdiff.owners import Scene
-from vmdiff.owners.elf import PT_LOAD, executable, find_object, objects, parse
+from vmdiff.owners.mapped_objects import executable, find_object, objects
 
 PROGRAM = Path(sys.executable).read_bytes()[:2048]
 

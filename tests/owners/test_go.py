@@ -11,10 +11,10 @@ import pytest
 from tests.owners.living import owned, owner_at, running, snapshot
 from tests.owners.lying import lied_to
 from tests.owners.real import program
-from vmdiff.linux.memory import LiveMemory
+from vmdiff.capture.live_memory import LiveMemory
 from vmdiff.model import Mapping, Snapshot
 from vmdiff.owners import Scene
-from vmdiff.owners.go import go
+from vmdiff.owners.runtimes.go import go
 
 SOURCE = Path(__file__).parent / "programs" / "go"
 GOROUTINES = 200

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.owners.living import compiled, owner_at, running, snapshot
-from vmdiff.linux import ProcessFolder, read
-from vmdiff.linux.memory import LiveMemory
+from vmdiff.capture import ProcessFolder, read
+from vmdiff.capture.live_memory import LiveMemory
 from vmdiff.model import Snapshot
 from vmdiff.owners import RULES, Scene, assign
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.owners.living import owner_at, running, snapshot
-from vmdiff.linux.memory import LiveMemory
+from vmdiff.capture.live_memory import LiveMemory
 from vmdiff.model import Snapshot
 from vmdiff.owners import RULES, Scene, assign
 

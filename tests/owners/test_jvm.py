@@ -16,7 +16,7 @@ from tests.owners.lying import lied_to
 from tests.owners.real import java_home
 from vmdiff.model import Owner, Part, Snapshot
 from vmdiff.owners import Scene
-from vmdiff.owners.jvm import jvm
+from vmdiff.owners.runtimes.jvm import jvm
 
 PROGRAMS = Path(__file__).parent / "programs"
 WORKERS = 5

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.owners.living import snapshot
-from vmdiff.linux.memory import LiveMemory
+from vmdiff.capture.live_memory import LiveMemory
 
 PAGE = mmap.PAGESIZE
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vmdiff.model import Origin, Snapshot
 from vmdiff.owners import Memory, Scene
-from vmdiff.owners.radix import Kind, Radix
+from vmdiff.owners.allocators.radix_map import Kind, Radix
 
 LEAF = 1 << 18
 ROOT, LEAVES, RECORDS = 1 << 40, 2 << 40, 3 << 40

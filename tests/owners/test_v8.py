@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from tests.owners.living import owned, running, snapshot
 from tests.owners.lying import lied_to
 from tests.owners.real import program
-from vmdiff.linux.memory import LiveMemory
+from vmdiff.capture.live_memory import LiveMemory
 from vmdiff.model import Mapping, Snapshot
 from vmdiff.owners import Scene
-from vmdiff.owners.v8 import _LONGEST_HEAD, _size, v8
+from vmdiff.owners.runtimes.v8 import _LONGEST_HEAD, _size, v8
 
 SCRIPT = Path(__file__).parent / "programs" / "grow.js"
 CHUNK = 256 << 10

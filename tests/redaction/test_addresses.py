@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.redaction.worlds import PAGE, mappings
 from vmdiff.redaction.addresses import AddressMap, Span, drawn, keyed
-from vmdiff.redaction.mappings import spans
+from vmdiff.redaction.mapping_redaction import spans
 from vmdiff.redaction.pseudonyms import Pseudonyms
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.redaction.worlds import changed, mappings, mixed, snapshot
-from vmdiff.comparison import Comparison, compare
+from vmdiff.comparison.compare import Comparison, compare
 from vmdiff.redaction import redact
 
 

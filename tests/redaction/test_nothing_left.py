@@ -13,22 +13,11 @@ import pytest
 from pydantic import BaseModel
 
 from tests.redaction.worlds import snapshot
-from vmdiff import document
-from vmdiff.model import (
-    Host,
-    Kind,
-    Mapping,
-    Origin,
-    Owner,
-    Part,
-    Process,
-    Redaction,
-    Snapshot,
-    Thread,
-)
+from vmdiff.model import Host, Kind, Mapping, Origin, Owner, Part, Process, Redaction, Snapshot, Thread
 from vmdiff.model.mapping import MappingRecord
 from vmdiff.redaction import redact
 from vmdiff.redaction.policies import POLICIES
+from vmdiff.storage import json_document
 
 SECRET = "Zqxjwvkqh"  # noqa: S105  # in every planted text, and in nothing that the project writes
 
@@ -124,7 +113,7 @@ def encodings(text: str) -> Iterator[bytes]:
 
 
 def test_no_planted_secret_survives_in_any_encoding():
-    whole = b"".join(document.dump(redact([planted()])[0]))
+    whole = b"".join(json_document.dump(redact([planted()])[0]))
 
     assert SECRET.casefold() not in whole.decode().casefold()
     for form in encodings(SECRET):
@@ -137,14 +126,14 @@ def test_no_planted_secret_survives_in_any_encoding():
 def test_what_was_redacted_is_a_document_that_loads():
     redacted = redact([planted()])[0]
 
-    packed = b"".join(document.compressed(document.dump(redacted)))
-    assert document.load(gzip.decompress(packed), source="x") == redacted
+    packed = b"".join(json_document.compressed(json_document.dump(redacted)))
+    assert json_document.load(gzip.decompress(packed), source="x") == redacted
 
 
 def test_the_plant_leaves_no_place_out():
     """Every field of text is planted: a new one fails here until somebody says what becomes of it."""
     bare = {"kind", "perms", "start", "end"}  # limited to a few values, or addresses
-    whole = b"".join(document.dump(planted())).decode()
+    whole = b"".join(json_document.dump(planted())).decode()
     models = (Snapshot, Origin, Host, Process, Thread, Redaction)
     for model in models:
         for name, field in model.model_fields.items():
@@ -234,7 +223,7 @@ def test_names_of_people_and_machines_are_found_in_names_that_would_stay():
         update={"mappings": (*named.mappings, Mapping(0xD000, 0xE000, "r-xp", path="/Users/Bob/x"))}
     )
 
-    whole = b"".join(document.dump(redact([named])[0])).decode()
+    whole = b"".join(json_document.dump(redact([named])[0])).decode()
 
     assert "bobcat" in whole
     for word in ("alice", "wintermute", "example.org", "Bob/", "by bob", "bob_rss", "carol7"):
@@ -295,4 +284,4 @@ def test_hostile_texts_cost_no_more_than_others(text):
 
     redacted = redact([taken])[0]
 
-    assert document.load(b"".join(document.dump(redacted)), source="x") == redacted
+    assert json_document.load(b"".join(json_document.dump(redacted)), source="x") == redacted

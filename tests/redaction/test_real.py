@@ -11,11 +11,12 @@ from contextlib import contextmanager
 import pytest
 
 from tests.redaction.test_comparison import essence
-from vmdiff import document, linux, sources
-from vmdiff.comparison import compare
+from vmdiff import capture, sources
+from vmdiff.comparison.compare import compare
 from vmdiff.errors import ProcessError
 from vmdiff.model import Snapshot
 from vmdiff.redaction import redact
+from vmdiff.storage import json_document
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads live processes")
 
@@ -67,7 +68,7 @@ def pair(tmp_path_factory) -> Iterator[tuple[Snapshot, Snapshot]]:
 @pytest.mark.parametrize("key", [None, b"k" * 32])
 def test_nothing_of_the_machine_is_left(pair, key):
     before, after = pair
-    bytes_ = b"".join(b"".join(document.dump(snapshot)) for snapshot in redact(pair, key=key))
+    bytes_ = b"".join(b"".join(json_document.dump(snapshot)) for snapshot in redact(pair, key=key))
 
     assert before.process.arguments
     assert b"quixotic" not in bytes_
@@ -118,9 +119,9 @@ def test_owners_are_kept(pair):
 def test_every_process_here_can_be_redacted():
     for pid in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208  # names, not paths
         try:
-            with linux.ProcessFolder(int(pid)) as folder:
-                snapshot = linux.read(folder, detail="maps")
+            with capture.ProcessFolder(int(pid)) as folder:
+                snapshot = capture.read(folder, detail="maps")
         except ProcessError:  # it ended, or is not ours to see
             continue
-        again = document.load(b"".join(document.dump(redact([snapshot])[0])), source=pid)
+        again = json_document.load(b"".join(json_document.dump(redact([snapshot])[0])), source=pid)
         assert again.totals == snapshot.totals

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from vmdiff.align.objects import base_name, stem
+from vmdiff.comparison.matching.by_structure.objects import base_name, stem
 from vmdiff.redaction.paths import Paths
 from vmdiff.redaction.pseudonyms import Pseudonyms
 

@@ -10,11 +10,11 @@ from tests.redaction.test_comparison import essence
 from tests.redaction.test_nothing_left import SECRET, encodings, planted
 from tests.redaction.worlds import changed, mappings, snapshot
 from vmdiff import findings
-from vmdiff.carrier import carried
-from vmdiff.comparison import compare
+from vmdiff.comparison.compare import compare
 from vmdiff.model import Kind, Mapping, Snapshot
 from vmdiff.redaction import redact
-from vmdiff.render import RENDERERS, Format, ViewOptions
+from vmdiff.report import RENDERERS, Format, ViewOptions
+from vmdiff.storage.html_embedding import carried
 
 
 def pair() -> tuple[Snapshot, Snapshot]:

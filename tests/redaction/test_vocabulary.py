@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 import vmdiff
-from tests.formats.conftest import CASES
+from tests.importers.conftest import CASES
 from tests.redaction.test_comparison import essence
 from vmdiff import sources
-from vmdiff.comparison import compare
+from vmdiff.capture import snapshot_builder
+from vmdiff.comparison.compare import compare
 from vmdiff.errors import VmdiffError
-from vmdiff.linux import assembling
 from vmdiff.model import Owner, Snapshot
-from vmdiff.redaction import redact, texts, words
+from vmdiff.redaction import redact, texts, vocabulary
 from vmdiff.redaction.pseudonyms import Pseudonyms
 
 HOME = Path(vmdiff.__file__).parent
@@ -60,7 +60,7 @@ def test_the_names_of_our_own_owners_may_be_told():
     }
 
     assert "malloc arena" in rules
-    told = {name for name in rules if name in words.OWNERS or texts.is_public(NAMES, name)}
+    told = {name for name in rules if name in vocabulary.OWNERS or texts.is_public(NAMES, name)}
     assert rules - told == set()
 
 
@@ -75,7 +75,7 @@ def test_the_names_of_our_own_sources_may_be_told():
 
     assert len(named) > 8
     sources_ = {name for name in named if " " not in name}  # else it stands for several
-    assert {*sources_, "maps", "smaps", "smaps_rollup", "core", assembling.SOURCE} <= words.SOURCES
+    assert {*sources_, "maps", "smaps", "smaps_rollup", "core", snapshot_builder.SOURCE} <= vocabulary.SOURCES
 
 
 def listings() -> list[Snapshot]:

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from fuzz.targets import TARGETS
 from tests.draw import mappings, snapshot
-from vmdiff import document, formats
+from vmdiff import importers
 from vmdiff.errors import DocumentError, ListingError
-from vmdiff.formats import proc_text, smaps
+from vmdiff.importers.procfs import fast_reader, tolerant_reader
+from vmdiff.storage import json_document
 
 SEEDS = Path(__file__).parent.parent.parent / "fixtures" / "fuzz"
 HEADER = b"00001000-00002000 rw-p 00000000 00:00 0 \n"
@@ -40,15 +41,15 @@ def test_mutations_of_the_corpus_hold(name: str, data: st.DataObject) -> None:
 
 
 def test_an_owner_with_a_key_that_there_is_not_is_refused_with_its_place() -> None:
-    text = b"".join(document.dump(snapshot(*mappings("a"))))
+    text = b"".join(json_document.dump(snapshot(*mappings("a"))))
     broken = text.replace(b'"kind":', b'"owner":{"name":"x","cdrtainty":"certain"},"kind":')
 
     with pytest.raises(DocumentError, match=r"\$\.mappings\[0\]\.owner\.cdrtainty: "):
-        document.load(broken, source="x")
+        json_document.load(broken, source="x")
 
 
 def test_flags_that_are_no_utf8_are_kept_printable() -> None:
-    listing = smaps.parse([HEADER + b"Rss: 4 kB\nVmFlags: rd \xff\n"], source="x")
+    listing = fast_reader.parse([HEADER + b"Rss: 4 kB\nVmFlags: rd \xff\n"], source="x")
 
     assert listing.mappings[0].flags == ("rd", "\\xff")
 
@@ -59,33 +60,33 @@ def test_a_counter_with_something_else_on_its_line_is_unknown_both_ways() -> Non
         b"00003000-00004000", b"00001000-00002000", 1
     )
 
-    assert proc_text.quick(data, "x") is None
-    assert formats.read(data, source="x").mappings[1].values["pss"] is None
+    assert tolerant_reader.quick(data, "x") is None
+    assert importers.read(data, source="x").mappings[1].values["pss"] is None
 
 
 def test_a_line_that_is_no_key_is_refused_wherever_its_key_begins() -> None:
     record = HEADER + b"Rss: 4 kB\nBk   4Pss: 4 kB\nVmFlags: rd\n"
 
     with pytest.raises(ListingError):
-        smaps.parse([HEADER + b"Rss: 4 kB\nPss: 4 kB\nVmFlags: rd\n" + record], source="x")
+        fast_reader.parse([HEADER + b"Rss: 4 kB\nPss: 4 kB\nVmFlags: rd\n" + record], source="x")
 
 
 def test_a_key_given_twice_is_what_it_was_given_last() -> None:
-    listing = smaps.parse([HEADER + b"Rss: 4 kB\nRss: 0 kB\nVmFlags: rd\n"], source="x")
+    listing = fast_reader.parse([HEADER + b"Rss: 4 kB\nRss: 0 kB\nVmFlags: rd\n"], source="x")
 
     assert dict(listing.mappings[0].values) == {}
 
 
 def test_a_rollup_of_which_nothing_can_be_read_is_refused() -> None:
     with pytest.raises(ListingError):
-        formats.read(b"00400000 rw-s 00000000  00:01    0    [rollup]\n", source="x")
+        importers.read(b"00400000 rw-s 00000000  00:01    0    [rollup]\n", source="x")
 
 
 RECORD = HEADER + b"Size: 4 kB\nKernelPageSize: 4 kB\nRss: 4 kB\nVmFlags: rd wr \n"
 
 
 def test_what_the_kernel_wrote_is_read_quickly() -> None:
-    assert proc_text.quick(RECORD, "x") == formats.read(RECORD + b"\n", source="x")
+    assert tolerant_reader.quick(RECORD, "x") == importers.read(RECORD + b"\n", source="x")
 
 
 @pytest.mark.parametrize(
@@ -115,6 +116,6 @@ def test_what_the_kernel_wrote_is_read_quickly() -> None:
 def test_what_no_kernel_writes_is_read_as_the_patient_reader_does(written: bytes, instead: bytes) -> None:
     assert written in RECORD
     data = RECORD.replace(written, instead, 1)
-    quickly = proc_text.quick(data, "x")
+    quickly = tolerant_reader.quick(data, "x")
 
-    assert quickly is None or quickly == formats.read(data + b"\n", source="x")
+    assert quickly is None or quickly == importers.read(data + b"\n", source="x")

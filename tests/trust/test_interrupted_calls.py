@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.owners.living import compiled
-from vmdiff.linux import ProcessFolder
-from vmdiff.linux.freeze import frozen
+from vmdiff.capture import ProcessFolder
+from vmdiff.capture.freeze import frozen
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = ROOT / "fixtures" / "programs" / "waits.c"

@@ -9,7 +9,7 @@ import pytest
 
 import vmdiff
 from tests.acts import Actor, actor
-from vmdiff.linux import ProcessFolder, read
+from vmdiff.capture import ProcessFolder, read
 from vmdiff.model import Snapshot
 
 ALWAYS = ("stat", "status", "maps")

@@ -12,8 +12,8 @@ import pytest
 import vmdiff
 from tests.acts import Actor, actor
 from tests.trust.without_rights import BEGIN
+from vmdiff.capture import ProcessFolder, read
 from vmdiff.errors import ProcessError
-from vmdiff.linux import ProcessFolder, read
 from vmdiff.model import Snapshot
 
 READS = 40  # a reading of the actor takes fewer

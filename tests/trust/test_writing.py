@@ -13,8 +13,8 @@ import pytest
 import vmdiff
 from tests.acts import actor
 from tests.draw import mappings, snapshot
-from vmdiff import files
 from vmdiff.errors import OutputError
+from vmdiff.storage import atomic_file
 
 TAKEN = snapshot(*mappings("aab.11"))
 VMDIFF = [sys.executable, "-m", "vmdiff"]
@@ -166,7 +166,7 @@ def test_litter_of_a_writer_that_lives_is_left_alone(tmp_path: Path) -> None:
     def lazily() -> object:
         yield from chunks()
 
-    files.write(tmp_path / "x.json", lazily(), force=True)  # type: ignore[arg-type]
+    atomic_file.write(tmp_path / "x.json", lazily(), force=True)  # type: ignore[arg-type]
 
     assert (tmp_path / "x.json").read_bytes() == b"last"
     assert [path.name for path in tmp_path.iterdir()] == ["x.json"]

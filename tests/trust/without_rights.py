@@ -5,10 +5,10 @@ A user of the machine may not be let into the folder of this checkout, nor into 
 
 BEGIN = """
 import contextlib, ctypes, json, os, signal, struct, subprocess
-import vmdiff.linux.freeze
+import vmdiff.capture.freeze
 from vmdiff.cli import main
 from vmdiff.errors import ProcessError
-from vmdiff.linux import ProcessFolder, read
+from vmdiff.capture import ProcessFolder, read
 libc = ctypes.CDLL(None, use_errno=True)
 with subprocess.Popen(["sleep", "1000"]) as quiet:
     with contextlib.suppress(SystemExit):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vmdiff.cli import output, redacting
-from vmdiff.render import RENDERERS, By, Format, ViewOptions
+from vmdiff.report import RENDERERS, By, Format, ViewOptions
 
 app = typer.Typer(
     add_completion=False,
@@ -135,9 +135,9 @@ def snap(
         to = output.free_name(snapshot)
         typer.echo(to)
     if to is None or output.is_stdout(to):
-        from vmdiff import document
+        from vmdiff.storage import json_document
 
-        output.write_chunks(document.dump(snapshot))
+        output.write_chunks(json_document.dump(snapshot))
     else:
         sources.save(snapshot, to, force=force)
 
@@ -196,7 +196,7 @@ def compare(
     output.check_free(to, force=force)
     options = _options(by, sort, minimum, only, show_all, to)
     from vmdiff import conditions, findings, sources
-    from vmdiff.comparison import compare as compare_snapshots
+    from vmdiff.comparison.compare import compare as compare_snapshots
 
     asked = [conditions.parse(text) for text in fail_on or ()]
     pair = sources.resolve_pair(before, after, notify=output.say)
@@ -221,12 +221,13 @@ def convert(
     force: Force = False,
 ) -> None:
     """Turn a listing of any format into a snapshot."""
-    from vmdiff import document, sources
+    from vmdiff import sources
+    from vmdiff.storage import json_document
 
     output.check_free(to, force=force)
     snapshot = sources.resolve(file, notify=output.say)
     if output.is_stdout(to):
-        output.write_chunks(document.dump(snapshot))
+        output.write_chunks(json_document.dump(snapshot))
     else:
         sources.save(snapshot, to, force=force)
 
@@ -246,7 +247,7 @@ def schema(
 
         described = Snapshot.model_json_schema()
     else:
-        from vmdiff.render.schema import adapter
+        from vmdiff.report.json.schema import adapter
 
         described = adapter().json_schema()
     output.write(json.dumps(described, indent=2) + "\n")

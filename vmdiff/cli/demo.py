@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from vmdiff import findings, sources
 from vmdiff.cli import actor
-from vmdiff.comparison import Comparison, compare
+from vmdiff.comparison.compare import Comparison, compare
 from vmdiff.errors import OutputError, ProcessError
 from vmdiff.model import Kind, Snapshot
-from vmdiff.render import By, ViewOptions, terminal
+from vmdiff.report import By, ViewOptions
+from vmdiff.report.terminal import screen
 from vmdiff.units import signed, size
 
 BLOCK = 16 << 20
@@ -64,11 +65,11 @@ def _scene(number: int, act: Act, last: Snapshot | None, snapshot: Snapshot, opt
     head = f"Act {number} of {len(ACTS)}: {act.title}"
     if last is None:
         by = ViewOptions(by=By.OWNER, width=options.width, colour=options.colour)
-        shown = terminal.snapshot(snapshot, findings.find_in(snapshot), by)
+        shown = screen.snapshot(snapshot, findings.find_in(snapshot), by)
         comparison = compare(snapshot, snapshot)
     else:
         comparison = compare(last, snapshot)
-        shown = terminal.comparison(comparison, findings.find(comparison), options)
+        shown = screen.comparison(comparison, findings.find(comparison), options)
     rule = "─" * min(options.width, 80)
     return f"{rule}\n{head}\n{rule}\n\n{shown}\n{_wrapped(act.explain(comparison), options.width)}\n"
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmdiff import files
 from vmdiff.errors import OutputError
+from vmdiff.storage import atomic_file
 
 if TYPE_CHECKING:
     from vmdiff.model import Snapshot
@@ -56,7 +56,7 @@ def check_free(to: Path | None, *, force: bool) -> None:
         OutputError: the file exists, and nobody said to overwrite it.
     """
     if to is not None and not is_stdout(to) and not force:
-        files.check_free(to)
+        atomic_file.check_free(to)
 
 
 def free_name(snapshot: "Snapshot") -> Path:
@@ -76,7 +76,7 @@ def write(result: str | bytes, to: Path | None = None, *, force: bool = False) -
     if to is None or is_stdout(to):
         write_chunks([data])
     else:
-        files.write(to, [data], force=force)
+        atomic_file.write(to, [data], force=force)
 
 
 def write_chunks(chunks: Iterable[bytes]) -> None:

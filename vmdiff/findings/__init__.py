@@ -6,7 +6,7 @@ evidence says which. Names in messages are as the kernel gave them; a view makes
 
 from collections.abc import Callable, Iterator
 
-from vmdiff.comparison import Comparison
+from vmdiff.comparison.compare import Comparison
 from vmdiff.findings import growth, limits, state, trust
 from vmdiff.findings.finding import Finding, Severity
 from vmdiff.model import Snapshot

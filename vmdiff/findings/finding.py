@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from vmdiff.comparison import Change, ChangeName, Comparison, Group
+from vmdiff.comparison.compare import Change, ChangeName, Comparison, Group
 from vmdiff.model import Mapping, Snapshot, add
 from vmdiff.units import signed
 

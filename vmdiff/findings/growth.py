@@ -1,6 +1,6 @@
 """Where memory came from: files, malloc, runtimes, threads, reservations."""
 
-from vmdiff.comparison import Change, ChangeName, Comparison
+from vmdiff.comparison.compare import Change, ChangeName, Comparison
 from vmdiff.findings.finding import (
     NOTEWORTHY,
     Finding,

@@ -1,6 +1,6 @@
 """What is nearly exhausted, and what a restart would change."""
 
-from vmdiff.comparison import Comparison
+from vmdiff.comparison.compare import Comparison
 from vmdiff.findings.finding import NOTEWORTHY, Finding, Found, counted, listed, owned
 from vmdiff.model import Kind, Snapshot, add
 from vmdiff.units import size

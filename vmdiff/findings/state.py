@@ -1,6 +1,6 @@
 """What became of memory that was there: swapped out, freed but still counted, shared no longer."""
 
-from vmdiff.comparison import Comparison
+from vmdiff.comparison.compare import Comparison
 from vmdiff.findings.finding import NOTEWORTHY, Finding, Found, delta
 from vmdiff.units import signed, size
 

@@ -1,6 +1,6 @@
 """How far the snapshots can be trusted, and compared."""
 
-from vmdiff.comparison import Comparison
+from vmdiff.comparison.compare import Comparison
 from vmdiff.findings.finding import Finding, Found, listed
 from vmdiff.model import Snapshot
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from vmdiff.model import Kind
-from vmdiff.owners.claims import Claim, Scene
+from vmdiff.owners.engine import Claim, Scene
 
 _SMALLEST_RESERVATION = 16 << 20
 

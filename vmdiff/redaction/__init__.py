@@ -1,6 +1,6 @@
 """Snapshots that may be shown to strangers: names become pseudonyms, addresses stand elsewhere.
 
-What is kept is on an allow-list (`vmdiff.redaction.words`); everything else of text becomes a
+What is kept is on an allow-list (`vmdiff.redaction.vocabulary`); everything else of text becomes a
 pseudonym, the same for the same text in all snapshots that are redacted together. So comparing the
 redacted snapshots gives what comparing the originals gives, row by row, but for the names.
 
@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from vmdiff.model import Origin, Redaction, Snapshot
-from vmdiff.redaction import addresses, mappings, words
+from vmdiff.redaction import addresses, mapping_redaction, vocabulary
 from vmdiff.redaction.addresses import AddressMap
-from vmdiff.redaction.mappings import Mappings
+from vmdiff.redaction.mapping_redaction import Mappings
 from vmdiff.redaction.paths import Paths, base_name, is_plain
 from vmdiff.redaction.policies import facts_policies, fields
 from vmdiff.redaction.pseudonyms import Pseudonyms
@@ -69,7 +69,7 @@ def _layout(originals: Sequence[Snapshot], names: Pseudonyms, *, keyed: bool) ->
     A key's map does not suit every address space. Then the layout is drawn for this run, which gets
     an id of its own: its addresses say nothing beside those of another.
     """
-    spans = [span for snapshot in originals for span in mappings.spans(snapshot.mappings)]
+    spans = [span for snapshot in originals for span in mapping_redaction.spans(snapshot.mappings)]
     if not keyed or not spans:
         return names.run, addresses.drawn(spans, names.draw)
     if fitting := addresses.keyed(spans, names.draw):
@@ -96,7 +96,7 @@ def _secrets(originals: Sequence[Snapshot]) -> Iterator[str]:
     for snapshot in originals:
         host = snapshot.host.name or ""
         for text in (snapshot.process.user, host, host.partition(".")[0], *_home_owners(snapshot)):
-            if text and text.casefold() not in words.SYSTEM_ACCOUNTS:
+            if text and text.casefold() not in vocabulary.SYSTEM_ACCOUNTS:
                 yield text
 
 
@@ -111,7 +111,7 @@ def _home_owners(snapshot: Snapshot) -> Iterator[str]:
     for path in _paths(snapshot):
         steps = [step for step in path.replace("\\", "/").split("/") if step]
         for home, who in pairwise(steps):
-            if home.casefold() in words.HOMES and who not in words.DIRECTORIES:
+            if home.casefold() in vocabulary.HOMES and who not in vocabulary.DIRECTORIES:
                 yield who
 
 
@@ -119,7 +119,7 @@ def _temporary(originals: Sequence[Snapshot]) -> Iterator[str]:
     for snapshot in originals:
         for mapping in snapshot.mappings:
             path = mapping.path or ""
-            if mapping.deleted or path.startswith(words.TEMPORARY):
+            if mapping.deleted or path.startswith(vocabulary.TEMPORARY):
                 yield base_name(path).removeprefix("memfd:")
 
 

@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from vmdiff.model import LONGEST_STRING
-from vmdiff.redaction import words
+from vmdiff.redaction import vocabulary
 from vmdiff.redaction.pseudonyms import LONGEST_NAME, Pseudonyms
 from vmdiff.redaction.texts import is_public, label
 
 _MEMORY = re.compile(r"\[(anon|anon_shmem): ?(.*)\]", re.DOTALL)
 _SEPARATOR = re.compile(r"([\\/]+)")
 _SPECIAL = re.compile(r"(/memfd:|/SYSV|/dmabuf:|anon_inode:)(.*)", re.DOTALL)
-# A version or the hash of a build inside a file's name, as `vmdiff.align.objects` understands them.
+# A version or the hash of a build inside a file's name, as `by_structure.objects` understands them.
 _VERSION = re.compile(r"([-_.]?)([0-9][0-9.]*|[0-9a-f]{8,})(?=$|[-_.])")
 _NUMBER = re.compile(r"[0-9]+")
 _ROOM = 28  # letters that a pseudonym of a temporary file has more than its name: room for its numbers
@@ -55,7 +55,7 @@ class Paths:
         return self._path(path)
 
     def _redacted(self, path: str) -> str:
-        if words.KERNEL_NAMES.fullmatch(path):
+        if vocabulary.KERNEL_NAMES.fullmatch(path):
             return path
         redacted = self._by_name(path)
         return redacted if len(redacted) <= LONGEST_STRING else f"/{self._names.name('path', path)}"
@@ -95,9 +95,9 @@ class Paths:
     def _file(self, path: str) -> str:
         steps = _SEPARATOR.split(path)  # names at even places, separators between
         system = self.is_system(path)
-        passing = self._temporary is None and path.startswith(words.TEMPORARY)
+        passing = self._temporary is None and path.startswith(vocabulary.TEMPORARY)
         for at in range(0, len(steps), 2):
-            home = at >= 2 and steps[at - 2].casefold() in words.HOMES
+            home = at >= 2 and steps[at - 2].casefold() in vocabulary.HOMES
             last = at == len(steps) - 1
             stays = not home and self._stays(steps[at], system=system, last=last, alone=len(steps) == 1)
             steps[at] = self._step("file", steps[at], stays=stays, last=last, passing=passing)
@@ -152,8 +152,8 @@ class Paths:
         if (system and is_plain(name)) or _DRIVE.fullmatch(name):
             return True
         if not last:
-            return name in words.DIRECTORIES or words.DIRECTORY_PATTERN.fullmatch(name) is not None
-        return words.FILE_PATTERN.fullmatch(name) is not None or (
+            return name in vocabulary.DIRECTORIES or vocabulary.DIRECTORY_PATTERN.fullmatch(name) is not None
+        return vocabulary.FILE_PATTERN.fullmatch(name) is not None or (
             name in self._public and (alone or self._everywhere)
         )
 
@@ -162,16 +162,16 @@ class Paths:
         if len(name) > LONGEST_NAME:
             return False
         core = _core(name)
-        return core in self._cores or words.FILE_PATTERN.fullmatch("".join(core)) is not None
+        return core in self._cores or vocabulary.FILE_PATTERN.fullmatch("".join(core)) is not None
 
     def is_system(self, path: str) -> bool:
         """Say whether *path* lies in a directory whose files come with the operating system."""
-        return words.SYSTEM_DIRECTORIES.match(path) is not None and ".." not in _SEPARATOR.split(path)
+        return vocabulary.SYSTEM_DIRECTORIES.match(path) is not None and ".." not in _SEPARATOR.split(path)
 
 
 def is_plain(name: str) -> bool:
     """Say whether a name below a system directory looks like one that came with the system."""
-    return words.PLAIN_NAME.fullmatch(name) is not None and words.LONG_NUMBER.search(name) is None
+    return vocabulary.PLAIN_NAME.fullmatch(name) is not None and vocabulary.LONG_NUMBER.search(name) is None
 
 
 def base_name(path: str) -> str:
@@ -181,11 +181,11 @@ def base_name(path: str) -> str:
 
 def _extension(name: str) -> tuple[str, str]:
     """Split a name before its extension, if that is a known one."""
-    found = words.EXTENSION_PATTERN.search(name)
+    found = vocabulary.EXTENSION_PATTERN.search(name)
     if found and found.start():
         return name[: found.start()], name[found.start() :]
     stem, dot, extension = name.rpartition(".")
-    if stem and dot and extension.lower() in words.EXTENSIONS:
+    if stem and dot and extension.lower() in vocabulary.EXTENSIONS:
         return stem, dot + extension
     return name, ""
 

@@ -1,4 +1,4 @@
-"""What becomes of every text of a snapshot's facts; the mappings have `vmdiff.redaction.mappings`.
+"""What becomes of every text of a snapshot's facts; the mappings have `vmdiff.redaction.mapping_redaction`.
 
 The table below names every place of the document that holds text. A place that is not named cannot
 be redacted: it fails loudly instead of leaking.
@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from vmdiff.redaction import texts, words
+from vmdiff.redaction import texts, vocabulary
 from vmdiff.redaction.paths import Paths
 from vmdiff.redaction.pseudonyms import Pseudonyms
 
@@ -26,7 +26,7 @@ def kept(_: Pseudonyms, text: str) -> str:
 POLICIES: abc.Mapping[str, Policy] = {
     "format": kept,
     "label": texts.pseudonym("label"),
-    "origin.source": texts.one_of(words.SOURCES, "source"),
+    "origin.source": texts.one_of(vocabulary.SOURCES, "source"),
     "origin.tool": texts.tool,
     "origin.detail": kept,
     "origin.doubts[]": texts.sentence,
@@ -34,18 +34,18 @@ POLICIES: abc.Mapping[str, Policy] = {
     "origin.attributes[]": texts.key,
     "origin.redaction.run": texts.pseudonym("run"),
     "host.name": texts.pseudonym("host"),
-    "host.system": texts.one_of(words.SYSTEMS, "system"),
+    "host.system": texts.one_of(vocabulary.SYSTEMS, "system"),
     "host.kernel": texts.kernel,
-    "host.machine": texts.one_of(words.MACHINES, "machine"),
+    "host.machine": texts.one_of(vocabulary.MACHINES, "machine"),
     "host.boot_id": texts.uuid,
-    "host.transparent_hugepages": texts.one_of(words.HUGE_PAGE_MODES, "mode"),
+    "host.transparent_hugepages": texts.one_of(vocabulary.HUGE_PAGE_MODES, "mode"),
     "process.pid_namespace": texts.namespace,
     "process.name": texts.pseudonym("program"),
     "process.executable": texts.pseudonym("program"),
     "process.arguments[]": texts.pseudonym("argument"),
     "process.user": texts.pseudonym("user"),
     "process.threads[].name": texts.pseudonym("thread"),
-    "process.limits{}": texts.one_of(words.LIMITS, "limit"),
+    "process.limits{}": texts.one_of(vocabulary.LIMITS, "limit"),
     "process.limits{}.": kept,
     "process.cgroup": texts.cgroup,
     "rollup{}": texts.key,

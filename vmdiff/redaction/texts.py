@@ -4,7 +4,7 @@ import re
 from collections import abc
 
 from vmdiff.model import FILE_FACTS, KNOWN_COUNTERS, PAGE_SIZES
-from vmdiff.redaction import words
+from vmdiff.redaction import vocabulary
 from vmdiff.redaction.pseudonyms import Pseudonyms
 
 _KNOWN_KEYS = frozenset(KNOWN_COUNTERS) | PAGE_SIZES | FILE_FACTS
@@ -20,7 +20,7 @@ _COUNT = re.compile(
     r"[-+]?(?:[0-9]{1,3}|[0-9]{1,3}(?:,[0-9]{3}){1,6}|[0-9]{1,3}\.[0-9]{1,3})|[-+]?[0-9]{1,15}(?:\.[0-9]{1,3})?(?:[kKMGT]i?B|%|B|K|M|G)"
 )
 _NUMBER = re.compile(r"[-+]?[0-9]{1,18}(?:\.[0-9]{1,3})?")
-_COUNTED = words.UNITS | {"rows", "mappings", "lines", "times", "pages", "threads", "regions"}
+_COUNTED = vocabulary.UNITS | {"rows", "mappings", "lines", "times", "pages", "threads", "regions"}
 
 
 def is_public(names: Pseudonyms, text: str) -> bool:
@@ -33,9 +33,9 @@ def is_public(names: Pseudonyms, text: str) -> bool:
 
 
 def _is_public_word(word: str) -> bool:
-    if word in words.WORDS or _SMALL_NUMBER.fullmatch(word):
+    if word in vocabulary.WORDS or _SMALL_NUMBER.fullmatch(word):
         return True
-    return "_" in word and all(part in words.WORDS for part in word.split("_") if part)
+    return "_" in word and all(part in vocabulary.WORDS for part in word.split("_") if part)
 
 
 def sentence(names: Pseudonyms, text: str) -> str:
@@ -89,7 +89,7 @@ def kernel(names: Pseudonyms, release: str) -> str:
     """Keep a kernel's numbers and the additions that distributions use; the rest is one pseudonym."""
     parts = re.split(r"([-+._~ ])", release)
     kept = 0
-    while kept < len(parts) and words.KERNEL_RELEASE.fullmatch(parts[kept]):
+    while kept < len(parts) and vocabulary.KERNEL_RELEASE.fullmatch(parts[kept]):
         kept += 2
     if kept >= len(parts):
         return release
@@ -122,7 +122,7 @@ def cgroup(names: Pseudonyms, path: str) -> str:
     if len(parts) > _DEEPEST:
         return names.name("cgroup", path)
     return "/".join(
-        part if not part or part in words.CGROUPS else names.name("cgroup", part) for part in parts
+        part if not part or part in vocabulary.CGROUPS else names.name("cgroup", part) for part in parts
     )
 
 

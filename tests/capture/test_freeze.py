@@ -1,0 +1,159 @@
+"""A frozen process stands still for exactly as long as it is read, and always runs on."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import vmdiff
+from tests.owners.living import compiled
+from vmdiff.capture import ProcessFolder
+from vmdiff.capture.freeze import frozen
+from vmdiff.errors import ProcessError
+
+PROGRAMS = Path(__file__).parent.parent.parent / "fixtures" / "programs"
+
+
+class Restless:
+    """A process whose threads map and unmap, and count in a file that it shares with us."""
+
+    def __init__(self, process: subprocess.Popen[str], counter: Path) -> None:
+        self.pid = process.pid
+        self._counter = counter
+
+    def count(self) -> int:
+        return int.from_bytes(self._counter.read_bytes()[:8], "little")
+
+    def runs(self, within: float = 5.0) -> bool:
+        """Wait until it has counted on."""
+        start, late = self.count(), time.monotonic() + within
+        while time.monotonic() < late:
+            if self.count() > start:
+                return True
+            time.sleep(0.001)
+        return False
+
+
+@contextlib.contextmanager
+def restless(tmp_path: Path, threads: int = 8) -> Iterator[Restless]:
+    counter = tmp_path / "counter"
+    counter.write_bytes(bytes(4096))
+    command = [str(compiled(PROGRAMS / "restless.c")), str(counter), str(threads)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == "ready\n"
+            yield Restless(process, counter)
+        finally:
+            process.kill()
+
+
+def test_frozen_snapshots_of_a_restless_process_are_consistent(tmp_path: Path) -> None:
+    with restless(tmp_path) as process:
+        taken = [vmdiff.snap(process.pid, owners=False, freeze=True) for _ in range(50)]
+        assert process.runs()
+
+    assert all(one.origin.consistent and one.origin.attempts == 1 for one in taken)
+    assert all(one.origin.frozen_seconds for one in taken)
+    assert all(one.origin.doubts == () for one in taken)
+
+
+def test_it_stands_still_inside_and_runs_on_after(tmp_path: Path) -> None:
+    with restless(tmp_path) as process, ProcessFolder(process.pid) as folder:
+        with frozen(folder) as freeze:
+            counts = {process.count() for _ in range(200)}
+        assert len(counts) == 1
+        assert process.runs()
+    assert freeze.seconds > 0
+
+
+def test_an_exception_lets_it_go(tmp_path: Path) -> None:
+    with restless(tmp_path) as process, ProcessFolder(process.pid) as folder:
+        with pytest.raises(ZeroDivisionError), frozen(folder):
+            1 / 0  # noqa: B018
+        assert process.runs()
+
+
+def test_the_limit_lets_it_go_early_and_says_so(tmp_path: Path) -> None:
+    with restless(tmp_path) as process:
+        taken = vmdiff.snap(process.pid, owners=False, freeze=True, freeze_limit=0.000001)
+        assert process.runs()
+
+    assert any("let go" in doubt for doubt in taken.origin.doubts)
+
+
+def test_who_traces_it_already_is_named(tmp_path: Path) -> None:
+    with restless(tmp_path) as process, ProcessFolder(process.pid) as folder, frozen(folder):
+        command = [sys.executable, "-m", "vmdiff", "snap", str(process.pid), "--freeze"]
+        done = subprocess.run(command, capture_output=True, text=True)
+
+        assert done.returncode == 3
+        assert f"process {os.getpid()} traces it already" in done.stderr
+
+
+def test_a_stopped_process_stays_stopped(tmp_path: Path) -> None:
+    with restless(tmp_path) as process:
+        os.kill(process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        taken = vmdiff.snap(process.pid, owners=False, freeze=True)
+        counts = {process.count() for _ in range(200)}
+        os.kill(process.pid, signal.SIGCONT)
+        assert process.runs()
+
+    assert taken.origin.consistent
+    assert len(counts) == 1
+
+
+def test_its_parent_sees_no_stop(tmp_path: Path) -> None:
+    with restless(tmp_path) as process:
+        vmdiff.snap(process.pid, owners=False, freeze=True)
+        seen = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT)
+
+    assert seen is None
+
+
+def test_a_signal_on_its_way_arrives(tmp_path: Path) -> None:
+    with restless(tmp_path) as process, ProcessFolder(process.pid) as folder:
+        with frozen(folder):
+            os.kill(process.pid, signal.SIGTERM)
+        assert os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+
+def test_killed_at_any_moment_the_process_runs_on(tmp_path: Path) -> None:
+    draw = random.Random(5)
+    command = [sys.executable, "-m", "vmdiff", "snap", "--freeze", "--no-owners", "-o"]
+    with restless(tmp_path, threads=2) as process:
+        started = time.monotonic()
+        subprocess.run([*command, tmp_path / "whole.json", str(process.pid)], check=True, capture_output=True)
+        lasts = time.monotonic() - started
+        for number in range(10):
+            output = tmp_path / f"{number}.json"
+            killed = subprocess.Popen([*command, output, str(process.pid)], stderr=subprocess.DEVNULL)
+            time.sleep(draw.uniform(lasts / 2, lasts))  # the moment is what is being drawn
+            killed.kill()
+            killed.wait()
+            assert process.runs()
+            assert not output.exists() or vmdiff.load(output).mappings
+
+
+def test_a_process_that_is_gone_cannot_be_held() -> None:
+    with subprocess.Popen(["/bin/sleep", "60"]) as process:
+        folder = ProcessFolder(process.pid)
+        process.kill()
+    with folder, pytest.raises(ProcessError), frozen(folder):
+        vmdiff.capture.read(folder)
+
+
+def test_without_freezing_a_restless_process_is_read_all_the_same(tmp_path: Path) -> None:
+    """Kernels list a mapping twice that was replaced by a longer one between two pages of text."""
+    with restless(tmp_path) as process:
+        taken = [vmdiff.snap(process.pid, owners=False) for _ in range(100)]
+
+    assert all(one.origin.consistent or one.origin.doubts for one in taken)

@@ -1,0 +1,90 @@
+"""A process that ends, changes or moves while it is being read is noticed."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import vmdiff
+from tests.acts import actor
+from vmdiff.capture import ProcessFolder, read
+from vmdiff.capture.snapshot_builder import with_gap
+from vmdiff.errors import ProcessError
+from vmdiff.model import Mapping, Origin, Snapshot
+
+
+def test_the_folder_stays_the_process_when_it_is_gone() -> None:
+    with actor() as process:
+        folder = ProcessFolder(process.pid)
+        process.end()
+    with folder, pytest.raises(ProcessError, match="no process"):
+        read(folder)
+
+
+def test_a_process_that_turned_zombie_is_no_empty_snapshot() -> None:
+    with actor() as process, ProcessFolder(process.pid) as folder:
+        os.kill(process.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        with pytest.raises(ProcessError, match="zombie"):
+            read(folder)
+
+
+def test_a_cheap_reading_is_announced_when_the_walk_would_be_long() -> None:
+    said: list[str] = []
+    with actor() as process:
+        vmdiff.snap(process.pid, owners=False, notify=said.append)
+
+    assert said == []
+
+
+def test_a_layout_that_never_holds_still_is_a_doubt(tmp_path: Path) -> None:
+    program = tmp_path / "restless.py"
+    program.write_text(
+        "import mmap, sys\nprint('ready', flush=True)\n"
+        "while True:\n  kept = [mmap.mmap(-1, 4096 * (n % 7 + 1)) for n in range(50)]\n"
+    )
+    with subprocess.Popen(["python3", program], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            process.stdout.readline()
+            taken = [vmdiff.snap(process.pid, owners=False) for _ in range(30)]
+        finally:
+            process.kill()
+
+    moved = [one for one in taken if not one.origin.consistent]
+    assert moved  # it maps and unmaps hundreds of times during a reading
+    for one in moved:
+        assert one.origin.attempts == 3
+        assert any("moved" in doubt for doubt in one.origin.doubts)
+
+
+def test_threads_of_a_process_are_read_as_the_process() -> None:
+    with actor() as process:
+        process.act("thread")
+        tid = max(int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir())
+        taken = vmdiff.snap(tid, owners=False)
+
+    assert taken.process.pid == process.pid
+
+
+@pytest.mark.parametrize(
+    ("stated", "doubts"),
+    [
+        (724_992, ("the mappings' resident sizes add up to 708 KiB less than the kernel's own total",)),
+        (0, ()),
+        (-4096, ("the mappings' resident sizes add up to 4 KiB more than the kernel's own total",)),
+    ],
+)
+def test_what_the_mappings_miss_of_the_kernels_total_is_said_for_people(
+    stated: int, doubts: tuple[str, ...]
+) -> None:
+    mapping = Mapping(0x1000, 0x200000, "rw-p", values={"rss": 1 << 20})
+    taken = Snapshot(
+        origin=Origin(source="test", counters=("rss",)),
+        rollup={"rss": (1 << 20) + stated},
+        mappings=(mapping,),
+    )
+
+    assert with_gap(taken).origin.doubts == doubts

@@ -1,0 +1,154 @@
+"""A live process is read until the kernel tells one story, which becomes a Snapshot.
+
+The kernel gives no coherent picture: it drops its lock between two pages of text, and a process that
+exits or execs while it is being read ends the text early, without an error. So the layout is read
+three times (``maps``, the listing itself, ``maps`` again); where the three differ the reading is
+repeated, and what still differs after that is a doubt of the snapshot.
+
+What understands the text (`snapshot_builder`, the models, pydantic) is loaded when the kernel is
+at work already: it writes the text of many mappings for longer than that takes.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from vmdiff.capture.process_dir import ProcessFolder, Stat
+from vmdiff.capture.read_ahead import Texts
+from vmdiff.errors import ProcessError
+
+if TYPE_CHECKING:
+    from vmdiff.importers.procfs.fast_reader import Listing
+    from vmdiff.model import Snapshot
+
+Detail = Literal["maps", "smaps"]
+Notify = Callable[[str], None]
+
+ROLLUP = "smaps_rollup"
+ATTEMPTS = 3
+
+# Walking page tables takes about 10 ms for a GiB of small pages, and holds up whoever maps meanwhile.
+WALK_SECONDS_PER_BYTE = 0.010 / (1 << 30)
+WORTH_SAYING = 2.0  # seconds
+TOO_LONG_TWICE = 0.5
+
+
+class Reading(NamedTuple):
+    """What the kernel told; *before* and *after* are the layout as it was then, see `Listing.layout`."""
+
+    listing: "Listing"
+    rollup: dict[str, int | None] | None
+    before: bytes
+    after: bytes
+    same_process: bool
+
+    @property
+    def consistent(self) -> bool:
+        return self.same_process and self.before == self.listing.layout == self.after
+
+
+def read(
+    folder: ProcessFolder,
+    *,
+    detail: Detail = "smaps",
+    arguments: bool = False,
+    label: str | None = None,
+    notify: Notify | None = None,
+) -> "Snapshot":
+    """Take a snapshot of the process behind *folder*, without owners.
+
+    *detail* ``maps`` leaves the counters out, which costs the process next to nothing; *arguments*
+    keeps the command line; *notify* is told when the reading will take long.
+
+    Raises:
+        ProcessError: the process has no memory, is not ours to look at, or ended meanwhile.
+    """
+    started = time.perf_counter()
+    taken_at = datetime.now(UTC)
+    stat = folder.stat()
+    folder.check_memory(stat)
+    doubts: list[str] = []
+    detail = _possible(folder, detail, doubts)
+    cost = _cost(folder) if detail == "smaps" else 0.0
+    if notify and cost > WORTH_SAYING:
+        notify(
+            f"reading {folder.pid} will take about {cost:.0f} s; --detail maps is quick and has no counters"
+        )
+    reading, attempts = _until_consistent(folder, detail, stat, with_rollup=cost <= TOO_LONG_TWICE)
+    doubts += _doubts(reading, attempts)
+    if detail == "smaps" and cost > TOO_LONG_TWICE:
+        doubts.append(f"the kernel's own total was not read: a second walk would take about {cost:.1f} s")
+    from vmdiff.capture.snapshot_builder import assembled
+
+    return assembled(
+        folder,
+        reading,
+        arguments=arguments,
+        taken_at=taken_at,
+        label=label,
+        detail=detail,
+        attempts=attempts,
+        doubts=doubts,
+        started=started,
+    )
+
+
+def _possible(folder: ProcessFolder, detail: Detail, doubts: list[str]) -> Detail:
+    """Give the detail that this kernel can give: some have no smaps (CONFIG_PROC_PAGE_MONITOR)."""
+    if detail == "smaps" and "smaps" not in folder.names("."):
+        doubts.append("this kernel gives no smaps: nothing is known of what is resident")
+        return "maps"
+    return detail
+
+
+def _cost(folder: ProcessFolder) -> float:
+    """Guess the seconds that a walk over the process's page tables takes."""
+    return (folder.resident() or 0) * WALK_SECONDS_PER_BYTE
+
+
+def _until_consistent(
+    folder: ProcessFolder, detail: Detail, stat: Stat, *, with_rollup: bool
+) -> tuple[Reading, int]:
+    """Read until the layout held still, a few times at the most; give the last reading."""
+    attempts = 0
+    while True:
+        attempts += 1
+        reading = _attempt(folder, detail, stat, with_rollup=with_rollup and detail == "smaps")
+        if reading.consistent or attempts == ATTEMPTS:
+            return reading, attempts
+
+
+def _attempt(folder: ProcessFolder, detail: Detail, stat: Stat, *, with_rollup: bool) -> Reading:
+    image = _image(folder)
+    look_before = detail == "smaps"  # the cheap listing is as quick as a look: two that agree are enough
+    names = [*(["maps"] if look_before else []), detail, *([ROLLUP] if with_rollup else []), "maps"]
+    try:
+        with closing(Texts(folder, names, optional=ROLLUP)) as texts:
+            from vmdiff.capture import snapshot_builder
+
+            before = b"".join(next(texts)) if look_before else None
+            listing = snapshot_builder.listing_of(next(texts), folder, detail)
+            rollup = snapshot_builder.rollup_of(next(texts), folder) if with_rollup else None
+            after = b"".join(next(texts))
+        stat_after = folder.stat()
+    except OSError as error:
+        raise folder.explain(error) from error
+    if not listing.mappings or stat_after.state in {"Z", "X"}:
+        raise ProcessError(f"process {folder.pid} ended while it was being read")
+    same = stat_after.start_ticks == stat.start_ticks and _image(folder) == image
+    return Reading(listing, rollup, listing.layout if before is None else before, after, same)
+
+
+def _image(folder: ProcessFolder) -> tuple[object, ...]:
+    """Give what changes when the process becomes another program."""
+    status = folder.status_of("exe")
+    return (folder.link("exe"), status and (status.st_dev, status.st_ino))
+
+
+def _doubts(reading: Reading, attempts: int) -> Iterator[str]:
+    if not reading.same_process:
+        yield "the process became another program while it was being read"
+    elif not reading.consistent:
+        yield f"the layout moved while it was being read, in all of {attempts} attempts"

@@ -1,0 +1,104 @@
+r"""What the listing leaves open about names and builds, settled by other files of the process.
+
+``maps`` escapes only the newline, as ``\012``, and a file may really be called so; it appends
+`` (deleted)`` to the name of an unlinked file, and a file may really be called so. ``map_files``
+gives the name unescaped; the count of links tells an unlinked file, and the file system one that
+only looks like it.
+"""
+
+import array
+import fcntl
+import os
+import re
+import struct
+from collections.abc import Iterable, Iterator
+
+from vmdiff.capture.process_dir import ProcessFolder
+from vmdiff.importers.procfs.fast_reader import name_of
+from vmdiff.model import Kind, Mapping
+
+_ALWAYS_DELETED = re.compile(
+    r"/memfd:|/SYSV[0-9a-f]{8}$|/dev/zero$|/anon_hugepage$|/secretmem$|/\[aio\]$|/drm mm object$|/i915$"
+)
+_DELETED = " (deleted)"
+
+# PROCMAP_QUERY of include/uapi/linux/fs.h, since 6.11: struct procmap_query, 104 bytes.
+_QUERY = struct.Struct("=9Q4I2Q")
+_REQUEST = 0xC0686611
+_LONGEST_BUILD_ID = 64
+
+
+def settle(folder: ProcessFolder, named: dict[int, Mapping]) -> list[str]:
+    """Settle the names of mappings that have one, in place; give a doubt about those that could not be."""
+    open_ = 0
+    for index, mapping in named.items():
+        if mapping.path and (mapping.deleted or "\n" in mapping.path):
+            named[index], sure = _settled(folder, mapping)
+            open_ += not sure
+    return (
+        [f"{open_} names end in '{_DELETED.strip()}': taken for deleted files, not proven"] if open_ else []
+    )
+
+
+def add_build_ids(folder: ProcessFolder, named: dict[int, Mapping]) -> None:
+    """Add the build ids of executables and libraries, in place, where this kernel tells them."""
+    images = {index: mapping for index, mapping in named.items() if mapping.kind is Kind.IMAGE}
+    known = dict(_build_ids(folder, images.values()))
+    for index, mapping in images.items() if known else ():
+        named[index] = mapping._replace(build_id=known.get((mapping.path, mapping.inode)))
+
+
+def _settled(folder: ProcessFolder, mapping: Mapping) -> tuple[Mapping, bool]:
+    """Settle one name; the second value says whether it is sure now."""
+    link = f"map_files/{mapping.start:x}-{mapping.end:x}"
+    if "\n" in (mapping.path or "") and (raw := folder.raw_link(link)) is not None:
+        path, deleted, path_hex = name_of(raw, escaped=False)
+        mapping = mapping._replace(path=path, deleted=deleted, path_hex=path_hex)
+    if not mapping.deleted or _ALWAYS_DELETED.match(mapping.path or ""):
+        return mapping, True
+    whole = f"{mapping.path}{_DELETED}"
+    if _is(folder.status_of(f"root{whole}"), mapping):
+        return mapping._replace(path=whole, deleted=False), True
+    status = folder.status_of(link)  # following the link takes privileges
+    return mapping, status is not None and status.st_nlink == 0
+
+
+def _is(status: os.stat_result | None, mapping: Mapping) -> bool:
+    """Say whether a file is the one behind the mapping."""
+    if status is None:
+        return False
+    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
+    return str(status.st_ino) == mapping.inode and device == mapping.device
+
+
+def _build_ids(
+    folder: ProcessFolder, images: Iterable[Mapping]
+) -> Iterator[tuple[tuple[str | None, str | None], str]]:
+    """Ask the kernel once for each image."""
+    asked = set()
+    try:
+        descriptor = folder.open("maps")
+    except OSError:
+        return
+    try:
+        for mapping in images:
+            image = (mapping.path, mapping.inode)
+            if image not in asked:
+                asked.add(image)
+                if build_id := _build_id(descriptor, mapping.start or 0):
+                    yield image, build_id
+    except OSError:  # a kernel before 6.11
+        return
+    finally:
+        os.close(descriptor)
+
+
+def _build_id(descriptor: int, address: int) -> str | None:
+    room = array.array("B", bytes(_LONGEST_BUILD_ID))
+    where, _ = room.buffer_info()
+    query = bytearray(
+        _QUERY.pack(_QUERY.size, 0, address, 0, 0, 0, 0, 0, 0, 0, 0, 0, _LONGEST_BUILD_ID, 0, where)
+    )
+    fcntl.ioctl(descriptor, _REQUEST, query)
+    length = _QUERY.unpack(query)[12]
+    return room.tobytes()[:length].hex() or None

@@ -1,0 +1,109 @@
+"""How much of a file is behind a mapping, and how much of that the page cache has, mapped here or not.
+
+Touching what is cached costs a minor fault only; the rest has to be read. Told by cachestat(2), since
+Linux 6.5 (mm/filemap.c), which needs the file open. Only large mappings of files on local disks are
+asked about: opening a file of a server that is away could take for ever.
+"""
+
+import os
+import stat
+import time
+from contextlib import suppress
+
+from vmdiff.capture.process_dir import ProcessFolder
+from vmdiff.model import FILE_SIZE, PAGE_CACHE, Kind, Mapping
+
+_LARGE = 16 << 20
+_MOST = 16  # mappings
+_SECONDS = 0.02  # for all of them; the kernel looks at each cached page
+_STEP = 1 << 30
+_CACHESTAT = 451  # wherever the kernel numbers its calls alike: all but alpha and mips
+_MACHINES = frozenset({"x86_64", "aarch64", "riscv64", "s390x", "ppc64le", "loongarch64"})
+_LOCAL = frozenset({"tmpfs", "overlay", "btrfs", "zfs", "bcachefs"})
+
+
+def add_file_facts(folder: ProcessFolder, named: dict[int, Mapping]) -> tuple[str, ...]:
+    """Add `FILE_SIZE` and `PAGE_CACHE` to the large mappings of files, in place: None for what cannot be had.
+
+    Give the names of what was added; nothing where there are none, or this kernel does not tell.
+    """
+    large = [index for index, mapping in named.items() if _may_be_asked(mapping)]
+    if not large or os.uname().machine not in _MACHINES:
+        return ()
+    large = sorted(large, key=lambda index: named[index].size or 0, reverse=True)[:_MOST]
+    deadline = time.perf_counter() + _SECONDS
+    local = _local_devices(folder)
+    for index in large:
+        mapping = named[index]
+        length, cached = _facts(folder, mapping, deadline) if _is_local(mapping, local) else (None, None)
+        facts = {FILE_SIZE: length, PAGE_CACHE: cached}
+        named[index] = mapping._replace(values={**mapping.values, **facts})
+    return (FILE_SIZE, PAGE_CACHE)
+
+
+def _may_be_asked(mapping: Mapping) -> bool:
+    return mapping.kind is Kind.FILE and (mapping.size or 0) >= _LARGE and mapping.path is not None
+
+
+def _local_devices(folder: ProcessFolder) -> frozenset[str]:
+    """Give the devices that no block device is behind, but no server either (proc_pid_mountinfo(5))."""
+    rows = (line.partition(" - ") for line in (folder.text("mountinfo") or "").split("\n"))
+    return frozenset(
+        _device(*map(int, head.split()[2].split(":")))
+        for head, _, tail in rows
+        if tail.split(" ")[0] in _LOCAL
+    )
+
+
+def _device(major: int, minor: int) -> str:
+    return f"{major:02x}:{minor:02x}"
+
+
+def _is_local(mapping: Mapping, local: frozenset[str]) -> bool:
+    return not (mapping.device or "00:").startswith("00:") or mapping.device in local
+
+
+def _facts(folder: ProcessFolder, mapping: Mapping, deadline: float) -> tuple[int | None, int | None]:
+    """Give how many bytes of the file are in the mapping's stretch, and how many of them are cached."""
+    descriptor = _open(folder, mapping)
+    if descriptor is None:
+        return None, None
+    try:
+        offset = mapping.offset or 0
+        length = max(0, min(mapping.size or 0, os.fstat(descriptor).st_size - offset))
+        return length, _count(descriptor, offset, length, deadline)
+    finally:
+        os.close(descriptor)
+
+
+def _open(folder: ProcessFolder, mapping: Mapping) -> int | None:
+    """Open the very file: by its mapping where that is allowed, else by its name if that leads to it."""
+    for name in (f"map_files/{mapping.start:x}-{mapping.end:x}", f"root{mapping.path}"):
+        with suppress(OSError, ValueError):
+            status = folder.status_of(name)
+            if status is None or not stat.S_ISREG(status.st_mode):
+                continue
+            if name.startswith("root") and not _is_of(status, mapping):
+                continue
+            return folder.open(name, os.O_NONBLOCK)
+    return None
+
+
+def _is_of(status: os.stat_result, mapping: Mapping) -> bool:
+    device = _device(os.major(status.st_dev), os.minor(status.st_dev))
+    return (device, str(status.st_ino)) == (mapping.device, mapping.inode)
+
+
+def _count(descriptor: int, offset: int, size: int, deadline: float) -> int | None:
+    """Give the cached bytes of a stretch of a file; None where it is not told, or not in time."""
+    import ctypes
+
+    call = ctypes.CDLL(None, use_errno=True).syscall
+    found = (ctypes.c_uint64 * 5)()  # struct cachestat: cached, dirty, under writeback, evicted ... pages
+    pages = 0
+    for start in range(offset, offset + size, _STEP):
+        stretch = (ctypes.c_uint64 * 2)(start, min(_STEP, offset + size - start))
+        if time.perf_counter() > deadline or call(_CACHESTAT, descriptor, stretch, found, 0):
+            return None
+        pages += found[0]
+    return min(pages * os.sysconf("SC_PAGE_SIZE"), size)

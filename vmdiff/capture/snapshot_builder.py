@@ -1,0 +1,135 @@
+"""What was read of a process -> Snapshot: the listing, its names settled, and the facts beside it."""
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from pydantic import ValidationError
+
+import vmdiff
+from vmdiff.capture import mapped_names, process_info
+from vmdiff.capture.consistent_read import ROLLUP, Detail, Reading
+from vmdiff.capture.page_cache import add_file_facts
+from vmdiff.capture.process_dir import ProcessFolder
+from vmdiff.errors import ListingError
+from vmdiff.importers.procfs import fast_reader
+from vmdiff.model import Mapping, Origin, Snapshot, add
+from vmdiff.units import size
+
+SOURCE = "linux-proc"
+
+
+def listing_of(text: Iterable[bytes], folder: ProcessFolder, detail: Detail) -> fast_reader.Listing:
+    """Take ``maps`` or ``smaps`` apart."""
+    return fast_reader.parse(text, source=f"{folder.path}/{detail}", page_size=os.sysconf("SC_PAGE_SIZE"))
+
+
+def rollup_of(text: Iterable[bytes], folder: ProcessFolder) -> dict[str, int | None] | None:
+    """Read the kernel's own totals in bytes, or None where it gives none (before 4.14)."""
+    try:
+        listing = fast_reader.parse(text, source=f"{folder.path}/{ROLLUP}")
+    except ListingError:
+        return None
+    values = listing.mappings[0].values if listing.mappings else {}
+    totals = {name: values.get(name, 0) for name in listing.counters}
+    return {name: total for name, total in totals.items() if isinstance(total, int)} or None
+
+
+def assembled(
+    folder: ProcessFolder,
+    reading: Reading,
+    *,
+    detail: Detail,
+    attempts: int,
+    doubts: Sequence[str],
+    started: float,
+    taken_at: datetime,
+    label: str | None,
+    arguments: bool,
+) -> Snapshot:
+    """Build the snapshot from what was read, in *attempts*, and what other files of the process tell.
+
+    The reading *started* at that time of `time.perf_counter`; *arguments* keeps the command line.
+    """
+    mappings, open_names, added = _with_names(folder, reading.listing.mappings, detail)
+    process = process_info.process_facts(folder, arguments=arguments)
+    snapshot = _whole(
+        mappings,
+        taken_at=taken_at,
+        label=label,
+        origin=Origin(
+            source=SOURCE,
+            tool=f"vmdiff {vmdiff.__version__}",
+            detail=detail,
+            seconds=round(time.perf_counter() - started, 6),
+            attempts=attempts,
+            consistent=reading.consistent,
+            doubts=(*doubts, *open_names),
+            counters=reading.listing.counters,
+            attributes=(*reading.listing.attributes, *added),
+        ),
+        host=process_info.host_facts(),
+        process=process,
+        rollup=reading.rollup,
+    )
+    return with_gap(snapshot)
+
+
+def _whole(mappings: tuple[Mapping, ...], *, origin: Origin, **fields: Any) -> Snapshot:
+    """Build the snapshot; if that cannot be, of the mappings that do not overlap one before them."""
+    try:
+        return Snapshot(mappings=mappings, origin=origin, **fields)
+    except ValidationError:
+        whole = _disjoint(mappings)
+        torn = len(mappings) - len(whole)
+        if not torn:
+            raise
+    doubt = f"left out, since they overlap a mapping before them: {torn}; the layout moved meanwhile"
+    return Snapshot(mappings=whole, origin=origin, **fields).noting(doubt, consistent=False)
+
+
+def _disjoint(mappings: tuple[Mapping, ...]) -> tuple[Mapping, ...]:
+    """Leave out what overlaps a mapping before it.
+
+    A mapping that is replaced by a longer one while the kernel is between two pages of text appears twice.
+    """
+    reach = 0
+    kept = []
+    for mapping in mappings:
+        start, end = mapping[:2]
+        if start is not None and end is not None and start >= reach:
+            reach = end
+            kept.append(mapping)
+    return tuple(kept)
+
+
+def _with_names(
+    folder: ProcessFolder, mappings: tuple[Mapping, ...], detail: Detail
+) -> tuple[tuple[Mapping, ...], list[str], tuple[str, ...]]:
+    """Settle what other files of the process tell of what is named; give doubts and added attributes, too."""
+    paths = map(attrgetter("path"), mappings)
+    named = {index: mappings[index] for index, path in enumerate(paths) if path is not None}
+    doubts = mapped_names.settle(folder, named)
+    mapped_names.add_build_ids(folder, named)
+    added = add_file_facts(folder, named) if detail == "smaps" else ()
+    settled = list(mappings)
+    for index, mapping in named.items():
+        settled[index] = mapping
+    return tuple(settled), doubts, added
+
+
+def with_gap(snapshot: Snapshot) -> Snapshot:
+    """Note by how much the mappings' resident sizes miss the kernel's own total."""
+    stated = (snapshot.rollup or {}).get("rss")
+    if stated is None:
+        return snapshot
+    value = snapshot.value
+    total = add([value(mapping, "rss") for mapping in snapshot.mappings])
+    if total is None or total == stated:
+        return snapshot
+    gap = f"{size(abs(total - stated))} {'more' if total > stated else 'less'}"
+    doubt = f"the mappings' resident sizes add up to {gap} than the kernel's own total"
+    return snapshot.noting(doubt)

@@ -1,0 +1,69 @@
+"""Group the mappings of two snapshots of one address space that stand on the same ground.
+
+Matching by start address fails in practice: a growing anonymous mapping keeps its end and lowers
+its start, the kernel merges neighbours that become alike, and mprotect splits. So regions are the
+connected groups of overlapping mappings. Both sides arrive ordered and disjoint (a `Snapshot`
+cannot be built otherwise), so one sweep up the addresses finds them: a region ends wherever neither
+side has a mapping that reaches across.
+
+What a region *means* is for `vmdiff.comparison.compare` to say.
+"""
+
+from collections.abc import Sequence
+from operator import itemgetter
+
+from vmdiff.comparison.matching.region import Region
+from vmdiff.model import Mapping
+
+
+def regions(before: Sequence[Mapping], after: Sequence[Mapping]) -> list[Region]:
+    """Give every region, lowest address first; each mapping lies in exactly one.
+
+    Mappings that only touch stay apart: ranges are half-open, and neighbours may differ in nothing
+    but their permissions. All mappings must have both bounds.
+    """
+    if _bounds(before) == _bounds(after):
+        # Nothing was mapped or unmapped, as between most snapshots that are taken close together.
+        build = tuple.__new__  # as Region(...) does, without the call that it makes of it
+        return [
+            build(Region, (*sides, None, False, False)) for sides in zip(zip(before), zip(after), strict=True)
+        ]
+    found: list[Region] = []
+    i = j = 0
+    while i < len(before) and j < len(after):
+        old, new = before[i], after[j]
+        if old.start == new.start and old.end == new.end:  # by far the most, and nothing overlaps them
+            found.append(Region((old,), (new,)))
+            i += 1
+            j += 1
+        elif old.end <= new.start:  # type: ignore[operator]  # both bounds are known
+            found.append(Region((old,), ()))
+            i += 1
+        elif new.end <= old.start:  # type: ignore[operator]
+            found.append(Region((), (new,)))
+            j += 1
+        else:
+            first_old, first_new = i, j
+            i, j = _reach(before, after, i, j)
+            found.append(Region(tuple(before[first_old:i]), tuple(after[first_new:j])))
+    found += [Region((old,), ()) for old in before[i:]]
+    found += [Region((), (new,)) for new in after[j:]]
+    return found
+
+
+def _bounds(mappings: Sequence[Mapping]) -> list[tuple[int | None, int | None]]:
+    return list(map(itemgetter(0, 1), mappings))
+
+
+def _reach(before: Sequence[Mapping], after: Sequence[Mapping], i: int, j: int) -> tuple[int, int]:
+    """Give the indices behind the region that starts with the overlapping ``before[i]`` and ``after[j]``."""
+    reach = 0
+    while True:
+        if i < len(before) and (before[i].start < reach or not reach):  # type: ignore[operator]
+            reach = max(reach, before[i].end)  # type: ignore[type-var,assignment]
+            i += 1
+        elif j < len(after) and after[j].start < reach:  # type: ignore[operator]
+            reach = max(reach, after[j].end)  # type: ignore[type-var,assignment]
+            j += 1
+        else:
+            return i, j

@@ -1,0 +1,1 @@
+"""Pair the mappings of different runs, whose addresses mean nothing."""

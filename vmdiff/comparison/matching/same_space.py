@@ -1,0 +1,138 @@
+"""Whether two snapshots show one address space, so that equal addresses mean the same memory.
+
+An address space is known by the identity of its process (boot, pid namespace, pid, start time and
+executable) and by landmarks that address space layout randomisation puts somewhere else each time: the
+loader, libc, the end of ``[stack]`` and ``[vdso]``. A fork shares its parent's landmarks without its pid;
+after an exec the pid is the same and the landmarks are not. ``[vsyscall]`` and images at fixed addresses
+are where they are in every process, so they prove nothing.
+"""
+
+import re
+from operator import itemgetter
+from typing import Literal, NamedTuple
+
+from vmdiff.comparison.matching.by_structure.fingerprint import base_name
+from vmdiff.model import Kind, Mapping, Process, Snapshot
+
+_LOADER = re.compile(r"(?:ld[-.0-9][^/]*\.so[.0-9]*|ld\.so[.0-9]*|ld-musl[^/]*|linker(?:64)?|dyld)$")
+_LIBC = re.compile(r"(?:libc[-.0-9]*\.so[.0-9]*|libc\.musl[^/]*|ld-musl[^/]*)$")
+
+LIBRARIES = ("the loader", "libc")
+KERNEL = ("[stack]", "[vdso]")
+
+
+class Verdict(NamedTuple):
+    """How two snapshots are to be matched, and the sentence that says why."""
+
+    match: Literal["address", "structure"]
+    reason: str
+
+
+def recognise(before: Snapshot, after: Snapshot) -> Verdict:
+    """Say whether the addresses of two snapshots mean the same, and what that was seen from."""
+    if obstacle := obstacle_to_addresses(before, after):
+        return Verdict("structure", obstacle)
+    ours, theirs = _landmarks(before), _landmarks(after)
+    shared = [name for name in (*LIBRARIES, *KERNEL) if name in ours and name in theirs]
+    moved = [name for name in shared if ours[name] != theirs[name]]
+    if _same_start(before, after):
+        return _of_one_process(before.process, after.process, [name for name in moved if name in KERNEL])
+    if _other_program(before.process, after.process):
+        return Verdict("structure", f"the programs differ: {_programs(before.process, after.process)}")
+    if moved or not _prove_a_layout(shared, {*ours, *theirs}):
+        return Verdict("structure", _why_different(before, after, moved))
+    return Verdict("address", f"{_listed(shared)} are at the same addresses, as in a fork or without ASLR")
+
+
+def obstacle_to_addresses(before: Snapshot, after: Snapshot) -> str | None:
+    """Give the sentence that says why these two can never be matched by address, if so."""
+    for side, snapshot in (("before", before), ("after", after)):
+        if any(None in map(itemgetter(bound), snapshot.mappings) for bound in (0, 1)):
+            return f"the listing {side} gives no addresses"
+    if before.origin.redaction != after.origin.redaction:
+        return "the snapshots were not redacted together, so their addresses mean different things"
+    return None
+
+
+def _landmarks(snapshot: Snapshot) -> dict[str, int | None]:
+    """Give the addresses of what is placed at random, by name."""
+    found: dict[str, int | None] = {}
+    named = [
+        mapping for mapping in snapshot.mappings if mapping.path is not None or mapping.kind is Kind.STACK
+    ]
+    for mapping in named:
+        if mapping.path is None:  # vmmap and procstat give a stack no name
+            found.setdefault("[stack]", mapping.end)
+            continue
+        for name, address in _landmark(mapping, mapping.path):
+            found.setdefault(name, address)
+    return found
+
+
+def _landmark(mapping: Mapping, path: str) -> list[tuple[str, int | None]]:
+    if path == "[stack]":
+        return [(path, mapping.end)]  # it grows at its start
+    if path == "[vdso]":
+        return [(path, mapping.start)]
+    name = base_name(path)
+    rules = zip(LIBRARIES, (_LOADER, _LIBC), strict=True)
+    return [(landmark, mapping.start) for landmark, rule in rules if rule.match(name)]
+
+
+def _same_start(before: Snapshot, after: Snapshot) -> bool:
+    """Say whether both are of one process: the same boot, namespace, pid and start, all of them known."""
+    identities = [
+        (taken.host.boot_id, taken.process.pid_namespace, taken.process.pid, taken.process.start_ticks)
+        for taken in (before, after)
+    ]
+    return None not in identities[0] and identities[0] == identities[1]
+
+
+def _of_one_process(before: Process, after: Process, moved: list[str]) -> Verdict:
+    if _other_program(before, after):
+        return Verdict(
+            "structure", f"process {before.pid} executed another program: {_programs(before, after)}"
+        )
+    if moved:
+        return Verdict(
+            "structure", f"process {before.pid} has executed a program since: {_listed(moved)} moved"
+        )
+    return Verdict("address", f"the same process {before.pid}, with [stack] and [vdso] where they were")
+
+
+def _other_program(before: Process, after: Process) -> bool:
+    programs = _program(before), _program(after)
+    return None not in programs and programs[0] != programs[1]
+
+
+def _programs(before: Process, after: Process) -> str:
+    return f"{_program(before)}, then {_program(after)}"
+
+
+def _program(process: Process) -> str | None:
+    """Give the executable, whether or not it was deleted since (an upgrade)."""
+    return process.executable and process.executable.removesuffix(" (deleted)")
+
+
+def _prove_a_layout(equal: list[str], seen: set[str]) -> bool:
+    """Say whether landmarks at *equal* addresses show one layout: the libraries, and what the kernel places.
+
+    A static program has no libraries; both landmarks of the kernel then stand in for them.
+    """
+    kernel = [name for name in KERNEL if name in equal]
+    if any(name in seen for name in LIBRARIES):
+        return bool(kernel) and all(name in equal for name in LIBRARIES if name in seen)
+    return len(kernel) == len(KERNEL)
+
+
+def _why_different(before: Snapshot, after: Snapshot, moved: list[str]) -> str:
+    if moved:
+        return f"{_listed(moved)} {'is' if len(moved) == 1 else 'are'} at other addresses"
+    pids = before.process.pid, after.process.pid
+    if None not in pids and pids[0] != pids[1]:
+        return f"process {pids[0]} and process {pids[1]} share no landmark"
+    return "nothing shows that both are of one address space"
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

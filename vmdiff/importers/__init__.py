@@ -1,0 +1,21 @@
+"""Other tools' listings -> Snapshot, recognised by what they contain (`vmdiff.importers.format_registry`).
+
+Nothing here opens a file. What a listing does not say stays unknown, and what is known to be wrong in it
+becomes a sentence in ``origin.doubts``.
+"""
+
+from vmdiff.model import Snapshot
+
+
+def read(data: bytes, *, source: str, choice: int | None = None) -> Snapshot:
+    """Read a listing of any known format.
+
+    *source* names it in errors; *choice*, from 1, says which listing of a text that holds several.
+
+    Raises:
+        InputError: nothing in it is a listing, or there are several and none was chosen.
+        ListingError: a line is not what its format demands.
+    """
+    from vmdiff.importers import format_registry  # all formats at once; reading /proc needs one
+
+    return format_registry.read(data, source=source, choice=choice)

@@ -1,0 +1,1 @@
+"""Listings of Android: showmap and tombstones."""

@@ -1,0 +1,1 @@
+"""Core files: their mappings, and the memory in them."""

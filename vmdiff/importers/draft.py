@@ -1,0 +1,227 @@
+"""A snapshot in the making: the rows of a listing are collected, then put in order, checked and named."""
+
+from collections import abc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from vmdiff.errors import ListingError
+from vmdiff.importers.sections import Line, Section, printable
+from vmdiff.model import (
+    LONGEST_STRING,
+    MOST_MAPPINGS,
+    PAGE_SIZES,
+    Host,
+    Mapping,
+    Origin,
+    Process,
+    Scalar,
+    Snapshot,
+    add,
+    images,
+    kind_of,
+)
+
+_LINES_NAMED = 5
+
+
+class Row(NamedTuple):
+    """A mapping and the number of the line that told of it."""
+
+    line: int
+    mapping: Mapping
+
+
+@dataclass(slots=True)
+class Draft:
+    """What was read of a listing so far.
+
+    *counters* and *attributes* are the names of what the listing reports of its mappings, in its order.
+    """
+
+    section: Section
+    format: str
+    detail: Literal["maps", "smaps"] | None = None
+    rows: list[Row] = field(default_factory=list)
+    doubts: dict[str, list[int]] = field(default_factory=dict)  # sentences, and the lines that they are about
+    counters: dict[str, None] = field(default_factory=dict)
+    attributes: dict[str, None] = field(default_factory=dict)
+    rollup: dict[str, int | None] = field(default_factory=dict)
+    process: Process = field(default_factory=Process)
+    host: Host = field(default_factory=Host)
+    unread: list[Line] = field(default_factory=list)
+
+    def add(self, line: Line, mapping: Mapping) -> None:
+        """Take a mapping that *line* tells of.
+
+        Raises:
+            ListingError: there are more than any process has, or its name is longer than any path.
+        """
+        if len(self.rows) >= MOST_MAPPINGS:
+            raise self.section.refusal(line, f"at most {MOST_MAPPINGS:,} mappings")
+        if mapping.path and mapping.path_hex is None and (path := printable(mapping.path)) != mapping.path:
+            exact = mapping.path.encode("utf-8", "surrogateescape").hex()
+            mapping = mapping._replace(path=path, path_hex=exact)
+        if len(mapping.path or "") > LONGEST_STRING:
+            raise self.section.refusal(line, f"a name of at most {LONGEST_STRING:,} characters")
+        self.rows.append(Row(line.number, mapping))
+
+    def doubt(self, sentence: str, lines: Sequence[int] = ()) -> None:
+        """Say why the listing is not to be taken at its word, and on which lines that was seen."""
+        self.doubts.setdefault(sentence, []).extend(lines)
+
+    def could_not_read(self, line: Line) -> None:
+        """Remember a line that should be a row and is none."""
+        self.unread.append(line)
+
+    def compare_totals(
+        self,
+        totals: abc.Mapping[str, int],
+        amount: Callable[[Mapping, str], int | None] | None = None,
+    ) -> None:
+        """Keep the *totals* that the listing states, in bytes, and say by how much its rows miss them.
+
+        *amount* gives what a mapping adds to a total, by default its counter of that name.
+        """
+        self.rollup.update(totals)
+        mappings = [row.mapping for row in self.rows]
+        for name, stated in totals.items() if mappings else ():
+            sizes = [(amount or amount_of)(mapping, name) for mapping in mappings]
+            summed = add(sizes)
+            if summed not in {None, stated}:
+                shared = add(size for size, each in zip(sizes, mappings, strict=True) if each.perms[3] == "s")
+                self.doubt(_difference(name, summed or 0, stated, shared or 0))
+
+    def snapshot(self, expected: str, *, kinds: bool = True) -> Snapshot:
+        """Put the rows in order and build the snapshot; *kinds* derives each mapping's kind from its name.
+
+        Every mapping that does not report one of the counters has it unknown. Lines that could not be
+        read are a doubt, but where nothing else was read the first is refused as not being what was
+        *expected*.
+
+        Raises:
+            ListingError: mappings overlap, or no line could be read.
+        """
+        self._say_what_was_not_read(expected)
+        rows = self._in_order()
+        mappings = [row.mapping for row in rows]
+        if kinds:
+            mappings = with_kinds(mappings)
+        return self._build(tuple(self._completed(mappings)))
+
+    def _say_what_was_not_read(self, expected: str) -> None:
+        if not self.unread:
+            return
+        if not self.rows:
+            raise self.section.refusal(self.unread[0], expected)
+        self.doubt(f"not read, expected {expected}", [line.number for line in self.unread])
+
+    def _in_order(self) -> list[Row]:
+        """Sort the rows that tell where they start; the others keep their place among these."""
+        placed = [row for row in self.rows if row.mapping.start is not None]
+        in_order = sorted(placed, key=_start)
+        if in_order != placed:
+            self.doubt("the listing was not in the order of addresses and has been sorted")
+        self._refuse_overlaps(in_order)
+        if len(placed) == len(self.rows):
+            return in_order
+        following = iter(in_order)
+        return [next(following) if row.mapping.start is not None else row for row in self.rows]
+
+    def _refuse_overlaps(self, rows: Iterable[Row]) -> None:
+        below: Row | None = None
+        for row in rows:
+            if row.mapping.end is None:
+                continue
+            if below is not None and _start(row) < (below.mapping.end or 0):
+                raise ListingError(
+                    self.section.source,
+                    row.line,
+                    f"addresses that line {below.line} has not taken ({_range(below.mapping)})",
+                    _range(row.mapping),
+                )
+            below = row
+
+    def _completed(self, mappings: Iterable[Mapping]) -> Iterator[Mapping]:
+        """Write null where a mapping does not report what others do, and leave out what absence says."""
+        absent: dict[str, Scalar] = dict.fromkeys((*self.counters, *self.attributes), 0)
+        absent |= dict.fromkeys(PAGE_SIZES & absent.keys(), self.host.page_size)
+        for mapping in mappings:
+            values = {name: self._value(mapping, name) for name in absent}
+            told = {name: value for name, value in values.items() if value is None or value != absent[name]}
+            if "size" in mapping.values:
+                told["size"] = mapping.values["size"]
+            yield mapping._replace(values=told)
+
+    def _value(self, mapping: Mapping, name: str) -> Scalar:
+        """Give a value; what stands where a number of bytes should is none."""
+        value = mapping.values.get(name)
+        return value if isinstance(value, int) or name not in self.counters else None
+
+    def _build(self, mappings: tuple[Mapping, ...]) -> Snapshot:
+        return Snapshot(
+            origin=Origin(
+                source=self.format,
+                detail=self.detail,
+                doubts=tuple(
+                    f"{places(lines)}: {sentence}" if lines else sentence
+                    for sentence, lines in self.doubts.items()
+                ),
+                counters=tuple(self.counters),
+                attributes=tuple(self.attributes),
+            ),
+            host=self.host,
+            process=self.process,
+            rollup=self.rollup or None,
+            mappings=mappings,
+        )
+
+
+def amount_of(mapping: Mapping, name: str) -> int | None:
+    """Give a mapping's counter, or its size, in bytes; None where it is unknown."""
+    if name == "size":
+        return mapping.size
+    value = mapping.values.get(name)
+    return value if isinstance(value, int) else None
+
+
+def with_kinds(mappings: Iterable[Mapping]) -> list[Mapping]:
+    """Derive each mapping's kind from its name and permissions, files that are run being images."""
+    mappings = list(mappings)
+    known = images((mapping.path, mapping.perms) for mapping in mappings)
+    return [
+        mapping._replace(kind=kind_of(mapping.path, mapping.perms, image=mapping.path in known))
+        for mapping in mappings
+    ]
+
+
+def places(lines: Sequence[int]) -> str:
+    """Name lines by their numbers: ``line 3``, ``lines 3, 5 and 8``, ``lines 3, 5, 6, 7, 8 and 120 more``."""
+    if len(lines) == 1:
+        return f"line {lines[0]}"
+    shown = [str(number) for number in lines[:_LINES_NAMED]]
+    rest = len(lines) - len(shown)
+    last = f"{rest} more" if rest else shown.pop()
+    return f"lines {', '.join(shown)} and {last}"
+
+
+def _start(row: Row) -> int:
+    return row.mapping.start or 0
+
+
+def _range(mapping: Mapping) -> str:
+    end = "?" if mapping.end is None else f"{mapping.end:x}"
+    return f"{mapping.start or 0:x}-{end}"
+
+
+def _difference(name: str, summed: int, stated: int, shared: int) -> str:
+    difference = stated - summed
+    hint = ", as if the shared ones counted twice" if difference == shared else ""
+    return (
+        f"{name}: the rows add up to {_kib(summed)}, the listing states {_kib(stated)}"
+        f" ({_kib(abs(difference))} {'more' if difference > 0 else 'less'}{hint})"
+    )
+
+
+def _kib(size: int) -> str:
+    return f"{size / 1024:,.0f} KiB"

@@ -1,0 +1,1 @@
+"""What the JVM prints: hs_err logs and jcmd System.map."""

@@ -1,0 +1,1 @@
+"""pmap in all its forms."""

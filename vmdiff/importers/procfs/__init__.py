@@ -1,0 +1,1 @@
+"""Text of /proc: maps, smaps, smaps_rollup."""

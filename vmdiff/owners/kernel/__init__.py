@@ -1,0 +1,1 @@
+"""Rules for what the kernel and the loader map and name."""

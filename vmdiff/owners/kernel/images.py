@@ -1,0 +1,142 @@
+"""What executables and libraries own beyond their files: .bss, relro, gaps, the loader's pages.
+
+The bounds come from program headers. Where those cannot be read the layout still tells, but only
+as a likeness.
+"""
+
+from collections.abc import Iterator
+
+from vmdiff.elf.symbols import PT_GNU_RELRO, PT_LOAD
+from vmdiff.model import Mapping
+from vmdiff.owners.engine import Claim, Scene, is_plain
+from vmdiff.owners.mapped_objects import Object, find_object, objects
+from vmdiff.owners.threads.stacks import main_record
+
+_MOST_MAPS = 1024  # link maps that are followed
+_LARGEST_OF_LOADER = 64 << 10
+
+
+def images(scene: Scene) -> Iterator[Claim]:
+    """Claim what each object has besides its file's contents."""
+    for thing in objects(scene):
+        if thing.bias is not None:
+            yield from _by_headers(thing, thing.bias)
+        else:
+            yield from _by_layout(scene, thing)
+
+
+def loader(scene: Scene) -> Iterator[Claim]:
+    """Claim the pages that the dynamic linker allocated before there was a malloc.
+
+    It keeps the list of loaded objects (struct link_map) in them, which ``_r_debug`` leads to, and
+    the control block of the main thread with its thread-local variables.
+    """
+    listed = {m.start: m for m in map(scene.at, _link_maps(scene)) if m and is_plain(m)}
+    for start, mapping in (listed | _beside_objects(scene)).items():
+        first, end = start or 0, mapping.end or 0
+        small = end - first <= _LARGEST_OF_LOADER
+        if small and start in listed:
+            yield Claim(
+                first, end, "loader", "record", "the dynamic linker's list of objects (link_map) is in it"
+            )
+            continue
+        record = main_record(scene, max(first, end - _LARGEST_OF_LOADER), end)
+        if record is not None:
+            low = first if small else record // scene.page_size * scene.page_size
+            how = "the control block of the main thread is in it"
+            yield Claim(low, end, "loader", "record", how, "main thread")
+
+
+def _beside_objects(scene: Scene) -> dict[int | None, Mapping]:
+    """Give the plain mappings that touch an object, by their start."""
+    edges = [
+        edge
+        for thing in objects(scene)
+        for edge in ((thing.mappings[0].start or 0) - 1, thing.mappings[-1].end or 0)
+    ]
+    return {m.start: m for m in map(scene.at, edges) if m and is_plain(m)}
+
+
+def _link_maps(scene: Scene) -> Iterator[int]:
+    """Yield the addresses of the link maps: struct r_debug has the first, each has the next."""
+    linker = find_object(scene, "ld-linux", "ld-2.", "ld.so", "ld64.so", "ld-musl")
+    start = linker.symbols(["_r_debug"]).get("_r_debug") if linker else None
+    word = scene.word_size
+    address = _word(scene, start + word) if start else 0
+    for _ in range(_MOST_MAPS):
+        if not address:
+            return
+        yield address
+        address = _word(scene, address + 3 * word)
+
+
+def _word(scene: Scene, address: int) -> int:
+    raw = scene.read(address, scene.word_size)
+    return int.from_bytes(raw, "little") if raw else 0
+
+
+def _by_headers(thing: Object, bias: int) -> Iterator[Claim]:
+    layout, page = thing.layout, thing.scene.page_size
+    name = thing.path.rpartition("/")[2]
+    loads = [segment for segment in layout.segments if segment.type == PT_LOAD] if layout else []
+    for segment in loads:
+        start = _up(bias + segment.address + segment.file_size, page)
+        end = _up(bias + segment.address + segment.memory_size, page)
+        if start < end:
+            how = "the program header asks for more memory than the file has"
+            yield Claim(start, end, "bss", "elf", how, name)
+    for segment in layout.segments if layout else ():
+        if segment.type == PT_GNU_RELRO:
+            yield from _relro(thing, bias + segment.address, segment.memory_size, name)
+    spans = [(bias + s.address // page * page, _up(bias + s.address + s.memory_size, page)) for s in loads]
+    for mapping in _gaps(thing):
+        if not any(low < (mapping.end or 0) and (mapping.start or 0) < high for low, high in spans):
+            how = "inaccessible, between the segments of the object"
+            yield Claim(mapping.start or 0, mapping.end or 0, "library gap", "elf", how, name)
+
+
+def _relro(thing: Object, start: int, size: int, name: str) -> Iterator[Claim]:
+    """Claim what is read-only of the range that the dynamic linker protects after relocation."""
+    page = thing.scene.page_size
+    low, high = start // page * page, (start + size) // page * page
+    for mapping in thing.mappings:
+        inside = low <= (mapping.start or 0) and (mapping.end or 0) <= high
+        if inside and mapping.perms.startswith("r--"):
+            how = "in the range of PT_GNU_RELRO"
+            yield Claim(mapping.start or 0, mapping.end or 0, "relro", "elf", how, name)
+
+
+def _by_layout(scene: Scene, thing: Object) -> Iterator[Claim]:
+    name = thing.path.rpartition("/")[2]
+    for mapping in _gaps(thing):
+        how = "inaccessible, between other mappings of the object"
+        yield Claim(mapping.start or 0, mapping.end or 0, "library gap", "shape", how, name)
+    for below, above in zip(thing.mappings, thing.mappings[1:], strict=False):
+        if _is_relro(below, above, thing.mappings):
+            how = "read-only, between the object's constants and its variables"
+            yield Claim(below.start or 0, below.end or 0, "relro", "shape", how, name)
+    last = thing.mappings[-1]
+    following = scene.at(last.end or 0)
+    if last.perms.startswith("rw") and following is not None and is_plain(following):
+        how = "begins where the object's variables end"
+        yield Claim(following.start or 0, following.end or 0, "bss", "shape", how, name)
+
+
+def _is_relro(below: Mapping, above: Mapping, all_of_it: tuple[Mapping, ...]) -> bool:
+    """Tell whether read-only memory is a part of the segment of variables that follows it.
+
+    Constants lie right below it: two read-only mappings side by side are of two segments, and so
+    are those on two sides of a gap.
+    """
+    touching = below.end == above.start and below.perms[:3] == "r--" and above.perms[:2] == "rw"
+    return touching and any(m.end == below.start and m.perms[:3] in {"r--", "---"} for m in all_of_it)
+
+
+def _gaps(thing: Object) -> Iterator[Mapping]:
+    for mapping in thing.mappings[1:-1]:
+        if mapping.perms.startswith("---"):
+            yield mapping
+
+
+def _up(address: int, page: int) -> int:
+    return -(-address // page) * page

@@ -1,0 +1,154 @@
+"""HotSpot's description of its own structures: where in a JVM's memory which field is.
+
+libjvm.so exports an array of its C++ types' fields, with offsets and the addresses of static ones
+(``gHotSpotVMStructs``, src/hotspot/share/runtime/vmStructs.hpp), so that debuggers can find their
+way about a JVM that does not cooperate. Only the fields in ``_WANTED`` are kept.
+"""
+
+import struct
+from collections import abc
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from vmdiff.owners.engine import Scene
+from vmdiff.owners.machine_words import is_block, word, word_each
+from vmdiff.owners.mapped_objects import Object
+from vmdiff.owners.owner_names import Constants
+
+_EXPORTS = {
+    "table": "gHotSpotVMStructs",
+    "stride": "gHotSpotVMStructEntryArrayStride",
+    "type": "gHotSpotVMStructEntryTypeNameOffset",
+    "field": "gHotSpotVMStructEntryFieldNameOffset",
+    "offset": "gHotSpotVMStructEntryOffsetOffset",
+    "address": "gHotSpotVMStructEntryAddressOffset",
+}
+_STRING_CLASS = (
+    "_klasses[static_cast<int>(vmClassID::String_klass_knum)]",
+    "_well_known_klasses[SystemDictionary::String_klass_knum]",
+)
+_WANTED: abc.Mapping[str, frozenset[str]] = {
+    "BarrierSet": frozenset({"_barrier_set"}),
+    "CardTable": frozenset({"_byte_map", "_byte_map_size"}),
+    "CardTableBarrierSet": frozenset({"_card_table"}),
+    "CodeCache": frozenset({"_low_bound", "_high_bound", "_heaps"}),
+    "CodeHeap": frozenset({"_segmap"}),
+    "CollectedHeap": frozenset({"_reserved"}),
+    "CompressedKlassPointers": frozenset({"_base", "_shift", "_narrow_klass._base", "_narrow_klass._shift"}),
+    "CompressedOops": frozenset({"_base", "_shift", "_narrow_oop._base", "_narrow_oop._shift"}),
+    "G1CollectedHeap": frozenset({"_hrm"}),
+    "GrowableArray<int>": frozenset({"_data"}),
+    "GrowableArrayBase": frozenset({"_len"}),
+    "JavaThread": frozenset({"_osthread", "_stack_base", "_stack_size", "_threadObj"}),
+    "MemRegion": frozenset({"_start", "_word_size"}),
+    "MetaspaceObj": frozenset({"_shared_metaspace_base", "_shared_metaspace_top"}),
+    "OSThread": frozenset({"_thread_id"}),
+    "Thread": frozenset({"_osthread", "_stack_base", "_stack_size"}),
+    "ThreadsList": frozenset({"_length", "_threads"}),
+    "ThreadsSMRSupport": frozenset({"_java_thread_list"}),
+    "Universe": frozenset({"_collectedHeap"}),
+    "VirtualSpace": frozenset({"_low_boundary", "_high_boundary"}),
+    "ShenandoahHeap": frozenset({"_num_regions"}),
+    "SystemDictionary": frozenset({_STRING_CLASS[1]}),
+    "vmClasses": frozenset({_STRING_CLASS[0]}),
+}
+ARCHIVE = (".jsa",)
+"""Class data archives are mapped into the middle of what the JVM reserved."""
+
+_MOST_FIELDS = 16_384  # JDK 17 has 1,100
+_LONGEST_NAME = 80
+
+
+class Field(NamedTuple):
+    """Where a field is: *offset* in its structure, or for static ones their *address*."""
+
+    offset: int
+    address: int
+
+
+@dataclass(frozen=True, eq=False)
+class Machine:
+    """A HotSpot JVM: what its tables say of its structures."""
+
+    scene: Scene
+    fields: abc.Mapping[tuple[str, str], Field]
+
+    @cached_property
+    def heap(self) -> tuple[int, int] | None:
+        """The bounds of the Java heap's reservation, if there is such memory."""
+        heap = self.static("Universe", "_collectedHeap")
+        reserved = self.offset("_reserved", "CollectedHeap")
+        if not heap or reserved is None:
+            return None
+        start = self.member(heap + reserved, "MemRegion", "_start")
+        count = self.member(heap + reserved, "MemRegion", "_word_size")
+        if not start or not count or not is_block(self.scene, start, start + count * 8, files=ARCHIVE):
+            return None
+        return start, start + count * 8
+
+    @cached_property
+    def string_class(self) -> int | None:
+        """The address of the class of strings."""
+        return self.static("vmClasses", *_STRING_CLASS) or self.static("SystemDictionary", *_STRING_CLASS)
+
+    def static(self, type_: str, *names: str) -> int | None:
+        """Give the word in the first static field of *names* that there is."""
+        for name in names:
+            if field := self.fields.get((type_, name)):
+                return word(self.scene, field.address)
+        return None
+
+    def offset(self, name: str, *types: str) -> int | None:
+        """Give where the field *name* is in the first of *types* that has it."""
+        return next((f.offset for type_ in types if (f := self.fields.get((type_, name)))), None)
+
+    def each(self, places: Sequence[int], name: str, *types: str, width: int = 8) -> list[int]:
+        """Give the field *name* of *width* bytes of every structure in *places*, 0 where there is none."""
+        offset = self.offset(name, *types)
+        if offset is None:
+            return [0] * len(places)
+        return [value or 0 for value in word_each(self.scene, [at + offset for at in places], width)]
+
+    def member(self, at: int | None, type_: str, name: str) -> int | None:
+        """Give the word in a field of the structure at *at*."""
+        field = self.fields.get((type_, name))
+        return None if at is None or field is None else word(self.scene, at + field.offset)
+
+
+def machine(scene: Scene, library: Object, constants: Constants) -> Machine | None:
+    """Read the table of fields, if the exported description of its entries is as expected."""
+    symbols = library.symbols(_EXPORTS.values())
+    places = {key: word(scene, symbols[name]) for key, name in _EXPORTS.items() if name in symbols}
+    expected = {"stride": 48, "type": 0, "field": 8, "offset": 32, "address": 40}
+    table = places.pop("table", None)
+    if not table or places != expected:
+        return None
+    entries = [*_entries(scene, table)]
+    types = _names(constants, {entry[0] for entry in entries})
+    entries = [entry for entry in entries if types.get(entry[0]) in _WANTED]
+    names = _names(constants, {entry[1] for entry in entries})
+    fields = {
+        (type_, name): Field(offset, address)
+        for type_at, name_at, offset, address in entries
+        if (name := names.get(name_at, "")) in _WANTED[type_ := types[type_at]]
+    }
+    return Machine(scene, fields)
+
+
+def _entries(scene: Scene, table: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield type name, field name, offset and address of every entry, up to the empty one."""
+    form, batch = struct.Struct("<QQQQQQ"), 128
+    for first in range(0, _MOST_FIELDS, batch):
+        raw = scene.read(table + first * form.size, batch * form.size)
+        if raw is None:
+            return
+        for type_, name, _, _, offset, address in form.iter_unpack(raw):
+            if not type_:
+                return
+            yield type_, name, offset, address
+
+
+def _names(constants: Constants, places: set[int]) -> dict[int, str]:
+    return {at: name for at in places if (name := constants.text(at, _LONGEST_NAME))}

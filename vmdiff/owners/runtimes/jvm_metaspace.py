@@ -1,0 +1,81 @@
+"""HotSpot's metaspace and compressed class space, which its exported tables leave out.
+
+Their lists are found by the name that they carry. Facts:
+src/hotspot/share/memory/metaspace/{metaspaceContext,virtualSpaceList,virtualSpaceNode}.hpp, JDK 16 and later.
+"""
+
+from bisect import bisect_left
+from collections import abc
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
+
+from vmdiff.model import Mapping
+from vmdiff.owners.engine import Claim, Scene
+from vmdiff.owners.machine_words import is_block, unpacked, words, zeroed
+from vmdiff.owners.owner_names import Constants
+
+_METASPACE, _CLASS_SPACE = b"non-class-space\0", b"class-space\0"  # linkers may let them share the tail
+_MOST_NODES = 4096
+
+
+def find(scene: Scene, library: Sequence[Mapping], constants: Constants) -> Iterator[Claim]:
+    """Claim the nodes of the lists that the two MetaspaceContexts hold.
+
+    A context begins with the address of its name; one that is found points to a list with the same
+    name in it, and a node says twice where its memory is: that is what makes it certain.
+    """
+    names = _name_places(constants)
+    found = set()
+    for context in _pointing_to(scene, library, names):
+        parts = words(scene, context, 2)
+        list_ = parts and words(scene, parts[1], 4)
+        if parts and list_ and list_[1] == parts[0] and context not in found:
+            found.add(context)
+            yield from _nodes(scene, list_[2], names[parts[0]])
+        if len(found) == len(names):
+            return
+
+
+def _nodes(scene: Scene, node: int, name: str) -> Iterator[Claim]:
+    for _ in range(_MOST_NODES):
+        fields = words(scene, node, 14) if node else None
+        if fields is None:
+            return
+        start, size = fields[1], fields[2]
+        again = any(pair == (start, size // 8) for pair in pairwise(fields[3:]))
+        if again and is_block(scene, start, start + size):
+            yield Claim(start, start + size, name, "record", "a node of HotSpot's metaspace VirtualSpaceList")
+        node = fields[0]
+
+
+def _name_places(constants: Constants) -> dict[int, str]:
+    """Give the addresses of the two contexts' names in the constants of libjvm."""
+    for start, raw in constants.segments():
+        at, alone = raw.find(_METASPACE), raw.find(b"\0" + _CLASS_SPACE)
+        if at >= 0:
+            tail = at + _METASPACE.index(_CLASS_SPACE)
+            place = start + (alone + 1 if alone >= 0 else tail)
+            return {start + at: "jvm metaspace", place: "jvm class space"}
+    return {}
+
+
+def _pointing_to(scene: Scene, library: Sequence[Mapping], names: abc.Mapping[int, str]) -> Iterator[int]:
+    """Yield what libjvm's variables point to, in memory that it allocated, that begins with a name."""
+    if not names:
+        return
+    spelt = {name.to_bytes(8, "little") for name in names}
+    for page, places in groupby(_pointers(scene, library), lambda value: value // scene.page_size):
+        raw = scene.read(page * scene.page_size, scene.page_size)
+        if raw and any(name in raw for name in spelt):
+            offsets = (at % scene.page_size for at in places)
+            yield from (page * scene.page_size + at for at in offsets if raw[at : at + 8] in spelt)
+
+
+def _pointers(scene: Scene, library: Sequence[Mapping]) -> Iterator[int]:
+    """Give, in order, the aligned addresses of malloc's memory in libjvm's .bss."""
+    _, raw = zeroed(scene, library)
+    values = sorted(value for value in set(unpacked(raw)) if not value & 7)
+    for mapping in scene.mappings:
+        if mapping.perms == "rw-p" and mapping.path in {None, "[heap]"}:
+            low, high = bisect_left(values, mapping.start or 0), bisect_left(values, mapping.end or 0)
+            yield from values[low:high]

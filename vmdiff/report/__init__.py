@@ -1,0 +1,51 @@
+"""A comparison or a snapshot as text: one module each, in one literal registry.
+
+`view` chooses the words once; a renderer only dresses them. It gives text and never prints.
+"""
+
+from collections import abc
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from vmdiff.report.options import By, Format, ViewOptions
+
+if TYPE_CHECKING:
+    from vmdiff.comparison.compare import Comparison
+    from vmdiff.findings import Finding
+    from vmdiff.model import Snapshot
+
+__all__ = ["RENDERERS", "By", "Format", "Renderer", "ViewOptions"]
+
+
+class Renderer(NamedTuple):
+    """Writes comparisons and single snapshots, which get the findings of `find` and `find_in`.
+
+    Its *module* has a function for each, and is imported when one is called: JSON needs no rich.
+    """
+
+    module: str
+
+    def comparison(
+        self, found: "Comparison", findings: "Sequence[Finding]", options: ViewOptions
+    ) -> str | bytes:
+        """Write a comparison; only pprof is not text."""
+        written: str | bytes = import_module(self.module).comparison(found, findings, options)
+        return written
+
+    def snapshot(self, taken: "Snapshot", findings: "Sequence[Finding]", options: ViewOptions) -> str | bytes:
+        """Write a single snapshot."""
+        written: str | bytes = import_module(self.module).snapshot(taken, findings, options)
+        return written
+
+
+RENDERERS: abc.Mapping[Format, Renderer] = {
+    Format.TERMINAL: Renderer("vmdiff.report.terminal.screen"),
+    Format.TEXT: Renderer("vmdiff.report.plain_text"),
+    Format.MARKDOWN: Renderer("vmdiff.report.markdown"),
+    Format.HTML: Renderer("vmdiff.report.html.page"),
+    Format.JSON: Renderer("vmdiff.report.json.comparison_document"),
+    Format.FOLDED: Renderer("vmdiff.report.profiles.folded"),
+    Format.PPROF: Renderer("vmdiff.report.profiles.pprof"),
+    Format.OPENMETRICS: Renderer("vmdiff.report.profiles.openmetrics"),
+}

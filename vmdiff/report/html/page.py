@@ -1,0 +1,150 @@
+"""One HTML file that opens anywhere: no network, no dependency, and the snapshots inside.
+
+The page is written so that it says everything that matters without any script: headline, findings,
+groups, the largest changes, facts. Its script then draws the address space and makes the table sortable
+and searchable, out of the figures that `html_data` puts beside it. Every text comes from the view
+or through `words`; jinja2 escapes it once more. The content security policy lets nothing run or load
+but the one style sheet and the one script, by their hashes.
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from vmdiff.comparison.compare import Comparison
+from vmdiff.findings import Finding
+from vmdiff.model import Snapshot
+from vmdiff.report import wording
+from vmdiff.report.html import facts_table, page_data
+from vmdiff.report.options import ViewOptions
+from vmdiff.report.view import compose
+from vmdiff.report.view.compose import ComparisonView, Figure, Row, SnapshotView, Table
+from vmdiff.storage import html_embedding
+
+_SCRIPT = ("words", "rows", "table", "detail", "filters", "chart", "space", "picture", "page")
+_STATIC_ROWS = 60  # what a reader without scripts sees of the table
+
+
+def comparison(found: Comparison, findings: Sequence[Finding], options: ViewOptions) -> str:
+    """Write a comparison as one HTML page that carries both snapshots."""
+    shown = compose.of_comparison(found, findings, _wide(options))
+    return _page(
+        shown,
+        figures=[_change_figure(figure) for figure in shown.figures],
+        kicker="memory comparison",
+        told=[text for text in (shown.when, shown.match) if text],
+        counts="; ".join(text for text in (shown.counts, shown.faults) if text),
+        noun="changes",
+        growth_title="Where the change came from",
+        facts_title="The two snapshots",
+        sides=("before", "after"),
+        fact_groups=facts_table.of(found.before, found.after),
+        data=page_data.of_comparison(found, shown.table),
+        carried=(found.before, found.after),
+    )
+
+
+def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions) -> str:
+    """Write one snapshot as an HTML page that carries it."""
+    shown = compose.of_snapshot(taken, findings, _wide(options))
+    return _page(
+        shown,
+        figures=[_size_figure(figure) for figure in shown.figures],
+        kicker="memory snapshot",
+        told=[shown.when],
+        counts=shown.counts,
+        noun="mappings",
+        growth_title="What it is made of",
+        facts_title="The snapshot",
+        sides=("value",),
+        fact_groups=facts_table.of(taken),
+        data=page_data.of_snapshot(taken, shown.table),
+        carried=(taken,),
+    )
+
+
+def _wide(options: ViewOptions) -> ViewOptions:
+    """Ask for every row: the page itself folds, sorts and picks."""
+    return replace(options, by=None, show_all=False, rows=None, width=compose.NARROW, colour=False)
+
+
+def _page(
+    shown: ComparisonView | SnapshotView, *, carried: Sequence[Snapshot], data: str, **facts: Any
+) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    templates = Environment(
+        loader=PackageLoader("vmdiff.report.html"), autoescape=True, undefined=StrictUndefined, auto_reload=False
+    )
+    css, js = _asset("report.css"), _script()
+    return templates.get_template("report.html").render(
+        title=shown.title,
+        remarks=shown.remarks,
+        groups=shown.groups,
+        table=shown.table,
+        static_rows=_static_rows(shown.table),
+        footer=_footer(len(carried)),
+        policy=_policy(css, js),
+        # These four are markup: two are ours, in two nothing from outside is left that could end them.
+        css=Markup(css),  # noqa: S704
+        js=Markup(js),  # noqa: S704
+        data=Markup(data),  # noqa: S704
+        carried=Markup(html_embedding.carry(carried)),  # noqa: S704
+        **facts,
+    )
+
+
+def _static_rows(table: Table) -> list[Row]:
+    shown, hidden = table.rows[:_STATIC_ROWS], table.rows[_STATIC_ROWS:]
+    more = [compose.summed_row(table, hidden, f"{wording.plural(len(hidden), 'more row')}")] if hidden else []
+    return [*shown, *more, *table.folds, table.total]
+
+
+def _footer(count: int) -> str:
+    if count == 1:
+        return "Made by vmdiff. The snapshot rides inside this file: vmdiff show report.html reads it back."
+    return "Made by vmdiff. Both snapshots ride inside this file: vmdiff compare report.html reads them back."
+
+
+def _change_figure(figure: Figure) -> dict[str, Any]:
+    delta = figure.delta
+    tone = "none" if not delta else "up" if delta > 0 else "down"
+    small = f"{wording.size(figure.before)} → {wording.size(figure.after)}"
+    return _figure(figure, wording.signed(delta), tone, small)
+
+
+def _size_figure(figure: Figure) -> dict[str, Any]:
+    return _figure(figure, wording.size(figure.after), "", "")
+
+
+def _figure(figure: Figure, big: str, tone: str, small: str) -> dict[str, Any]:
+    main = figure.name == "resident"
+    return {"name": figure.name, "big": big, "small": small, "tone": tone, "note": figure.note, "main": main}
+
+
+@cache
+def _script() -> str:
+    """Put the script together; its parts share one scope and nothing else sees it."""
+    parts = "\n".join(_asset(f"script/{name}.js") for name in _SCRIPT)
+    return f'"use strict";\n(() => {{\n{parts}}})();\n'
+
+
+@cache
+def _asset(name: str) -> str:
+    return (files("vmdiff.report.html") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _policy(css: str, js: str) -> str:
+    return (
+        f"default-src 'none'; style-src '{_hash(css)}'; script-src '{_hash(js)}';"
+        " base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,124 @@
+"""The comparison document, described: what ``vmdiff compare --format json`` writes and its schema.
+
+Described apart from the writer, and held to it by a test: a writer that goes by its own description
+would agree with itself whatever it wrote.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter
+from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
+
+from vmdiff.comparison.compare import ChangeName
+from vmdiff.model import Kind, Owner
+from vmdiff.model.mapping import MappingRecord
+
+Known = Annotated[int | None, Field(description="Bytes; null where a side does not know them.")]
+Counts = dict[str, Known]
+
+
+class Side(TypedDict):
+    """Which snapshot stands on a side."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="Side")  # type: ignore[misc]
+
+    label: str | None
+    taken_at: AwareDatetime | None
+    pid: int | None
+    name: str | None
+    source: str
+    consistent: Annotated[bool | None, Field(description="Whether its layout existed at one instant.")]
+    doubts: list[str]
+
+
+class TotalRecord(TypedDict):
+    """A counter over the whole address space."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="Total")  # type: ignore[misc]
+
+    before: Known
+    after: Known
+    delta: Known
+
+
+class ChangeRecord(TypedDict):
+    """One region that differs; `kind`, `owner` and `path` are what all its mappings share, else null."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="Change")  # type: ignore[misc]
+
+    change: ChangeName
+    kind: Kind | None
+    owner: Owner | None
+    path: str | None
+    because: Annotated[str | None, Field(description="What the pairing rests on, if not the addresses.")]
+    crowd: Annotated[int | None, Field(description="Changes with the same number are alike.")]
+    moved_end: Literal["start", "end", "both"] | None
+    before: list[MappingRecord]
+    after: list[MappingRecord]
+    delta: Counts
+
+
+class GroupRecord(TypedDict):
+    """The counters of all mappings of one kind, owner or object; each column adds up to the totals."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="Group")  # type: ignore[misc]
+
+    name: str
+    before: Counts
+    after: Counts
+    delta: Counts
+
+
+class Groups(TypedDict):
+    """The totals cut up in three ways."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="Groups")  # type: ignore[misc]
+
+    kind: list[GroupRecord]
+    owner: list[GroupRecord]
+    object: list[GroupRecord]
+
+
+class FactRecord(TypedDict):
+    """A process or host fact that differs; null where it was not there."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="Fact")  # type: ignore[misc]
+
+    path: str
+    before: Any
+    after: Any
+
+
+class FindingRecord(TypedDict):
+    """One sentence about what the changes mean, and what it rests on."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="Finding")  # type: ignore[misc]
+
+    id: str
+    severity: Literal["info", "notice", "warning"]
+    message: str
+    evidence: list[str]
+
+
+class ComparisonRecord(TypedDict):
+    """Two snapshots and what changed between them. The changes' deltas add up to those of the totals."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="vmdiff comparison, version 1")  # type: ignore[misc]
+
+    format: Literal["vmdiff-comparison"]
+    version: Literal[1]
+    match: Literal["address", "structure"]
+    reason: Annotated[str, Field(description="Why the two were matched in this way.")]
+    before: Side
+    after: Side
+    totals: dict[str, TotalRecord]
+    changes: list[ChangeRecord]
+    unchanged: Annotated[int, Field(ge=0, description="The number of regions in which nothing changed.")]
+    groups: Groups
+    process: list[FactRecord]
+    findings: list[FindingRecord]
+
+
+def adapter() -> TypeAdapter[ComparisonRecord]:
+    """Give what validates a comparison document and knows its JSON Schema."""
+    return TypeAdapter(ComparisonRecord)

@@ -1,0 +1,1 @@
+"""Profiles and metrics: pprof, folded stacks, OpenMetrics."""

@@ -1,0 +1,1 @@
+"""The report for terminals and plain text."""

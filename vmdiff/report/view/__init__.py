@@ -1,0 +1,1 @@
+"""Choose the rows and words of a report, independent of its format."""

@@ -1,0 +1,128 @@
+"""The tables of groups: by kind, by owner, by object."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from vmdiff.comparison.compare import Comparison, Group
+from vmdiff.model import MIXED, Snapshot, add
+from vmdiff.report import wording
+from vmdiff.report.options import By, ViewOptions
+from vmdiff.report.view.figures import (
+    RESIDENT,
+    SWAP,
+    VIRTUAL,
+    Column,
+    figures_of,
+    largest,
+    row_limit,
+    sort_column,
+    value_of,
+    weight,
+)
+from vmdiff.report.view.tables import HOW_TO_SEE, Role, Row, Table, total_of_changes, total_of_sizes
+
+_UNSPLIT = "of several owners in one mapping"
+
+
+def usual_groups(*snapshots: Snapshot) -> By:
+    """Group by owner where owners were looked for, else by kind."""
+    found = any(
+        snapshot.origin.owners or any(mapping.owner for mapping in snapshot.mappings)
+        for snapshot in snapshots
+    )
+    return By.OWNER if found else By.KIND
+
+
+def groups_table(
+    comparison: Comparison, columns: tuple[Column, ...], by: By, options: ViewOptions, *, signed: bool
+) -> Table:
+    """Give a row to each group: *signed* to what changed in it, else to what it holds.
+
+    Groups without anything are one row, for they add nothing to any total.
+    """
+    groups = list(comparison.grouped(by, only=options.only.matches if options.only else None))
+    if any(group.name == MIXED for group in groups):
+        # Nobody can split the other figures among the owners that share a mapping.
+        columns = tuple(column for column in columns if column in (VIRTUAL, RESIDENT, SWAP))
+    dress = partial(_row, columns, signed)
+    rows, folds = _sift(groups, columns, options, sort_column(comparison.totals, options), signed=signed)
+    total = (
+        total_of_changes(columns, comparison.totals) if signed else total_of_sizes(columns, comparison.after)
+    )
+    folded = [_fold(columns, text, members, signed=signed) for text, members in folds if members]
+    if options.only:
+        folded.append(_others(columns, total, [*map(dress, rows), *folded], signed=signed))
+    return Table(f"by {by}", columns, tuple(map(dress, rows)), tuple(folded), total, dress, signed=signed)
+
+
+_Folds = list[tuple[str, list[Group]]]
+
+
+def _sift(
+    groups: list[Group], columns: Sequence[Column], options: ViewOptions, sort: Column | None, *, signed: bool
+) -> tuple[list[Group], _Folds]:
+    """Order the groups, and separate what gets a row from what is only counted."""
+    counts = {group.name: _counts(group, signed=signed) for group in groups}
+    order = sort.counter if sort else None
+    groups = sorted(groups, key=lambda group: weight(counts[group.name], order))
+    rows: list[Group] = []
+    small: list[Group] = []
+    still: list[Group] = []
+    for group in groups:
+        if all(value_of(counts[group.name], column.counter) == 0 for column in columns):
+            still.append(group)
+        elif options.minimum and largest(counts[group.name], sort) < options.minimum:
+            small.append(group)
+        else:
+            rows.append(group)
+    limit = row_limit(options)
+    return rows[:limit], [
+        (f"{wording.plural(len(rows[limit:]), 'more group')}", rows[limit:]),
+        (f"{wording.plural(len(small), 'group')} below {wording.size(options.minimum)}", small),
+        # An empty group of one snapshot is only where figures come from that no column shows.
+        (f"{wording.plural(len(still), 'other')}, unchanged", still if signed else []),
+    ]
+
+
+def _counts(group: Group, *, signed: bool) -> dict[str, int | None]:
+    return {name: total.delta if signed else total.after for name, total in group.totals.items()}
+
+
+def _row(columns: Sequence[Column], signed: bool, group: Group) -> Row:
+    return Row(
+        role=Role.GROUP,
+        title=wording.name(group.name),
+        cells=figures_of(columns, partial(value_of, _counts(group, signed=signed)), sign=signed),
+        note=_UNSPLIT if group.name == MIXED else _now(group) if signed else "",
+        item=group,
+    )
+
+
+def _now(group: Group) -> str:
+    resident, virtual = group.totals.get("rss"), group.totals.get("size")
+    if resident is None or resident.after is None or virtual is None or not virtual.after:
+        return ""
+    return wording.residency(resident.after, virtual.after)
+
+
+def _fold(columns: Sequence[Column], text: str, groups: Sequence[Group], *, signed: bool) -> Row:
+    def value(counter: str) -> int | None:
+        return add(value_of(_counts(group, signed=signed), counter) for group in groups)
+
+    return Row(
+        role=Role.FOLD,
+        title=text,
+        note=HOW_TO_SEE if " more " in text else "",
+        cells=figures_of(columns, value, sign=signed),
+        count=len(groups),
+        members=tuple(groups),
+    )
+
+
+def _others(columns: Sequence[Column], total: Row, shown: Sequence[Row], *, signed: bool) -> Row:
+    """Give a row for all that was not selected: the total less what is shown."""
+    rest = {}
+    for at, column in enumerate(columns):
+        whole, part = total.cells[at].value, add(row.cells[at].value for row in shown)
+        rest[column.counter] = None if whole is None or part is None else whole - part
+    return Row(role=Role.FOLD, title="not selected", cells=figures_of(columns, rest.get, sign=signed))

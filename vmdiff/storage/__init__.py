@@ -1,0 +1,1 @@
+"""The documents on disk: written whole or not at all, read strictly."""
