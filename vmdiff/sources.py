@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from collections import abc
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -26,6 +27,7 @@ def snap(
     owners: bool = True,
     arguments: bool = False,
     label: str | None = None,
+    tags: "abc.Mapping[str, str] | None" = None,
     freeze: bool = False,
     freeze_limit: float | None = None,
     notify: Notify | None = None,
@@ -33,8 +35,8 @@ def snap(
     """Take a snapshot of a live process.
 
     *detail* ``maps`` is cheap and has no counters; *owners* looks for who asked for the memory;
-    *arguments* keeps the command line; *freeze* holds the process still meanwhile, for at most
-    *freeze_limit* seconds; *notify* is told what takes long.
+    *arguments* keeps the command line; *label* and *tags* are kept as they are; *freeze* holds the
+    process still meanwhile, for at most *freeze_limit* seconds; *notify* is told what takes long.
 
     Raises:
         ProcessError: the process cannot be observed.
@@ -43,6 +45,8 @@ def snap(
 
         def taken() -> "Snapshot":
             snapshot = read(folder, detail=detail, arguments=arguments, label=label, notify=notify)
+            if tags:
+                snapshot = snapshot.model_copy(update={"tags": dict(tags)})
             return _with_owners(folder, snapshot) if owners else snapshot
 
         return _frozen(folder, freeze_limit, taken) if freeze else taken()

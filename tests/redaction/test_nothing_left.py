@@ -39,6 +39,7 @@ def planted() -> Snapshot:
     return Snapshot(
         taken_at=datetime(2026, 1, 1, tzinfo=UTC),
         label=secret(),
+        tags={secret(): secret()},
         origin=Origin(
             source=secret(), tool=secret(), detail="smaps", doubts=(secret("read by {} on a Sunday"),),
             counters=("rss", counter), attributes=(attribute, "thp_eligible"), owners=True,
@@ -277,7 +278,7 @@ def test_hostile_texts_cost_no_more_than_others(text):
     taken = snapshot(
         *(Mapping(n << 12, n + 1 << 12, "rw-p", path=(p + text)[:65_536]) for n, p in enumerate(prefixes, 16)),
         Mapping(1 << 20, 2 << 20, "rw-p", owner=Owner(text, "certain", "name", text, text)),
-        label=text, host=Host(name=text, kernel=text),
+        label=text, tags={"version": text}, host=Host(name=text, kernel=text),
         process=Process(name=text, user=text, cgroup=text, executable=text, arguments=(text,)),
         origin=Origin(source="maps", doubts=(text,)),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vmdiff.cli import output, redacting
+from vmdiff.cli import output, redacting, tags
 from vmdiff.report import RENDERERS, By, Format, ViewOptions
 
 app = typer.Typer(
@@ -84,6 +84,7 @@ def snap(
     label: Annotated[
         str | None, typer.Option(metavar="TEXT", help="A word for this moment, shown with it.")
     ] = None,
+    tag: tags.Tags = None,
     detail: Annotated[Detail, typer.Option(help="maps is cheaper and has no counters.")] = Detail.SMAPS,
     arguments: Annotated[
         bool, typer.Option("--arguments", help="Keep the command line; it may hold secrets.")
@@ -123,6 +124,7 @@ def snap(
         owners=not no_owners,
         arguments=arguments,
         label=label,
+        tags=tags.parsed(tag),
         freeze=freeze or limit is not None,
         freeze_limit=limit,
         notify=output.say,

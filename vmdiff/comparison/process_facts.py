@@ -42,4 +42,4 @@ def _facts(snapshot: Snapshot) -> dict[str, Any]:
     facts = snapshot.process.model_dump(mode="json")
     if snapshot.process.threads is not None:
         facts["threads"] = {thread.tid: thread.name for thread in snapshot.process.threads}
-    return facts | {"host": snapshot.host.model_dump(mode="json")}
+    return facts | {"host": snapshot.host.model_dump(mode="json"), "tags": snapshot.tags}

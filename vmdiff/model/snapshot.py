@@ -27,6 +27,7 @@ Count = Annotated[int, Field(ge=0, lt=ADDRESS_LIMIT, strict=True)]
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Limit = Bytes | Literal["unlimited"]
+Tags = Annotated[dict[Name, Text], Field(max_length=100)]
 
 
 def _whole(version: Any) -> Any:
@@ -128,12 +129,14 @@ class Snapshot(Frozen):
 
     Guarantees: mappings that have both bounds are ordered and disjoint, and every key of a mapping
     is one that this version knows or is named in ``origin.counters`` or ``origin.attributes``.
+    *tags* are what the user named it by, for telling hosts, builds and moments apart.
     """
 
     format: Literal["vmdiff-snapshot"] = FORMAT
     version: Annotated[Literal[1], BeforeValidator(_whole)] = VERSION
     taken_at: AwareDatetime | None = None
     label: Text | None = None
+    tags: Tags = {}
     origin: Origin
     host: Host = Host()
     process: Process = Process()

@@ -26,6 +26,9 @@ def kept(_: Pseudonyms, text: str) -> str:
 POLICIES: abc.Mapping[str, Policy] = {
     "format": kept,
     "label": texts.pseudonym("label"),
+    # Programs choose by them: the names that everybody uses stay, and equal values stay equal.
+    "tags{}": texts.one_of(vocabulary.TAGS, "tag"),
+    "tags{}.": texts.pseudonym("value"),
     "origin.source": texts.one_of(vocabulary.SOURCES, "source"),
     "origin.tool": texts.tool,
     "origin.detail": kept,

@@ -93,6 +93,9 @@ KERNEL_NAMES = re.compile(
     r"|mali[0-9]{1,2}|kgsl-3d0|infiniband/uverbs[0-9]{1,3})"
 )
 
+# Names of tags that tell nothing about anybody.
+TAGS = _set("arch branch build commit environment host instance region role service stage version zone")
+
 # Words that may stand in names of memory (prctl), owners' labels, counters and doubts.
 WORDS = _set("""
     1f 4 a abort about above access accessed accessible account accounts across activity add added

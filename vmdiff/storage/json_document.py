@@ -37,7 +37,8 @@ _remembered: dict[bytes, tuple[Any, ...]] = {}
 
 def dump(snapshot: Snapshot) -> Iterator[bytes]:
     """Write a snapshot as UTF-8 JSON, in pieces: a key a line, a mapping a line."""
-    head = snapshot.model_dump(mode="json", exclude={"mappings"})
+    absent = {"mappings"} if snapshot.tags else {"mappings", "tags"}
+    head = snapshot.model_dump(mode="json", exclude=absent)
     lines = [f"  {json.dumps(key)}: {json.dumps(head[key], ensure_ascii=False)}" for key in head]
     yield ("{\n" + ",\n".join(lines) + ',\n  "mappings": [').encode(errors="replace")
     lines_of = Lines(_json)

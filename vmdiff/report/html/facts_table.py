@@ -54,6 +54,9 @@ def _snapshot(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     origin = snapshot.origin
     if snapshot.label:
         yield "label", wording.name(snapshot.label)
+    if snapshot.tags:
+        told = ", ".join(f"{wording.name(name)} {wording.name(tag)}" for name, tag in snapshot.tags.items())
+        yield "tags", wording.shorten(told, _LONGEST)
     if snapshot.taken_at:
         yield "taken at", wording.moment(snapshot.taken_at)
     yield "taken from", wording.name(origin.source) + (f" ({origin.detail})" if origin.detail else "")

@@ -79,7 +79,10 @@ def _page(
     from markupsafe import Markup
 
     templates = Environment(
-        loader=PackageLoader("vmdiff.report.html"), autoescape=True, undefined=StrictUndefined, auto_reload=False
+        loader=PackageLoader("vmdiff.report.html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
     )
     css, js = _asset("report.css"), _script()
     return templates.get_template("report.html").render(
