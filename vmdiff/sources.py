@@ -25,6 +25,7 @@ def snap(
     *,
     detail: Detail = "smaps",
     owners: bool = True,
+    inside: bool = False,
     arguments: bool = False,
     label: str | None = None,
     tags: "abc.Mapping[str, str] | None" = None,
@@ -35,8 +36,10 @@ def snap(
     """Take a snapshot of a live process.
 
     *detail* ``maps`` is cheap and has no counters; *owners* looks for who asked for the memory;
-    *arguments* keeps the command line; *label* and *tags* are kept as they are; *freeze* holds the
-    process still meanwhile, for at most *freeze_limit* seconds; *notify* is told what takes long.
+    *inside* reads the records of its allocators and runtimes whole, however long that takes, instead of
+    only the cheap ones; *arguments* keeps the command line; *label* and *tags* are kept as they are;
+    *freeze* holds the process still meanwhile, for at most *freeze_limit* seconds; *notify* is told what
+    takes long.
 
     Raises:
         ProcessError: the process cannot be observed.
@@ -47,7 +50,7 @@ def snap(
             snapshot = read(folder, detail=detail, arguments=arguments, label=label, notify=notify)
             if tags:
                 snapshot = snapshot.model_copy(update={"tags": dict(tags)})
-            return _with_owners(folder, snapshot) if owners else snapshot
+            return _with_owners(folder, snapshot, inside=inside) if owners else snapshot
 
         return _frozen(folder, freeze_limit, taken) if freeze else taken()
 
@@ -62,12 +65,15 @@ def _frozen(folder: ProcessFolder, limit: float | None, taken: "Callable[[], Sna
     return snapshot.noting(*freeze.doubts, frozen_seconds=round(freeze.seconds, 6))
 
 
-def _with_owners(folder: ProcessFolder, snapshot: "Snapshot") -> "Snapshot":
+def _with_owners(folder: ProcessFolder, snapshot: "Snapshot", *, inside: bool) -> "Snapshot":
     from vmdiff.capture.live_memory import LiveMemory
     from vmdiff.owners import RULES, Scene, assign
+    from vmdiff.owners.inside import QUICK, WHOLE, look_inside
 
     with LiveMemory(folder.pid, mappings=snapshot.mappings) as memory:
-        return assign(Scene(snapshot, memory), RULES)
+        owned = assign(Scene(snapshot, memory), RULES)
+        usage = look_inside(Scene(owned, memory), WHOLE if inside else QUICK)
+    return owned.model_copy(update={"usage": usage})
 
 
 def load(

@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from tests.redaction.worlds import snapshot
-from vmdiff.model import Host, Kind, Mapping, Origin, Owner, Part, Process, Redaction, Snapshot, Thread
+from vmdiff.model import Host, Kind, Mapping, Origin, Owner, Part, Process, Redaction, Snapshot, Thread, Usage
 from vmdiff.model.mapping import MappingRecord
 from vmdiff.redaction import redact
 from vmdiff.redaction.policies import POLICIES
@@ -55,6 +55,12 @@ def planted() -> Snapshot:
             limits={secret(): "unlimited", "stack": 8 << 20}, cgroup=secret("/docker/{}"),
         ),
         rollup={"rss": 4096, secret(): 1},
+        usage=(
+            Usage(
+                owner=secret(), label=secret("arena of {}"), source=secret("glibc of {}"), certainty="certain",
+                types=((secret(), 1, 2),), partial=secret("{} moved"),
+            ),
+        ),
         mappings=(
             Mapping(0x7F0000000000, 0x7F0000001000, "r--p", Kind.FILE, 0, secret(), "86420975318", secret("/home/{}/x.db"),
                     True, exact, "abcdef0123456789", (secret(),), None, {counter: 1, attribute: secret()}),
@@ -135,7 +141,7 @@ def test_the_plant_leaves_no_place_out():
     """Every field of text is planted: a new one fails here until somebody says what becomes of it."""
     bare = {"kind", "perms", "start", "end"}  # limited to a few values, or addresses
     whole = b"".join(json_document.dump(planted())).decode()
-    models = (Snapshot, Origin, Host, Process, Thread, Redaction)
+    models = (Snapshot, Origin, Host, Process, Thread, Redaction, Usage)
     for model in models:
         for name, field in model.model_fields.items():
             if _takes_text(field.annotation):

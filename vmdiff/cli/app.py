@@ -92,6 +92,12 @@ def snap(
     no_owners: Annotated[
         bool, typer.Option("--no-owners", help="Do not look for who asked for the memory.")
     ] = False,
+    inside: Annotated[
+        bool,
+        typer.Option(
+            "--inside", help="Read the records of malloc and runtimes whole, object types included."
+        ),
+    ] = False,
     freeze: Annotated[
         bool,
         typer.Option(
@@ -122,6 +128,7 @@ def snap(
         pid,
         detail=detail.value,
         owners=not no_owners,
+        inside=inside,
         arguments=arguments,
         label=label,
         tags=tags.parsed(tag),

@@ -26,6 +26,7 @@ from vmdiff.model.snapshot import (
     Thread,
     add,
 )
+from vmdiff.model.usage import Usage
 
 __all__ = [
     "DERIVED",
@@ -51,6 +52,7 @@ __all__ = [
     "Scalar",
     "Snapshot",
     "Thread",
+    "Usage",
     "add",
     "images",
     "kind_of",

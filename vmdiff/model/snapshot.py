@@ -5,8 +5,9 @@ from functools import cached_property
 from operator import attrgetter, itemgetter, le, lt
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 
+from vmdiff.model.frozen import Count, Frozen, Name
 from vmdiff.model.mapping import (
     ADDRESS_LIMIT,
     DERIVED,
@@ -18,13 +19,12 @@ from vmdiff.model.mapping import (
     Scalar,
     Text,
 )
+from vmdiff.model.usage import MOST_USAGES, Usage
 
 FORMAT: Literal["vmdiff-snapshot"] = "vmdiff-snapshot"
 VERSION: Literal[1] = 1
 MOST_MAPPINGS = 1_000_000  # vm.max_map_count is 65,530, and people who raise it choose 262,144 too
 
-Count = Annotated[int, Field(ge=0, lt=ADDRESS_LIMIT, strict=True)]
-Name = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Limit = Bytes | Literal["unlimited"]
 Tags = Annotated[dict[Name, Text], Field(max_length=100)]
@@ -43,12 +43,6 @@ class InvariantError(ValueError):
     def __init__(self, problems: list[tuple[str, str]]) -> None:
         self.problems = problems
         super().__init__("; ".join(f"{path}: {message}" for path, message in problems[:5]))
-
-
-class Frozen(BaseModel):
-    """An immutable value with no keys beyond its own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Redaction(Frozen):
@@ -130,6 +124,7 @@ class Snapshot(Frozen):
     Guarantees: mappings that have both bounds are ordered and disjoint, and every key of a mapping
     is one that this version knows or is named in ``origin.counters`` or ``origin.attributes``.
     *tags* are what the user named it by, for telling hosts, builds and moments apart.
+    *usage* is None where the allocators' own records were not looked for.
     """
 
     format: Literal["vmdiff-snapshot"] = FORMAT
@@ -141,6 +136,7 @@ class Snapshot(Frozen):
     host: Host = Host()
     process: Process = Process()
     rollup: dict[Name, Bytes | None] | None = None
+    usage: Annotated[tuple[Usage, ...], Field(max_length=MOST_USAGES)] | None = None
     mappings: tuple[Mapping, ...] = ()
 
     @model_validator(mode="after")

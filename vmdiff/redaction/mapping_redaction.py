@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from vmdiff.model import KNOWN_COUNTERS, NOTHING, PAGE_SIZES, Mapping, Owner, Part, Scalar
 from vmdiff.model.owner import Basis
-from vmdiff.redaction import texts, vocabulary
+from vmdiff.redaction import texts
 from vmdiff.redaction.addresses import AddressMap, Span
 from vmdiff.redaction.paths import Paths
 from vmdiff.redaction.pseudonyms import Pseudonyms
@@ -103,7 +103,7 @@ class Mappings:
 
     def _owner(self, owner: Owner, mapping: Mapping) -> Owner:
         return Owner(
-            name=self._owner_name(owner.name),
+            name=texts.owner(self._names, owner.name),
             certainty=owner.certainty,
             basis=owner.basis,
             evidence=self._evidence(owner.basis, owner.evidence),
@@ -121,7 +121,7 @@ class Mappings:
             yield Part(
                 start=start,
                 end=end,
-                name=self._owner_name(part.name),
+                name=texts.owner(self._names, part.name),
                 certainty=part.certainty,
                 basis=part.basis,
                 evidence=self._evidence(part.basis, part.evidence),
@@ -130,10 +130,6 @@ class Mappings:
                 rss=part.rss,
                 swap=part.swap,
             )
-
-    def _owner_name(self, name: str) -> str:
-        known = name in vocabulary.OWNERS or texts.is_public(self._names, name)
-        return name if known else self._names.name("owner", name)
 
     def _evidence(self, basis: Basis | None, evidence: str) -> str:
         """Say what kind of evidence there was; the tag tells only where it was the same."""

@@ -52,6 +52,12 @@ POLICIES: abc.Mapping[str, Policy] = {
     "process.limits{}.": kept,
     "process.cgroup": texts.cgroup,
     "rollup{}": texts.key,
+    "usage[].owner": texts.owner,
+    "usage[].label": texts.label,
+    "usage[].source": texts.sentence,
+    "usage[].certainty": kept,
+    "usage[].types[][]": texts.one_of(vocabulary.TYPES, "type"),
+    "usage[].partial": texts.sentence,
 }
 
 

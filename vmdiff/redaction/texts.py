@@ -60,6 +60,11 @@ def label(names: Pseudonyms, text: str) -> str:
     return text if is_public(names, text) else names.numbered("name", text)
 
 
+def owner(names: Pseudonyms, text: str) -> str:
+    """Keep the name of an owner that vmdiff has or that is made of public words, else give a pseudonym."""
+    return text if text in vocabulary.OWNERS or is_public(names, text) else names.name("owner", text)
+
+
 def key(names: Pseudonyms, text: str) -> str:
     """Keep the name of a counter or attribute that the kernel is known to give or made of its words."""
     if text in _KNOWN_KEYS or is_public(names, text):

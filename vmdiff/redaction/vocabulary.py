@@ -211,6 +211,17 @@ OWNERS = frozenset(
     }
 )
 
+# Types and memory contexts that every program of a runtime has: their names stay.
+TYPES = _set("""
+    bool bytearray bytes builtin_function_or_method cell classmethod code complex coroutine dict
+    ellipsis float frame frozenset function generator getset_descriptor int list mappingproxy
+    member_descriptor memoryview method method_descriptor module object property range set slice
+    staticmethod str super traceback tuple type weakref wrapper_descriptor numpy.ndarray
+    array.array collections.deque collections.defaultdict collections.OrderedDict
+    TopMemoryContext CacheMemoryContext MessageContext PortalContext TopTransactionContext
+    CurTransactionContext ExprContext ExecutorState RowDescriptionContext ErrorContext
+""")
+
 # Accounts that systems come with: an account of this name tells nothing.
 SYSTEM_ACCOUNTS = _set("""
     admin apache backup bin centos daemon debian docker ec2-user fedora games gnats haproxy irc java

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from vmdiff.errors import DocumentError, InputError
-from vmdiff.model import MOST_MAPPINGS, InvariantError, Mapping, Snapshot
+from vmdiff.model import MOST_MAPPINGS, InvariantError, Mapping, Snapshot, Usage
 from vmdiff.model.snapshot import FORMAT, VERSION
 
 GZIP = b"\x1f\x8b"
@@ -37,15 +37,23 @@ _remembered: dict[bytes, tuple[Any, ...]] = {}
 
 def dump(snapshot: Snapshot) -> Iterator[bytes]:
     """Write a snapshot as UTF-8 JSON, in pieces: a key a line, a mapping a line."""
-    absent = {"mappings"} if snapshot.tags else {"mappings", "tags"}
+    absent = {"mappings", "usage"} if snapshot.tags else {"mappings", "usage", "tags"}
     head = snapshot.model_dump(mode="json", exclude=absent)
     lines = [f"  {json.dumps(key)}: {json.dumps(head[key], ensure_ascii=False)}" for key in head]
+    if snapshot.usage is not None:
+        lines.append(f'  "usage": {_usage(snapshot.usage)}')
     yield ("{\n" + ",\n".join(lines) + ',\n  "mappings": [').encode(errors="replace")
     lines_of = Lines(_json)
     for first in range(0, len(snapshot.mappings), _AT_ONCE):
         opening = b",\n" if first else b"\n"
         yield opening + b",\n".join(lines_of(snapshot.mappings[first : first + _AT_ONCE]))
     yield b"\n  ]\n}\n" if snapshot.mappings else b"]\n}\n"
+
+
+def _usage(usage: Sequence[Usage]) -> str:
+    """Write one usage a line."""
+    written = [json.dumps(one.model_dump(mode="json"), ensure_ascii=False) for one in usage]
+    return "[\n    " + ",\n    ".join(written) + "\n  ]" if written else "[]"
 
 
 class Lines:

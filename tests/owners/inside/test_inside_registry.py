@@ -1,0 +1,42 @@
+"""Readers run in order over the owned snapshot, within their budget."""
+
+from collections.abc import Iterator
+
+from vmdiff.model import Origin, Snapshot, Usage
+from vmdiff.owners import Scene
+from vmdiff.owners.inside import QUICK, WHOLE, Budget, look_inside
+
+
+def usage(label: str) -> Usage:
+    return Usage(owner="malloc arena", label=label, source="test", certainty="certain")
+
+
+def first(scene: Scene, budget: Budget) -> Iterator[Usage]:
+    yield usage("1")
+    yield usage("2")
+
+
+def second(scene: Scene, budget: Budget) -> Iterator[Usage]:
+    yield usage("3")
+
+
+SCENE = Scene(Snapshot(origin=Origin(source="test")))
+
+
+def test_readers_run_in_order() -> None:
+    found = look_inside(SCENE, WHOLE, (first, second))
+
+    assert [one.label for one in found] == ["1", "2", "3"]
+
+
+def test_no_reader_runs_after_the_time_is_over() -> None:
+    found = look_inside(SCENE, Budget(walk=None, steps=None, seconds=-1.0), (first, second))
+
+    assert [one.label for one in found] == ["1"]
+
+
+def test_a_budget_limits_what_is_walked_and_followed() -> None:
+    assert QUICK.allows(walk=1 << 20, steps=1000)
+    assert not QUICK.allows(walk=1 << 30)
+    assert not QUICK.allows(steps=1 << 30)
+    assert WHOLE.allows(walk=1 << 40, steps=1 << 40)

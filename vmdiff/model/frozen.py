@@ -1,0 +1,16 @@
+"""The base of the document's objects, and the field types that several of them share."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vmdiff.model.mapping import ADDRESS_LIMIT
+
+Count = Annotated[int, Field(ge=0, lt=ADDRESS_LIMIT, strict=True)]
+Name = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
+
+
+class Frozen(BaseModel):
+    """An immutable value with no keys beyond its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

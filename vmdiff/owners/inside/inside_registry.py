@@ -1,0 +1,34 @@
+"""Every reader of allocators' records, and how they are run."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from vmdiff.model import Usage
+from vmdiff.owners.engine import Scene
+from vmdiff.owners.inside.budget import Budget
+
+Reader = Callable[[Scene, Budget], Iterable[Usage]]
+
+# One line a reader; the order is that of the document.
+READERS: tuple[Reader, ...] = ()
+
+
+def look_inside(scene: Scene, budget: Budget, readers: Sequence[Reader] = READERS) -> tuple[Usage, ...]:
+    """Run the readers in order until the time is over; return the usages of all.
+
+    The owners must be assigned: `scene.snapshot` is the snapshot that has them.
+    """
+    return tuple(_until_late(_found(scene, budget, readers), budget.seconds))
+
+
+def _found(scene: Scene, budget: Budget, readers: Sequence[Reader]) -> Iterator[Usage]:
+    for reader in readers:
+        yield from reader(scene, budget)
+
+
+def _until_late(found: Iterator[Usage], seconds: float | None) -> Iterator[Usage]:
+    started = time.perf_counter()
+    for usage in found:
+        yield usage
+        if seconds is not None and time.perf_counter() - started > seconds:
+            return
