@@ -131,7 +131,7 @@ class Snapshot(Frozen):
     version: Annotated[Literal[1], BeforeValidator(_whole)] = VERSION
     taken_at: AwareDatetime | None = None
     label: Text | None = None
-    tags: Tags = {}
+    tags: Tags = Field(default_factory=dict)
     origin: Origin
     host: Host = Host()
     process: Process = Process()
