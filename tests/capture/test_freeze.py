@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 import vmdiff
 from tests.owners.living import compiled
+from tests.waiting import until
 from vmdiff.capture import ProcessFolder
 from vmdiff.capture.freeze import frozen
 from vmdiff.errors import ProcessError
@@ -31,14 +31,11 @@ class Restless:
     def count(self) -> int:
         return int.from_bytes(self._counter.read_bytes()[:8], "little")
 
-    def runs(self, within: float = 5.0) -> bool:
+    def runs(self) -> bool:
         """Wait until it has counted on."""
-        start, late = self.count(), time.monotonic() + within
-        while time.monotonic() < late:
-            if self.count() > start:
-                return True
-            time.sleep(0.001)
-        return False
+        start = self.count()
+        until(lambda: self.count() > start)
+        return True
 
 
 @contextlib.contextmanager
@@ -126,19 +123,41 @@ def test_a_signal_on_its_way_arrives(tmp_path: Path) -> None:
         assert os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
 
 
+DIES = """
+import os, signal, sys
+from vmdiff.cli import main
+
+calls, last = 0, int(sys.argv[1])
+def called(frame, event, argument):
+    global calls
+    if calls or frame.f_code.co_name == "hold":  # from the moment on that the process is held
+        calls += 1
+    if calls == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.setprofile(called)
+try:
+    main(sys.argv[2:])
+finally:
+    sys.setprofile(None)
+    print(calls)
+"""
+
+
 def test_killed_at_any_moment_the_process_runs_on(tmp_path: Path) -> None:
     draw = random.Random(5)
-    command = [sys.executable, "-m", "vmdiff", "snap", "--freeze", "--no-owners", "-o"]
     with restless(tmp_path, threads=2) as process:
-        started = time.monotonic()
-        subprocess.run([*command, tmp_path / "whole.json", str(process.pid)], check=True, capture_output=True)
-        lasts = time.monotonic() - started
+
+        def dies(at: int, output: Path) -> subprocess.CompletedProcess[str]:
+            words = ["snap", "--freeze", "--no-owners", "-o", output, process.pid]
+            command = [sys.executable, "-c", DIES, at, *words]
+            return subprocess.run([str(word) for word in command], capture_output=True, text=True)
+
+        calls = int(dies(-1, tmp_path / "whole.json").stdout)
         for number in range(10):
             output = tmp_path / f"{number}.json"
-            killed = subprocess.Popen([*command, output, str(process.pid)], stderr=subprocess.DEVNULL)
-            time.sleep(draw.uniform(lasts / 2, lasts))  # the moment is what is being drawn
-            killed.kill()
-            killed.wait()
+            killed = dies(draw.randrange(1, calls), output)
+            assert killed.returncode in {-signal.SIGKILL, 0}  # the number of calls differs a little
             assert process.runs()
             assert not output.exists() or vmdiff.load(output).mappings
 

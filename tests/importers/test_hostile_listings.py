@@ -1,7 +1,6 @@
 """Listings come from strangers: whatever a text holds, it is read or refused, in time that grows with its length."""
 
 import re
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -82,13 +81,10 @@ def text_of(known, count):
     return HEADS[known] + "\n".join(rows) + "\n"
 
 
-def read_or_refuse(data, *, seconds):
-    """Do either, in so many seconds of the processor."""
-    began = time.process_time()
+def read_or_refuse(data):
+    """Do either. An expression that goes back and forth over *data* would run into the limit of the test."""
     with suppress(InputError):
         importers.read(data, source="x")
-
-    assert time.process_time() - began < seconds
 
 
 @pytest.mark.parametrize("known", ROWS)
@@ -160,11 +156,7 @@ def test_endless_lines_cost_no_more_than_their_length(known, filler):
     row = ROWS[known].format(0x1000, 0x2000, 1, 0x1FFF)
     text = HEADS[known] + "".join(f"{row[:cut]}{body}\n" for cut in range(0, len(row), 9))
 
-    began = time.perf_counter()
-    with suppress(VmdiffError):
-        importers.read(text.encode(), source="x")
-
-    assert time.perf_counter() - began < 15
+    read_or_refuse(text.encode())
 
 
 @pytest.mark.parametrize("path", LISTINGS, ids=lambda path: path.name)
@@ -178,7 +170,7 @@ def test_a_word_that_goes_on_and_on_is_read_or_refused(path, data):
     longer = data.draw(st.sampled_from((5_000, 70_000))) // len(word) + 1
     lines[at] = lines[at].replace(word, word * longer, 1)
 
-    read_or_refuse(b"\n".join([*lines, b""]), seconds=5)
+    read_or_refuse(b"\n".join([*lines, b""]))
 
 
 @pytest.mark.parametrize("path", LISTINGS, ids=lambda path: path.name)
@@ -206,9 +198,9 @@ def test_whatever_a_number_is_what_was_read_can_be_saved_and_opened(path, data):
 )
 def test_blanks_are_passed_over_once(line):
     row = "1000-2000 rw-p 00000000 00:00 0\n"
-    text = row + line.replace("{}", " " * 100_000) + "\n"
+    text = row + line.replace("{}", " " * 1_000_000) + "\n"
 
-    read_or_refuse(text.encode(), seconds=5)  # it is 0.1 s; a square of the number is minutes
+    read_or_refuse(text.encode())  # a square of the number would be hours
 
 
 def test_a_process_with_a_name_that_no_document_can_hold_is_refused():

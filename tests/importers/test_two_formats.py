@@ -3,13 +3,13 @@
 import shutil
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
 
 import pytest
 
+from tests.waiting import until_asleep
 from vmdiff import importers
 from vmdiff.comparison.compare import ChangeName, compare
 from vmdiff.owners import RULES, Scene, assign
@@ -48,8 +48,7 @@ def sleeper():
     process = subprocess.Popen([sys.executable, "-c", SLEEPER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         process.stdout.readline()
-        while " S " not in Path(f"/proc/{process.pid}/stat").read_text():  # until it waits, and rests
-            time.sleep(0.001)
+        until_asleep(process.pid)
         yield process.pid
     finally:
         process.communicate(b"\n")

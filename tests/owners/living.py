@@ -6,10 +6,10 @@ import os
 import re
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests.waiting import until
 from vmdiff.capture.live_memory import LiveMemory
 from vmdiff.model import Host, Mapping, Origin, Owner, Part, Process, Snapshot, Thread, images, kind_of
 from vmdiff.owners import RULES, Scene, assign
@@ -115,13 +115,12 @@ def owned(pid: int) -> Snapshot:
 
 def wait_until_waiting(pid: int, count: int) -> None:
     """Return when that many threads of a process wait in the kernel: they were told to, but need the processor."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
+
+    def waiting() -> bool:
         states = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/syscall")]
-        if sum(state != "running\n" for state in states) >= count:
-            return
-        time.sleep(0.001)
-    raise AssertionError("the threads do not come to rest")
+        return sum(state != "running\n" for state in states) >= count
+
+    until(waiting)
 
 
 def owner_at(seen: Snapshot, address: int) -> Owner | Part | None:

@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,7 +139,5 @@ def test_other_processes_are_hardly_looked_at(rule: Rule) -> None:
 
     seen = snapshot(os.getpid())
     with Counting(os.getpid()) as memory:
-        begun = time.perf_counter()
         assert list(rule(Scene(seen, memory))) == []
         assert memory.reads == 0
-        assert time.perf_counter() - begun < 0.1

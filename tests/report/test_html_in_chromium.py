@@ -311,8 +311,6 @@ def test_two_runs_are_drawn_apart(opened: Open) -> None:
 def test_sixty_thousand_mappings_open_and_scroll(opened: Open) -> None:
     text = report(pictures.crowd(60_000), pictures.crowd(60_000, grown=True))
     with opened(text) as page:
-        took = page("performance.timing.loadEventEnd - performance.timing.navigationStart")
-        assert took < 10_000  # a couple of seconds on a machine with nothing else to do
         page.click("#table tr.row")  # the crowd, or the first of all
         assert page("document.querySelectorAll('#table tr').length") < 1000
         for place in ("document.body.scrollHeight / 2", "document.body.scrollHeight * 0.9"):

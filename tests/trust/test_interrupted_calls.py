@@ -4,17 +4,16 @@ import contextlib
 import re
 import select
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.owners.living import compiled
+from tests.waiting import state, until_asleep
 from vmdiff.capture import ProcessFolder
 from vmdiff.capture.freeze import frozen
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = ROOT / "fixtures" / "programs" / "waits.c"
-RETURNED = 0.5  # seconds after which a call that was interrupted has said so; the waits take 3
 
 RESTARTED = (
     "read of a pipe",
@@ -55,8 +54,7 @@ def test_the_calls_that_return_eintr_are_those_that_security_md_lists() -> None:
         for process in waiting.values():
             with ProcessFolder(process.pid) as folder, frozen(folder):
                 pass
-        late = time.monotonic() + RETURNED
-        said = {call: answer(process, late) for call, process in waiting.items()}
+        said = {call: answer(process) for call, process in waiting.items()}
 
     assert said == dict.fromkeys(RESTARTED) | dict.fromkeys(INTERRUPTED, "EINTR")
     page = re.sub(r"\s+", " ", (ROOT / "SECURITY.md").read_text())
@@ -69,18 +67,18 @@ def waits(call: str) -> Iterator["subprocess.Popen[str]"]:
         assert process.stdout
         try:
             assert process.stdout.readline() == "ready\n"
-            while not sleeps(process.pid):
-                assert process.poll() is None
+            until_asleep(process.pid)
+            assert state(process.pid) == "S"
             yield process
         finally:
             process.kill()
 
 
-def sleeps(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+def answer(process: "subprocess.Popen[str]") -> str | None:
+    """Return the result of a call, None if it waits on.
 
-
-def answer(process: "subprocess.Popen[str]", late: float) -> str | None:
-    """Give what a call returned, None if it waits on."""
-    ready, _, _ = select.select([process.stdout], [], [], max(0, late - time.monotonic()))
+    A thread is runnable from its detaching on, until it waits again or has said the result and ended.
+    """
+    until_asleep(process.pid)
+    ready, _, _ = select.select([process.stdout], [], [], 0)
     return process.stdout.readline().strip() if ready and process.stdout else None
