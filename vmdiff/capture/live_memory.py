@@ -11,7 +11,7 @@ import os
 import struct
 import time
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, cached_property
 from itertools import groupby
@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from vmdiff.model import Kind, Mapping
+from vmdiff.model import AddressIndex, Kind, Mapping, PlacedMapping
 from vmdiff.storage.regular_file import open_regular
 
 MEMORY, STACK_POINTERS, PAGES, FILES = "memory", "stack pointers", "pages", "files"
@@ -265,8 +265,8 @@ class LiveMemory:
         """Give what pages that are nowhere would hold."""
         pieces: list[bytes] = []
         while low < high:
-            mapping = self._mapping(low)
-            if mapping is None or mapping.end is None:
+            mapping = self._by_address.at(low)
+            if mapping is None:
                 return None
             piece = self._backing(mapping, low, min(high, mapping.end) - low)
             if piece is None:
@@ -275,22 +275,17 @@ class LiveMemory:
             low += len(piece)
         return b"".join(pieces)
 
-    def _mapping(self, address: int) -> Mapping | None:
-        known = self._mappings or ()
-        at = bisect_right(self._starts, address) - 1
-        return known[at] if at >= 0 and address < (known[at].end or 0) else None
-
     @cached_property
-    def _starts(self) -> list[int]:
-        return [mapping.start or 0 for mapping in self._mappings or ()]
+    def _by_address(self) -> AddressIndex[PlacedMapping]:
+        return AddressIndex([m for m in self._mappings or () if isinstance(m, PlacedMapping)])
 
-    def _backing(self, mapping: Mapping, address: int, length: int) -> bytes | None:
+    def _backing(self, mapping: PlacedMapping, address: int, length: int) -> bytes | None:
         """Give what a page would hold if it were brought into memory."""
         if mapping.inode in {"0", None}:
             special = mapping.path is not None and mapping.kind is Kind.KERNEL
             return None if special else bytes(length)
         file = self.open_object(mapping)
-        if file is None or mapping.start is None or mapping.offset is None:
+        if file is None or mapping.offset is None:
             return None
         with file:
             try:

@@ -15,12 +15,11 @@ from collections.abc import Iterable, Iterator
 
 from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.importers.procfs.fast_reader import name_of
-from vmdiff.model import Kind, Mapping
+from vmdiff.model import DELETED, Kind, Mapping, PlacedMapping
 
 _ALWAYS_DELETED = re.compile(
     r"/memfd:|/SYSV[0-9a-f]{8}$|/dev/zero$|/anon_hugepage$|/secretmem$|/\[aio\]$|/drm mm object$|/i915$"
 )
-_DELETED = " (deleted)"
 
 # PROCMAP_QUERY of include/uapi/linux/fs.h, since 6.11: struct procmap_query, 104 bytes.
 _QUERY = struct.Struct("=9Q4I2Q")
@@ -35,14 +34,16 @@ def settle(folder: ProcessFolder, named: dict[int, Mapping]) -> list[str]:
         if mapping.path and (mapping.deleted or "\n" in mapping.path):
             named[index], sure = _settled(folder, mapping)
             open_ += not sure
-    return (
-        [f"{open_} names end in '{_DELETED.strip()}': taken for deleted files, not proven"] if open_ else []
-    )
+    return [f"{open_} names end in '{DELETED.strip()}': taken for deleted files, not proven"] if open_ else []
 
 
 def add_build_ids(folder: ProcessFolder, named: dict[int, Mapping]) -> None:
     """Add the build ids of executables and libraries, in place, where this kernel tells them."""
-    images = {index: mapping for index, mapping in named.items() if mapping.kind is Kind.IMAGE}
+    images = {
+        index: mapping
+        for index, mapping in named.items()
+        if mapping.kind is Kind.IMAGE and isinstance(mapping, PlacedMapping)
+    }
     known = dict(_build_ids(folder, images.values()))
     for index, mapping in images.items() if known else ():
         named[index] = mapping._replace(build_id=known.get((mapping.path, mapping.inode)))
@@ -56,7 +57,7 @@ def _settled(folder: ProcessFolder, mapping: Mapping) -> tuple[Mapping, bool]:
         mapping = mapping._replace(path=path, deleted=deleted, path_hex=path_hex)
     if not mapping.deleted or _ALWAYS_DELETED.match(mapping.path or ""):
         return mapping, True
-    whole = f"{mapping.path}{_DELETED}"
+    whole = f"{mapping.path}{DELETED}"
     if _is(folder.status_of(f"root{whole}"), mapping):
         return mapping._replace(path=whole, deleted=False), True
     status = folder.status_of(link)  # following the link takes privileges
@@ -72,7 +73,7 @@ def _is(status: os.stat_result | None, mapping: Mapping) -> bool:
 
 
 def _build_ids(
-    folder: ProcessFolder, images: Iterable[Mapping]
+    folder: ProcessFolder, images: Iterable[PlacedMapping]
 ) -> Iterator[tuple[tuple[str | None, str | None], str]]:
     """Ask the kernel once for each image."""
     asked = set()
@@ -85,7 +86,7 @@ def _build_ids(
             image = (mapping.path, mapping.inode)
             if image not in asked:
                 asked.add(image)
-                if build_id := _build_id(descriptor, mapping.start or 0):
+                if build_id := _build_id(descriptor, mapping.start):
                     yield image, build_id
     except OSError:  # a kernel before 6.11
         return

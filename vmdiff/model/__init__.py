@@ -1,5 +1,6 @@
 """The values that everything else passes around: frozen and validated."""
 
+from vmdiff.model.address_range import AddressIndex, AddressRange, Placed
 from vmdiff.model.kind import Kind, images, kind_of
 from vmdiff.model.mapping import (
     DERIVED,
@@ -9,11 +10,19 @@ from vmdiff.model.mapping import (
     LONGEST_STRING,
     NOTHING,
     PAGE_CACHE,
+    Content,
     Mapping,
+    PlacedMapping,
     Scalar,
+    Values,
+    bounds,
+    content,
     owner_record,
+    place,
+    taken_apart,
 )
 from vmdiff.model.owner import MIXED, Basis, Owner, Part, owner
+from vmdiff.model.path_text import DELETED, base_name, same_path, split_deleted
 from vmdiff.model.snapshot import (
     MOST_MAPPINGS,
     PAGE_SIZES,
@@ -29,6 +38,7 @@ from vmdiff.model.snapshot import (
 from vmdiff.model.usage import Usage
 
 __all__ = [
+    "DELETED",
     "DERIVED",
     "FILE_FACTS",
     "FILE_SIZE",
@@ -39,7 +49,10 @@ __all__ = [
     "NOTHING",
     "PAGE_CACHE",
     "PAGE_SIZES",
+    "AddressIndex",
+    "AddressRange",
     "Basis",
+    "Content",
     "Host",
     "InvariantError",
     "Kind",
@@ -47,15 +60,25 @@ __all__ = [
     "Origin",
     "Owner",
     "Part",
+    "Placed",
+    "PlacedMapping",
     "Process",
     "Redaction",
     "Scalar",
     "Snapshot",
     "Thread",
     "Usage",
+    "Values",
     "add",
+    "base_name",
+    "bounds",
+    "content",
     "images",
     "kind_of",
     "owner",
     "owner_record",
+    "place",
+    "same_path",
+    "split_deleted",
+    "taken_apart",
 ]

@@ -1,19 +1,22 @@
 """One mapping: a half-open range of addresses with one set of permissions and one backing."""
 
-import types
 from collections import abc
-from typing import Annotated, Any, NamedTuple, NotRequired
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn, NotRequired, Self
 
 from pydantic import ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
+from vmdiff.model.address_range import AddressRange
 from vmdiff.model.kind import Kind
 from vmdiff.model.owner import Owner, Part
 
 ADDRESS_LIMIT = 1 << 64
 LONGEST_STRING = 65_536  # characters that a document may hold; the kernel's paths end at 4,096 bytes
 
+PERMS = r"^[r?-][w?-][x?-][sp?]$"
 Address = Annotated[str, Field(pattern=r"^[0-9a-f]{1,17}$")]
 Bytes = Annotated[int, Field(ge=0, le=ADDRESS_LIMIT, strict=True)]
 Text = Annotated[str, Field(strict=True, max_length=LONGEST_STRING)]
@@ -22,7 +25,30 @@ Offset = Annotated[int, Field(ge=0, lt=ADDRESS_LIMIT, strict=True)]
 Counter = Bytes | None
 
 Scalar = int | str | None
-NOTHING: abc.Mapping[str, Scalar] = types.MappingProxyType({})
+
+
+class Values(dict[str, Scalar]):
+    """Counters and attributes that cannot be changed: thousands of mappings share one such object.
+
+    A dictionary and not `types.MappingProxyType`: reading is as fast as from any other dictionary, and
+    it can be pickled and copied.
+    """
+
+    __slots__ = ()
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError(
+            "the values of a mapping cannot be changed; Mapping.with_values makes another mapping"
+        )
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self),)
+
+
+NOTHING = Values()
 
 # Attributes of the large mappings of files, in bytes: how much of the file there is (mappings may reach
 # beyond its end), and how much of that the page cache has.
@@ -39,7 +65,7 @@ class MappingRecord(TypedDict):
 
     start: Address | None
     end: Address | None
-    perms: Annotated[str, Field(pattern=r"^[r?-][w?-][x?-][sp?]$")]
+    perms: Annotated[str, Field(pattern=PERMS)]
     kind: Kind
     offset: NotRequired[Offset | None]
     device: NotRequired[Text | None]
@@ -127,6 +153,20 @@ class Mapping(NamedTuple):
         """Whether writes stay in this process; None where the listing does not tell."""
         return None if self.perms[3] == "?" else self.perms[3] != "s"
 
+    @property
+    def look(self) -> abc.Hashable:
+        """Everything but the bounds, as a key: owner and values by identity, so it is quick to make."""
+        return self[2:_OWNER], id(self[_OWNER]), id(self[_VALUES])
+
+    def owned_by(self, owner: Owner | None) -> Self:
+        """Return the mapping with another owner; `_replace` takes five times as long."""
+        return type(self)._make((*self[:_OWNER], owner, *self[_OWNER + 1 :]))
+
+    def with_values(self, values: abc.Mapping[str, Scalar]) -> Self:
+        """Return the mapping with other counters and attributes."""
+        kept = values if type(values) is Values else Values(values)
+        return type(self)._make((*self[:_VALUES], kept, *self[_VALUES + 1 :]))
+
     def record(self) -> dict[str, Any]:
         """Give the JSON object of this mapping, without what is absent by default."""
         record: dict[str, Any] = {
@@ -163,7 +203,8 @@ class Mapping(NamedTuple):
         take = rest.pop
         start, end = take("start"), take("end")
         flags = take("flags", None)
-        return cls(
+        placed = start is not None and end is not None
+        return (PlacedMapping if placed else cls)(
             None if start is None else int(start, 16),
             None if end is None else int(end, 16),
             take("perms"),
@@ -177,7 +218,7 @@ class Mapping(NamedTuple):
             take("build_id", None),
             None if flags is None else tuple(flags),
             take("owner", None),
-            rest,
+            Values(rest),
         )
 
     @classmethod
@@ -192,6 +233,84 @@ class Mapping(NamedTuple):
             ),
             serialization=core_schema.plain_serializer_function_ser_schema(cls.record),
         )
+
+
+_OWNER, _VALUES = map(Mapping._fields.index, ("owner", "values"))
+
+Content = tuple[Any, ...]  # the fields of a mapping besides its bounds, in their order
+
+
+class PlacedMapping(Mapping):
+    """A mapping whose bounds are both known: *start* and *end* are never None, nor is *size*.
+
+    `Snapshot.placed` has those of a snapshot. A snapshot's mapping is one if and only if both bounds
+    are known, so ``isinstance`` tells them apart.
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        start: int
+        end: int
+
+    @property
+    def size(self) -> int:
+        """The length in bytes."""
+        return self.end - self.start
+
+    @property
+    def range(self) -> AddressRange:
+        """The addresses from *start* up to *end*."""
+        return AddressRange(self.start, self.end)
+
+    def holds(self, address: int) -> bool:
+        """Return whether *address* lies inside."""
+        return self.start <= address < self.end
+
+
+def content(mapping: Mapping) -> Content:
+    """Return everything but the bounds, for `place`."""
+    return mapping[2:]
+
+
+def place(rows: Iterable[tuple[int, int, Content]]) -> list[Mapping]:
+    """Build placed mappings from (start, end, content): as many as there are mappings of a large process."""
+    new = tuple.__new__  # same as PlacedMapping(...), but skips NamedTuple.__new__ (hot path)
+    return [new(PlacedMapping, (start, end, *content)) for start, end, content in rows]
+
+
+def taken_apart(
+    mappings: Iterable[Mapping],
+) -> Iterator[tuple[int | None, int | None, Content, abc.Mapping[str, Scalar]]]:
+    """Yield the start, the end, the other fields but the values, and the values of each mapping."""
+    at = _VALUES
+    return ((mapping.start, mapping.end, mapping[2:at], mapping.values) for mapping in mappings)
+
+
+def bounds(mappings: Iterable[Mapping]) -> list[tuple[int | None, int | None]]:
+    """Return (start, end) of each mapping."""
+    return list(map(itemgetter(0, 1), mappings))
+
+
+def sealed(mappings: tuple[Mapping, ...]) -> tuple[Mapping, ...]:
+    """Return the mappings with unchangeable values, and as `PlacedMapping` where both bounds are known."""
+    kinds = set(map(type, mappings))
+    if kinds <= {PlacedMapping} and set(map(type, map(itemgetter(_VALUES), mappings))) <= {Values}:
+        return mappings  # as nearly always: looked at in a tenth of the time
+    blocks: dict[int, Values] = {}  # what is shared stays shared
+    return tuple([_sealed(mapping, blocks) for mapping in mappings])
+
+
+def _sealed(mapping: Mapping, blocks: dict[int, Values]) -> Mapping:
+    values = mapping.values
+    if type(values) is not Values:
+        shared = blocks.get(id(values))
+        if shared is None:
+            shared = blocks[id(values)] = Values(values)
+        mapping = mapping.with_values(shared)
+    placed = mapping.start is not None and mapping.end is not None
+    fitting = PlacedMapping if placed else Mapping
+    return mapping if type(mapping) is fitting else fitting._make(mapping)
 
 
 def owner_record(owner: Owner) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """Claims on stretches of memory, and how they are settled into one owner a mapping."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import abc
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from vmdiff.model import MIXED, Basis, Kind, Mapping, Owner, Part, Snapshot
+from vmdiff.model import MIXED, Basis, Kind, Mapping, Owner, Part, PlacedMapping, Snapshot
 from vmdiff.model.owner import certainty
 from vmdiff.owners.memory_port import Memory
 
@@ -44,10 +44,10 @@ class Scene:
         self.explained: list[tuple[int, int]] = []
         self.threads: set[int] = set()
 
-    @cached_property
-    def mappings(self) -> tuple[Mapping, ...]:
+    @property
+    def mappings(self) -> tuple[PlacedMapping, ...]:
         """The mappings that have both bounds, in address order."""
-        return tuple(m for m in self.snapshot.mappings if m.start is not None and m.end is not None)
+        return self.snapshot.placed
 
     @cached_property
     def page_size(self) -> int:
@@ -58,38 +58,27 @@ class Scene:
     @cached_property
     def word_size(self) -> int:
         """The bytes of a word of the process: 4 if all of it lies in the first 4 GiB, else 8."""
-        return 8 if any((mapping.end or 0) > 1 << 32 for mapping in self.mappings[-1:]) else 4
+        return 8 if any(mapping.end > 1 << 32 for mapping in self.mappings[-1:]) else 4
 
-    @cached_property
-    def _starts(self) -> list[int]:
-        return [mapping.start or 0 for mapping in self.mappings]
-
-    def at(self, address: int) -> Mapping | None:
+    def at(self, address: int) -> PlacedMapping | None:
         """Give the mapping that holds *address*."""
-        index = bisect_right(self._starts, address) - 1
-        if index < 0:
-            return None
-        mapping = self.mappings[index]
-        return mapping if address < (mapping.end or 0) else None
+        return self.snapshot.by_address.at(address)
 
-    def within(self, start: int, end: int) -> Sequence[Mapping]:
+    def within(self, start: int, end: int) -> Sequence[PlacedMapping]:
         """Give the mappings that overlap ``[start, end)``."""
-        return self.mappings[slice(*self.span(start, end))]
+        return self.snapshot.by_address.within(start, end)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Give the half-open range of indices of the mappings that overlap ``[start, end)``."""
-        first = bisect_right(self._starts, start) - 1
-        if first < 0 or (self.mappings[first].end or 0) <= start:
-            first += 1
-        return first, max(first, bisect_left(self._starts, end))
+        return self.snapshot.by_address.span(start, end)
 
     @cached_property
-    def plain(self) -> tuple[Mapping, ...]:
+    def plain(self) -> tuple[PlacedMapping, ...]:
         """The private anonymous mappings without a name that are readable and writable."""
         return tuple(mapping for mapping in self.mappings if is_plain(mapping))
 
     @cached_property
-    def touched(self) -> tuple[Mapping, ...]:
+    def touched(self) -> tuple[PlacedMapping, ...]:
         """Those plain mappings that have pages, or may have, in memory or swap: others hold no records."""
         counters = self.snapshot.origin.counters
         unknown = None if "rss" in counters else 1
@@ -125,7 +114,7 @@ def assign(scene: Scene, rules: Iterable[Rule]) -> Snapshot:
     mappings = tuple(
         mapping
         if (owner := owners.get(index)) is None or mapping.owner is not None
-        else _owned(mapping, owner)
+        else mapping.owned_by(owner)
         for index, mapping in enumerate(scene.snapshot.mappings)
     )
     noted = scene.snapshot.noting(*_refusals(scene.memory), owners=True)
@@ -154,14 +143,6 @@ def _ranked(scene: Scene, rules: Iterable[Rule]) -> list[Claim]:
     return certain + likely
 
 
-_OWNER_AT = Mapping._fields.index("owner")
-
-
-def _owned(mapping: Mapping, owner: Owner) -> Mapping:
-    """Do what ``_replace`` does, at a fifth of its cost."""
-    return Mapping._make((*mapping[:_OWNER_AT], owner, *mapping[_OWNER_AT + 1 :]))
-
-
 def _settle(scene: Scene, claims: Sequence[Claim]) -> dict[int, Owner]:
     """Give the owners by the index of their mapping in the snapshot."""
     owners = {claim.place: _whole(claim) for claim in reversed(claims) if claim.place is not None}
@@ -171,8 +152,8 @@ def _settle(scene: Scene, claims: Sequence[Claim]) -> dict[int, Owner]:
         for index in range(*scene.span(claim.start, claim.end)):
             if index in alone:
                 continue
-            start, end = scene.mappings[index][:2]
-            if index not in held and claim.start <= (start or 0) and (end or 0) <= claim.end:
+            start, end = scene.mappings[index].range
+            if index not in held and claim.start <= start and end <= claim.end:
                 alone[index] = claim
             else:
                 _take(held.setdefault(index, []), claim, scene.mappings[index])
@@ -187,12 +168,12 @@ def _settle(scene: Scene, claims: Sequence[Claim]) -> dict[int, Owner]:
 
 
 def _places(snapshot: Snapshot) -> list[int]:
-    return [index for index, m in enumerate(snapshot.mappings) if m.start is not None and m.end is not None]
+    return [index for index, m in enumerate(snapshot.mappings) if isinstance(m, PlacedMapping)]
 
 
-def _take(held: list[Piece], claim: Claim, mapping: Mapping) -> None:
+def _take(held: list[Piece], claim: Claim, mapping: PlacedMapping) -> None:
     """Add to *held*, which is ordered and disjoint, what *claim* can have of *mapping*."""
-    low, high = max(claim.start, mapping.start or 0), min(claim.end, mapping.end or 0)
+    low, high = max(claim.start, mapping.start), min(claim.end, mapping.end)
     at = bisect_right(held, low, key=_start)
     if at and held[at - 1][1] > low:
         low = held[at - 1][1]
@@ -211,7 +192,7 @@ def _start(piece: Piece) -> int:
     return piece[0]
 
 
-def _owner(scene: Scene, mapping: Mapping, pieces: list[Piece]) -> Owner:
+def _owner(scene: Scene, mapping: PlacedMapping, pieces: list[Piece]) -> Owner:
     held = list(_joined(pieces))
     start, end, claim = held[0]
     if start == mapping.start and end == mapping.end:
@@ -238,7 +219,7 @@ def _whole(claim: Claim) -> Owner:
     return Owner(name, certainty(basis), basis, evidence, label, tid)
 
 
-def _parts(scene: Scene, mapping: Mapping, held: list[Piece]) -> Iterator[Part]:
+def _parts(scene: Scene, mapping: PlacedMapping, held: list[Piece]) -> Iterator[Part]:
     split = _split(scene, mapping, held)
     for start, end, claim in held:
         rss, swap = split.get(start, (None, None))
@@ -246,7 +227,7 @@ def _parts(scene: Scene, mapping: Mapping, held: list[Piece]) -> Iterator[Part]:
         yield Part(start, end, name, certainty(basis), basis, evidence, label, tid, rss, swap)
 
 
-def _split(scene: Scene, mapping: Mapping, held: list[Piece]) -> abc.Mapping[int, tuple[int, int]]:
+def _split(scene: Scene, mapping: PlacedMapping, held: list[Piece]) -> abc.Mapping[int, tuple[int, int]]:
     """Give the resident and swapped bytes of the pieces and of what lies between, by start.
 
     Nothing unless they add up to what the snapshot says of the mapping: pages may have come and
@@ -267,13 +248,13 @@ def _split(scene: Scene, mapping: Mapping, held: list[Piece]) -> abc.Mapping[int
     return found if fits else {}
 
 
-def _tiles(mapping: Mapping, held: list[Piece]) -> Iterator[tuple[int, int]]:
+def _tiles(mapping: PlacedMapping, held: list[Piece]) -> Iterator[tuple[int, int]]:
     """Cut the whole mapping at the borders of the pieces."""
-    low = mapping.start or 0
+    low = mapping.start
     for start, end, _ in held:
         if low < start:
             yield low, start
         yield start, end
         low = end
-    if low < (mapping.end or 0):
-        yield low, mapping.end or 0
+    if low < mapping.end:
+        yield low, mapping.end

@@ -7,7 +7,7 @@ here reads a bounded number of bytes and answers None where they cannot be read.
 import struct
 from collections.abc import Iterator, Sequence
 
-from vmdiff.model import Mapping
+from vmdiff.model import PlacedMapping
 from vmdiff.owners.engine import Scene, is_plain
 
 WORD = 8
@@ -45,24 +45,24 @@ def unpacked(raw: bytes | None) -> tuple[int, ...]:
     return struct.unpack(f"<{len(raw) // WORD}Q", raw[: len(raw) // WORD * WORD]) if raw else ()
 
 
-def zeroed(scene: Scene, image: Sequence[Mapping], most: int = _MOST_VARIABLES) -> tuple[int, bytes]:
+def zeroed(scene: Scene, image: Sequence[PlacedMapping], most: int = _MOST_VARIABLES) -> tuple[int, bytes]:
     """Give address and bytes of the .bss of the object mapped as *image*, *most* bytes of it.
 
     Large arrays, which linkers put last, are not read. The .bss begins in the last page of the data;
     the loader has touched that one. Data before it may be untouched, and looking must not change that.
     """
     last, page = image[-1], scene.page_size
-    end = last.end or 0
+    end = last.end
     bss = scene.at(end)
     head = scene.read(end - page, page) if last.perms.startswith("rw") else None
-    rest = scene.read(end, min((bss.end or 0) - end, most)) if bss and is_plain(bss) else None
+    rest = scene.read(end, min(bss.end - end, most)) if bss and is_plain(bss) else None
     return end - len(head or b""), (head or b"") + (rest or b"")
 
 
-def data(scene: Scene, image: Sequence[Mapping]) -> Iterator[bytes]:
+def data(scene: Scene, image: Sequence[PlacedMapping]) -> Iterator[bytes]:
     """Yield the bytes of the writable data of the object mapped as *image*, .bss left out."""
     for mapping in image:
-        if mapping.perms.startswith("rw") and (raw := scene.read(mapping.start or 0, mapping.size or 0)):
+        if mapping.perms.startswith("rw") and (raw := scene.read(mapping.start, mapping.size)):
             yield raw
 
 
@@ -76,13 +76,13 @@ def is_block(scene: Scene, start: int, end: int, *, files: tuple[str, ...] = ())
         return False
     reach = start
     for mapping in scene.within(start, end):
-        if (mapping.start or 0) > reach or not _is_unnamed(mapping, files):
+        if mapping.start > reach or not _is_unnamed(mapping, files):
             return False
-        reach = mapping.end or 0
+        reach = mapping.end
     return reach >= end
 
 
-def _is_unnamed(mapping: Mapping, files: tuple[str, ...] = ()) -> bool:
+def _is_unnamed(mapping: PlacedMapping, files: tuple[str, ...] = ()) -> bool:
     if mapping.path is None:
         return mapping.perms[3] == "p"
     return mapping.path.startswith("[anon:") or bool(files and mapping.path.endswith(files))

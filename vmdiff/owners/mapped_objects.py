@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from vmdiff.elf.symbols import PT_LOAD, Layout, parse, values
-from vmdiff.model import Kind, Mapping
+from vmdiff.model import Kind, PlacedMapping
 from vmdiff.owners.engine import Scene
 
 _FIRST_MAPPINGS = 16
@@ -13,7 +13,7 @@ _FIRST_MAPPINGS = 16
 class Object:
     """An ELF file that the process has mapped, with the mappings of one of its loads."""
 
-    def __init__(self, scene: Scene, mappings: tuple[Mapping, ...]) -> None:
+    def __init__(self, scene: Scene, mappings: tuple[PlacedMapping, ...]) -> None:
         self.scene = scene
         self.mappings = mappings
 
@@ -36,7 +36,7 @@ class Object:
         for mapping in self.mappings[:_FIRST_MAPPINGS]:
             for segment in self.layout.segments:
                 if segment.type == PT_LOAD and segment.offset // page * page == mapping.offset:
-                    return (mapping.start or 0) - segment.address // page * page
+                    return mapping.start - segment.address // page * page
         return None
 
     def symbols(self, names: Iterable[str]) -> dict[str, int]:
@@ -67,7 +67,7 @@ class Object:
         if memory is None:
             return None
         first = self.mappings[0]
-        if first.offset == 0 and (head := memory.read(first.start or 0, _HEAD)):
+        if first.offset == 0 and (head := memory.read(first.start, _HEAD)):
             return head
         file = memory.open_object(first)
         if file is None:
@@ -107,7 +107,7 @@ def executable(scene: Scene) -> Object | None:
 
 def _objects(scene: Scene) -> Iterator[Object]:
     """Group the mappings of images: same file, rising offsets."""
-    loads: dict[tuple[str | None, str | None, str | None], list[Mapping]] = {}
+    loads: dict[tuple[str | None, str | None, str | None], list[PlacedMapping]] = {}
     for mapping in scene.mappings:
         if mapping.kind is not Kind.IMAGE:
             continue

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from vmdiff.model import Mapping
+from vmdiff.model import PlacedMapping
 from vmdiff.owners.engine import Scene
 
 HEADER = 64  # bytes that a reader sees of a page
@@ -21,9 +21,9 @@ class Block(NamedTuple):
 class Peek:
     """The first bytes of the pages of one mapping, each fetched once."""
 
-    def __init__(self, scene: Scene, mapping: Mapping, head: bytes | None) -> None:
+    def __init__(self, scene: Scene, mapping: PlacedMapping, head: bytes | None) -> None:
         self._scene = scene
-        self.start, self.end = mapping.start or 0, mapping.end or 0
+        self.start, self.end = mapping.start, mapping.end
         self._known = {self.start: head}
         self.page, self.word = scene.page_size, scene.word_size
 

@@ -17,7 +17,7 @@ def shapes(scene: Scene) -> Iterator[Claim]:
         kind = mapping.kind
         if kind is anonymous and mapping.perms[2:] == "xp":
             how = "executable memory without a file"
-            yield Claim(mapping.start or 0, mapping.end or 0, "jit code", "shape", how)
-        elif kind is reserved and (mapping.size or 0) >= _SMALLEST_RESERVATION:
+            yield Claim(mapping.start, mapping.end, "jit code", "shape", how)
+        elif kind is reserved and mapping.size >= _SMALLEST_RESERVATION:
             how = "a large inaccessible range with nothing behind it"
-            yield Claim(mapping.start or 0, mapping.end or 0, "reservation", "shape", how)
+            yield Claim(mapping.start, mapping.end, "reservation", "shape", how)

@@ -7,7 +7,7 @@ every version that was ever released and refuses anything else with every proble
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from itertools import islice
@@ -17,7 +17,18 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from vmdiff.errors import DocumentError, InputError
-from vmdiff.model import MOST_MAPPINGS, InvariantError, Mapping, Snapshot, Usage
+from vmdiff.model import (
+    MOST_MAPPINGS,
+    Content,
+    InvariantError,
+    Mapping,
+    Snapshot,
+    Usage,
+    bounds,
+    content,
+    place,
+    taken_apart,
+)
 from vmdiff.model.snapshot import FORMAT, VERSION
 
 GZIP = b"\x1f\x8b"
@@ -27,12 +38,11 @@ LARGEST = 1 << 30  # bytes of JSON; 60,000 mappings make 12 MB
 _FIRST, _LAST = b'"mappings": [\n', b"\n  ]\n}\n"
 _MAPPING = rb'(?m)^\{"start":"([0-9a-f]{1,17})","end":"([0-9a-f]{1,17})",([^\n]+)\},\n'
 _BOUNDS = b'{"start":"0","end":"1"'
-_OWNER, _VALUES = map(Mapping._fields.index, ("owner", "values"))
 _AT_ONCE = 512  # mappings
 _REMEMBERED = 4096  # texts of some hundred bytes
 _MOST_VALUES = 400_000  # whose problems are gathered at once: pydantic needs 2 KB for each
 _MOST_PROBLEMS = 1000
-_remembered: dict[bytes, tuple[Any, ...]] = {}
+_remembered: dict[bytes, Content] = {}
 
 
 def dump(snapshot: Snapshot) -> Iterator[bytes]:
@@ -66,14 +76,13 @@ class Lines:
 
     def __init__(self, write: Callable[[dict[str, Any]], bytes]) -> None:
         self._write = write
-        self._alike: dict[tuple[object, ...], bytes] = {}
+        self._alike: dict[Hashable, bytes] = {}
 
     def __call__(self, mappings: Sequence[Mapping]) -> list[bytes]:
         """Give the line of each mapping."""
         lines: list[bytes] = []
         last, held, rest, add = None, None, b"", lines.append
-        for mapping in mappings:
-            start, end, fields, values = mapping[0], mapping[1], mapping[2:_VALUES], mapping[_VALUES]
+        for mapping, (start, end, fields, values) in zip(mappings, taken_apart(mappings), strict=True):
             if start is None or end is None:
                 add(self._write(mapping.record()))
                 continue
@@ -84,7 +93,7 @@ class Lines:
 
     def _rest(self, mapping: Mapping) -> bytes:
         """Write what follows the bounds."""
-        key = (mapping[2:_OWNER], id(mapping[_OWNER]), id(mapping[_VALUES]))
+        key = mapping.look
         rest = self._alike.get(key)
         if rest is None:
             written = self._write(mapping._replace(start=0, end=1).record())
@@ -171,8 +180,7 @@ def _read(lines: bytes) -> list[Mapping] | None:
     alike = _validated({rest for _, _, rest in found})
     if alike is None:
         return None
-    new = tuple.__new__  # as Mapping(...) does, without the call that it makes of it
-    return [new(Mapping, (int(start, 16), int(end, 16)) + alike[rest]) for start, end, rest in found]
+    return place((int(start, 16), int(end, 16), alike[rest]) for start, end, rest in found)
 
 
 @cache
@@ -180,7 +188,7 @@ def _adapter() -> "TypeAdapter[list[Mapping]]":
     return TypeAdapter(list[Mapping])
 
 
-def _validated(rests: set[bytes]) -> dict[bytes, tuple[Any, ...]] | None:
+def _validated(rests: set[bytes]) -> dict[bytes, Content] | None:
     """Validate what follows the bounds of mappings; give their other fields by that text.
 
     What was validated before is remembered: two snapshots of one process are mostly alike, and what
@@ -192,9 +200,9 @@ def _validated(rests: set[bytes]) -> dict[bytes, tuple[Any, ...]] | None:
         # No string of JSON goes on after the end of its line: so none reaches into its neighbour's text.
         some = [b'{"start":"0","end":"1",%b}' % rest for rest in ordered[first : first + _AT_ONCE]]
         mappings += _adapter().validate_json(b"[%b]" % b",\n".join(some))
-    if len(mappings) != len(ordered) or any(mapping[:2] != (0, 1) for mapping in mappings):
+    if len(mappings) != len(ordered) or set(bounds(mappings)) - {(0, 1)}:
         return None  # one line is several mappings, or names its bounds twice
-    fresh = {rest: mapping[2:] for rest, mapping in zip(ordered, mappings, strict=True)}
+    fresh = dict(zip(ordered, map(content, mappings), strict=True))
     found = {rest: _remembered[rest] for rest in rests & _remembered.keys()} | fresh
     if len(_remembered) + len(fresh) > _REMEMBERED:
         _remembered.clear()

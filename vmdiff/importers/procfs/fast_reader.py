@@ -15,10 +15,23 @@ from collections import abc
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from vmdiff.errors import ListingError
-from vmdiff.model import DERIVED, KNOWN_COUNTERS, NOTHING, PAGE_SIZES, Kind, Mapping, Scalar, kind_of
+from vmdiff.model import (
+    DERIVED,
+    KNOWN_COUNTERS,
+    NOTHING,
+    PAGE_SIZES,
+    Content,
+    Kind,
+    Mapping,
+    Scalar,
+    Values,
+    content,
+    kind_of,
+    place,
+)
 from vmdiff.model.mapping import KNOWN_KEYS
 
 EXPECTED = "START-END PERMS OFFSET MAJOR:MINOR INODE [PATH]"
@@ -48,7 +61,6 @@ _REMEMBERED = 4096  # records; in a process where all differ remembering more co
 
 KB = 1024
 
-Values = dict[str, Scalar]
 Block = tuple[abc.Mapping[str, Scalar], tuple[str, ...] | None]
 
 
@@ -85,19 +97,16 @@ def parse(chunks: Iterable[bytes], *, source: str, page_size: int | None = 4096)
         ListingError: a line is neither a header nor a ``Key: value`` after one.
     """
     decode = _Decoder(page_size)
-    known, new = decode.known, tuple.__new__
+    known = decode.known
     headers: list[bytes] = []
     mappings: list[Mapping] = []
     for piece in _pieces(chunks, source):
         headers.append(piece.headers())
         try:
-            mappings += [  # as Mapping(...) does, without the call that it makes of it
-                new(
-                    Mapping,
-                    (int(start, 16), int(end, 16)) + (known.get((rest, block)) or decode(rest, block)),
-                )
+            mappings += place(
+                (int(start, 16), int(end, 16), known.get((rest, block)) or decode(rest, block))
                 for start, end, rest, block in piece.records
-            ]
+            )
         except _NoRecordError as error:
             raise piece.refusal(error, source) from error
     return Listing(
@@ -288,9 +297,6 @@ def _as_image(mapping: Mapping) -> Mapping:
     return mapping if kind is mapping.kind else mapping._replace(kind=kind)
 
 
-_Tail = tuple[Any, ...]  # the fields of `Mapping` after its bounds
-
-
 class _Decoder:
     """Decodes what follows the bounds, each distinct text once; gathers the keys and images there were."""
 
@@ -300,7 +306,7 @@ class _Decoder:
         self.executable: set[str] = set()
         self.reports: set[tuple[bytes, ...]] = set()  # the keys of a mapping, but its size
         self.regular = True
-        self.known: dict[tuple[bytes, bytes], _Tail] = {}
+        self.known: dict[tuple[bytes, bytes], Content] = {}
         self._page_size = page_size
         self._layouts: list[_Layout] = []
         self._header = lru_cache(maxsize=_REMEMBERED)(_header)
@@ -309,7 +315,7 @@ class _Decoder:
             lambda text: tuple(text.decode(errors="backslashreplace").split())
         )
 
-    def __call__(self, rest: bytes, block: bytes) -> _Tail:
+    def __call__(self, rest: bytes, block: bytes) -> Content:
         fields = self._header(rest)
         if fields is None:
             raise _NoRecordError(rest, block, rest)
@@ -321,7 +327,7 @@ class _Decoder:
         values, flags = decoded
         if len(self.known) > _REMEMBERED:
             self.known.clear()
-        found = self.known[rest, block] = (*fields, None, flags, None, values)
+        found = self.known[rest, block] = content(Mapping(0, 0, *fields, flags=flags, values=values))
         return found
 
     def _decode(self, block: bytes) -> Block | None:
@@ -332,12 +338,9 @@ class _Decoder:
         for layout in self._layouts:
             if found := layout.pattern.fullmatch(block):
                 *numbers, flags = found.groups()
-                values: Values = {
-                    name: int(number) * factor
-                    for name, factor, number in zip(layout.names, layout.factors, numbers, strict=True)
-                    if number
-                }
-                return values, self._flags(flags)
+                found_there = zip(layout.names, layout.factors, numbers, strict=True)
+                values = {name: int(number) * factor for name, factor, number in found_there if number}
+                return Values(values), self._flags(flags)
         if len(self._layouts) < _LAYOUTS and (new := _layout(block, self._page_size)):
             self._layouts.append(new)
             self.reports.add(new.keys)
@@ -348,7 +351,7 @@ class _Decoder:
     def _slowly(self, block: bytes) -> Block | None:
         """Read a block line by line: keys and values that no expression foresees are kept as they are."""
         self.regular = False
-        values: Values = {}
+        values: dict[str, Scalar] = {}
         flags = None
         lines = _LINE.findall(block)
         if len(lines) != block.count(b"\n"):
@@ -363,7 +366,8 @@ class _Decoder:
             values[name] = value
         values.pop("size", None)
         ordinary = dict.fromkeys(PAGE_SIZES, self._page_size)
-        return {name: value for name, value in values.items() if value != ordinary.get(name, 0)}, flags
+        told = {name: value for name, value in values.items() if value != ordinary.get(name, 0)}
+        return Values(told), flags
 
     def _note(self, names: Iterable[tuple[str, int]]) -> None:
         for name, factor in names:

@@ -41,9 +41,9 @@ def blocks(scene: Scene) -> Iterator[Claim]:
         return
     readers = list(_readers(scene))
     known = sorted(scene.explained)
-    large = [m for m in scene.touched if (m.end or 0) - (m.start or 0) > _THRESHOLD]
+    large = [m for m in scene.touched if m.end - m.start > _THRESHOLD]
     budget = Budget(min(_FREE, _BUDGET // max(len(large), 1)))
-    heads = scene.memory.read_many([mapping.start or 0 for mapping in large], HEADER)
+    heads = scene.memory.read_many([mapping.start for mapping in large], HEADER)
     for mapping, head in zip(large, heads, strict=True):
         if budget.is_spent and head and any(head[:8]):
             continue  # no large block begins here, and nothing else may be looked at

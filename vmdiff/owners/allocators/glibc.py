@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from vmdiff.model import Kind, Mapping
+from vmdiff.model import Kind, PlacedMapping
 from vmdiff.owners.engine import Claim, Scene, is_plain
 from vmdiff.owners.memory_peek import Block, Peek
 from vmdiff.units import size
@@ -110,7 +110,7 @@ def _aligned(scene: Scene, step: int) -> list[int]:
     """
     found: list[int] = []
     for mapping in scene.touched:
-        first, end = -(-(mapping.start or 0) // step) * step, mapping.end or 0
+        first, end = -(-mapping.start // step) * step, mapping.end
         if first < end and (first == mapping.start or end - first <= _FEW_HEAPS * step):
             found += range(first, min(end, first + _FEW_HEAPS * step), step)
     return found[:_MOST_HEAPS]
@@ -127,7 +127,7 @@ def _heap(scene: Scene, start: int, head: tuple[int, ...]) -> Heap | None:
         return None
     reached = accessible = start
     for mapping in scene.within(start, start + step):
-        low, high = max(mapping.start or 0, start), min(mapping.end or 0, start + step)
+        low, high = max(mapping.start, start), min(mapping.end, start + step)
         if low == accessible and is_plain(mapping):
             accessible = high
         elif low != reached or mapping.kind is not Kind.RESERVED:
@@ -178,22 +178,17 @@ def _like_arenas(scene: Scene) -> Iterator[Claim]:
     step = _HEAP_SIZE[scene.word_size]
     if scene.memory is not None and "memory" not in scene.memory.denied:
         return
-    below: Mapping | None = None
+    below: PlacedMapping | None = None
     for mapping in scene.mappings:
         if below is not None and mapping.kind is Kind.RESERVED and _fills(below, mapping, step):
             how = "begins at a multiple of the heap size and with the reserve above it is as long"
-            yield Claim(below.start or 0, (below.start or 0) + step, "malloc arena", "shape", how)
+            yield Claim(below.start, below.start + step, "malloc arena", "shape", how)
         below = mapping
 
 
-def _fills(below: Mapping, above: Mapping, step: int) -> bool:
-    start = below.start or 0
-    return (
-        is_plain(below)
-        and below.end == above.start
-        and start % step == 0
-        and (above.end or 0) == start + step
-    )
+def _fills(below: PlacedMapping, above: PlacedMapping, step: int) -> bool:
+    start = below.start
+    return is_plain(below) and below.end == above.start and start % step == 0 and above.end == start + step
 
 
 def chunk(peek: Peek, address: int) -> Block | None:

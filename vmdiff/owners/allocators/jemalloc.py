@@ -43,20 +43,20 @@ def _suspects(scene: Scene) -> Iterator[Object]:
         if "jemalloc" in thing.path.rpartition("/")[2]:
             yield thing
         elif thing is program:
-            end = thing.mappings[-1].end or 0
+            end = thing.mappings[-1].end
             bss = scene.at(end)
-            if bss and bss.path is None and _ROOT <= (bss.end or 0) - end <= _LARGEST_BSS:
+            if bss and bss.path is None and _ROOT <= bss.end - end <= _LARGEST_BSS:
                 yield thing
 
 
 def _claims(scene: Scene, radix: Radix) -> Iterator[Claim]:
     for mapping in scene.plain:
-        reach = mapping.start or 0
-        for start, end in radix.owned(reach, mapping.end or 0):
+        reach = mapping.start
+        for start, end in radix.owned(reach, mapping.end):
             yield from _records(scene, reach, start)
             yield Claim(start, end, "jemalloc", "record", "jemalloc's map of pages has extents there")
             reach = end
-        yield from _records(scene, reach, mapping.end or 0)
+        yield from _records(scene, reach, mapping.end)
 
 
 def _records(scene: Scene, start: int, end: int) -> Iterator[Claim]:

@@ -8,7 +8,7 @@ from collections import abc
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from vmdiff.model import Mapping
+from vmdiff.model import PlacedMapping
 from vmdiff.owners.engine import Claim, Scene
 from vmdiff.owners.machine_words import WORD, data, is_block, unpacked
 from vmdiff.owners.mapped_objects import Object, find_object
@@ -32,16 +32,16 @@ def mimalloc(scene: Scene) -> Iterator[Claim]:
             yield Claim(start, end, "mimalloc", "record", evidence)
 
 
-def _segments(scene: Scene, mapping: Mapping, secrets: abc.Set[int]) -> Iterator[tuple[int, int]]:
+def _segments(scene: Scene, mapping: PlacedMapping, secrets: abc.Set[int]) -> Iterator[tuple[int, int]]:
     """Yield the bounds of the segments that follow each other in a mapping, the last perhaps beyond it."""
-    place = -(-(mapping.start or 0) // _ALIGNED) * _ALIGNED
-    while place < (mapping.end or 0):
+    place = -(-mapping.start // _ALIGNED) * _ALIGNED
+    while place < mapping.end:
         head = unpacked(scene.read(place, _HEADER))
         slices = next((count for key, count in _keys(head, place) if key in secrets), 0)
         if not slices:
             return
         end = place + slices * _SLICE
-        yield place, end if is_block(scene, place, end) else min(end, mapping.end or 0)
+        yield place, end if is_block(scene, place, end) else min(end, mapping.end)
         place = -(-end // _ALIGNED) * _ALIGNED
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from vmdiff.model import Kind as Backing
-from vmdiff.model import Mapping
+from vmdiff.model import PlacedMapping
 from vmdiff.owners.engine import Scene, is_plain
 from vmdiff.owners.machine_words import WORD, unpacked, word, zeroed
 
@@ -91,7 +91,7 @@ class Radix(NamedTuple):
         return self.kind.bounds(words)[1] >> self.kind.shift if words else 0
 
 
-def find(scene: Scene, image: Sequence[Mapping], kind: Kind) -> Radix | None:
+def find(scene: Scene, image: Sequence[PlacedMapping], kind: Kind) -> Radix | None:
     """Find the map in an object's variables, by an extent that it leads to.
 
     A variable may be the root's entry for a place if, taken as a leaf, the first entry from that place
@@ -117,20 +117,20 @@ def _places(scene: Scene) -> list[int]:
     """Give where to look for extents: at the starts of the mappings with most in use."""
     held = [*scene.touched, *(mapping for mapping in scene.mappings if mapping.kind is Backing.HEAP)]
     most = nlargest(_PROBES, held, key=lambda mapping: mapping.values.get("rss") or 0)
-    return [mapping.start or 0 for mapping in most]
+    return [mapping.start for mapping in most]
 
 
-def _leaves(scene: Scene, image: Sequence[Mapping]) -> Iterator[tuple[int, int]]:
+def _leaves(scene: Scene, image: Sequence[PlacedMapping]) -> Iterator[tuple[int, int]]:
     """Yield place and value of every variable that leads to memory where a leaf could be."""
     pointers = sorted((value, at) for at, value in _lone_pointers(scene, image))
     for mapping in scene.mappings:
         if is_plain(mapping) or mapping.kind is Backing.HEAP:
-            low = bisect_left(pointers, (mapping.start or 0, 0))
-            high = bisect_left(pointers, ((mapping.end or 0) - _LEAF * WORD + 1, 0))
+            low = bisect_left(pointers, (mapping.start, 0))
+            high = bisect_left(pointers, (mapping.end - _LEAF * WORD + 1, 0))
             yield from ((at, value) for value, at in pointers[low:high])
 
 
-def _lone_pointers(scene: Scene, image: Sequence[Mapping]) -> Iterator[tuple[int, int]]:
+def _lone_pointers(scene: Scene, image: Sequence[PlacedMapping]) -> Iterator[tuple[int, int]]:
     """Yield place and value of the variables that have nothing but zeros before or after them.
 
     A root has an entry for 1 or 2 GiB of address space: few are used, and those next to each other.

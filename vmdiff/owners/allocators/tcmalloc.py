@@ -32,8 +32,8 @@ def tcmalloc(scene: Scene) -> Iterator[Claim]:
         return
     evidence = "tcmalloc's map of pages has spans there"
     for mapping in scene.plain:
-        for start, end in radix.owned(mapping.start or 0, mapping.end or 0):
+        for start, end in radix.owned(mapping.start, mapping.end):
             yield Claim(start, end, "tcmalloc", "record", evidence)
     for mapping in heaps:
-        if any(radix.owned(mapping.start or 0, mapping.end or 0)):
-            yield Claim(mapping.start or 0, mapping.end or 0, "tcmalloc", "record", evidence)
+        if any(radix.owned(mapping.start, mapping.end)):
+            yield Claim(mapping.start, mapping.end, "tcmalloc", "record", evidence)

@@ -7,7 +7,7 @@ as a likeness.
 from collections.abc import Iterator
 
 from vmdiff.elf.symbols import PT_GNU_RELRO, PT_LOAD
-from vmdiff.model import Mapping
+from vmdiff.model import PlacedMapping
 from vmdiff.owners.engine import Claim, Scene, is_plain
 from vmdiff.owners.mapped_objects import Object, find_object, objects
 from vmdiff.owners.threads.stacks import main_record
@@ -33,7 +33,7 @@ def loader(scene: Scene) -> Iterator[Claim]:
     """
     listed = {m.start: m for m in map(scene.at, _link_maps(scene)) if m and is_plain(m)}
     for start, mapping in (listed | _beside_objects(scene)).items():
-        first, end = start or 0, mapping.end or 0
+        first, end = mapping.range
         small = end - first <= _LARGEST_OF_LOADER
         if small and start in listed:
             yield Claim(
@@ -47,12 +47,10 @@ def loader(scene: Scene) -> Iterator[Claim]:
             yield Claim(low, end, "loader", "record", how, "main thread")
 
 
-def _beside_objects(scene: Scene) -> dict[int | None, Mapping]:
+def _beside_objects(scene: Scene) -> dict[int | None, PlacedMapping]:
     """Give the plain mappings that touch an object, by their start."""
     edges = [
-        edge
-        for thing in objects(scene)
-        for edge in ((thing.mappings[0].start or 0) - 1, thing.mappings[-1].end or 0)
+        edge for thing in objects(scene) for edge in (thing.mappings[0].start - 1, thing.mappings[-1].end)
     ]
     return {m.start: m for m in map(scene.at, edges) if m and is_plain(m)}
 
@@ -90,9 +88,9 @@ def _by_headers(thing: Object, bias: int) -> Iterator[Claim]:
             yield from _relro(thing, bias + segment.address, segment.memory_size, name)
     spans = [(bias + s.address // page * page, _up(bias + s.address + s.memory_size, page)) for s in loads]
     for mapping in _gaps(thing):
-        if not any(low < (mapping.end or 0) and (mapping.start or 0) < high for low, high in spans):
+        if not any(low < mapping.end and mapping.start < high for low, high in spans):
             how = "inaccessible, between the segments of the object"
-            yield Claim(mapping.start or 0, mapping.end or 0, "library gap", "elf", how, name)
+            yield Claim(mapping.start, mapping.end, "library gap", "elf", how, name)
 
 
 def _relro(thing: Object, start: int, size: int, name: str) -> Iterator[Claim]:
@@ -100,29 +98,29 @@ def _relro(thing: Object, start: int, size: int, name: str) -> Iterator[Claim]:
     page = thing.scene.page_size
     low, high = start // page * page, (start + size) // page * page
     for mapping in thing.mappings:
-        inside = low <= (mapping.start or 0) and (mapping.end or 0) <= high
+        inside = low <= mapping.start and mapping.end <= high
         if inside and mapping.perms.startswith("r--"):
             how = "in the range of PT_GNU_RELRO"
-            yield Claim(mapping.start or 0, mapping.end or 0, "relro", "elf", how, name)
+            yield Claim(mapping.start, mapping.end, "relro", "elf", how, name)
 
 
 def _by_layout(scene: Scene, thing: Object) -> Iterator[Claim]:
     name = thing.path.rpartition("/")[2]
     for mapping in _gaps(thing):
         how = "inaccessible, between other mappings of the object"
-        yield Claim(mapping.start or 0, mapping.end or 0, "library gap", "shape", how, name)
+        yield Claim(mapping.start, mapping.end, "library gap", "shape", how, name)
     for below, above in zip(thing.mappings, thing.mappings[1:], strict=False):
         if _is_relro(below, above, thing.mappings):
             how = "read-only, between the object's constants and its variables"
-            yield Claim(below.start or 0, below.end or 0, "relro", "shape", how, name)
+            yield Claim(below.start, below.end, "relro", "shape", how, name)
     last = thing.mappings[-1]
-    following = scene.at(last.end or 0)
+    following = scene.at(last.end)
     if last.perms.startswith("rw") and following is not None and is_plain(following):
         how = "begins where the object's variables end"
-        yield Claim(following.start or 0, following.end or 0, "bss", "shape", how, name)
+        yield Claim(following.start, following.end, "bss", "shape", how, name)
 
 
-def _is_relro(below: Mapping, above: Mapping, all_of_it: tuple[Mapping, ...]) -> bool:
+def _is_relro(below: PlacedMapping, above: PlacedMapping, all_of_it: tuple[PlacedMapping, ...]) -> bool:
     """Tell whether read-only memory is a part of the segment of variables that follows it.
 
     Constants lie right below it: two read-only mappings side by side are of two segments, and so
@@ -132,7 +130,7 @@ def _is_relro(below: Mapping, above: Mapping, all_of_it: tuple[Mapping, ...]) ->
     return touching and any(m.end == below.start and m.perms[:3] in {"r--", "---"} for m in all_of_it)
 
 
-def _gaps(thing: Object) -> Iterator[Mapping]:
+def _gaps(thing: Object) -> Iterator[PlacedMapping]:
     for mapping in thing.mappings[1:-1]:
         if mapping.perms.startswith("---"):
             yield mapping

@@ -8,7 +8,7 @@ and no more. Tried with Chromium 156.
 
 from collections.abc import Iterator, Sequence
 
-from vmdiff.model import Kind, Mapping
+from vmdiff.model import Kind, PlacedMapping
 from vmdiff.owners.engine import Claim, Scene
 
 _DATA = ("/icudtl.dat", "/v8_context_snapshot.bin", "/snapshot_blob.bin")  # what all of them map
@@ -29,11 +29,11 @@ def chromium(scene: Scene) -> Iterator[Claim]:
 
 def _claims(scene: Scene) -> Iterator[Claim]:
     for run in _runs(scene):
-        start, end = run[0].start or 0, run[-1].end or 0
+        start, end = run[0].start, run[-1].end
         committed = [mapping for mapping in run if mapping.kind is Kind.ANONYMOUS]
         if end - start < _SMALLEST_RUN or not committed:
             continue
-        offset = (committed[0].start or 0) - start
+        offset = committed[0].start - start
         if end - start >= _CAGE and not start % _CAGE and offset == _BLINK_FROM:
             yield from _all(
                 committed, "oilpan", "32 MiB into a reservation aligned to 4 GiB, as Blink's heap"
@@ -49,9 +49,9 @@ def _claims(scene: Scene) -> Iterator[Claim]:
             yield from _super_pages(committed)
 
 
-def _runs(scene: Scene) -> Iterator[list[Mapping]]:
+def _runs(scene: Scene) -> Iterator[list[PlacedMapping]]:
     """Yield the private mappings without a name that follow each other without a gap."""
-    run: list[Mapping] = []
+    run: list[PlacedMapping] = []
     for mapping in scene.mappings:
         nameless = mapping.path is None and mapping.kind in {Kind.ANONYMOUS, Kind.RESERVED}
         if run and (not nameless or run[-1].end != mapping.start):
@@ -63,21 +63,21 @@ def _runs(scene: Scene) -> Iterator[list[Mapping]]:
         yield run
 
 
-def _all(mappings: Sequence[Mapping], name: str, evidence: str) -> Iterator[Claim]:
+def _all(mappings: Sequence[PlacedMapping], name: str, evidence: str) -> Iterator[Claim]:
     for mapping in mappings:
-        yield Claim(mapping.start or 0, mapping.end or 0, name, "shape", evidence)
+        yield Claim(mapping.start, mapping.end, name, "shape", evidence)
 
 
-def _cage(committed: Sequence[Mapping]) -> Iterator[Claim]:
+def _cage(committed: Sequence[PlacedMapping]) -> Iterator[Claim]:
     """Claim V8's cage for compressed pointers: it begins with the heap's read-only pages."""
     bases = {m.start for m in committed if m.start and not m.start % _CAGE and m.perms[:3] == "r--"}
-    inside = [m for m in committed if (m.start or 0) // _CAGE * _CAGE in bases]
+    inside = [m for m in committed if m.start // _CAGE * _CAGE in bases]
     yield from _all(inside, "v8 heap", "in the 4 GiB from read-only pages on, as V8's cage for pointers")
 
 
-def _super_pages(committed: Sequence[Mapping]) -> Iterator[Claim]:
+def _super_pages(committed: Sequence[PlacedMapping]) -> Iterator[Claim]:
     for mapping in committed:
-        start, end = mapping.start or 0, mapping.end or 0
+        start, end = mapping.start, mapping.end
         if start % _SUPER_PAGE == _PAYLOAD and mapping.perms[:2] == "rw":
             low = start - _PAYLOAD
             evidence = "16 KiB into 2 MiB of a large reservation, as PartitionAlloc's super pages"

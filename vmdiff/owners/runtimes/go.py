@@ -45,7 +45,7 @@ def go(scene: Scene) -> Iterator[Claim]:
 def _is_go(scene: Scene, program: Object) -> bool:
     """Look for the note with Go's build id, which linkers put behind the program headers."""
     first = program.mappings[0]
-    return first.offset == 0 and _NOTE in (scene.read(first.start or 0, scene.page_size) or b"")
+    return first.offset == 0 and _NOTE in (scene.read(first.start, scene.page_size) or b"")
 
 
 def _heap(scene: Scene, program: Object, most: int) -> bytes | None:
@@ -119,8 +119,8 @@ def _places(scene: Scene) -> Iterator[tuple[int, int]]:
     """Yield half-open ranges of indices, in order and disjoint, of the arenas that may be there."""
     reach = left = 0
     for mapping in scene.plain:
-        first = max(((mapping.start or 0) + _FIRST_ARENA) // _ARENA, reach)
-        reach = max(-(-((mapping.end or 0) + _FIRST_ARENA) // _ARENA), first)
+        first = max((mapping.start + _FIRST_ARENA) // _ARENA, reach)
+        reach = max(-(-(mapping.end + _FIRST_ARENA) // _ARENA), first)
         left += reach - first
         if first < reach <= _ARENAS and left <= _MOST_ARENAS:
             yield first, reach
@@ -134,7 +134,7 @@ def _bookkeeping(scene: Scene, program: Object, heap: bytes, *, alone: bool) -> 
     pointers = sorted(set(_words(heap)))
     bss = program.mappings[-1].end
     for mapping in scene.plain:
-        start, end = mapping.start or 0, mapping.end or 0
+        start, end = mapping.start, mapping.end
         at = bisect_left(pointers, start)
         if start == bss:
             continue
@@ -148,6 +148,6 @@ def _bookkeeping(scene: Scene, program: Object, heap: bytes, *, alone: bool) -> 
 def _shapes(scene: Scene) -> Iterator[Claim]:
     """Claim the heap by the place that Go up to 1.25 or so gave it on 64-bit machines."""
     for mapping in scene.plain:
-        if 0xC0 << 32 <= (mapping.start or 0) < 0xC1 << 32:
+        if 0xC0 << 32 <= mapping.start < 0xC1 << 32:
             evidence = "in a Go program, at the address where its heap begins"
-            yield Claim(mapping.start or 0, mapping.end or 0, "go heap", "shape", evidence)
+            yield Claim(mapping.start, mapping.end, "go heap", "shape", evidence)

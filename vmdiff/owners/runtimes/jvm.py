@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from vmdiff.model import Mapping
+from vmdiff.model import PlacedMapping
 from vmdiff.owners.engine import Claim, Scene
 from vmdiff.owners.machine_words import is_block, raw_each, words
 from vmdiff.owners.mapped_objects import find_object, objects
@@ -44,12 +44,10 @@ def jvm(scene: Scene) -> Iterator[Claim]:
 def _named(scene: Scene) -> Iterator[Claim]:
     for mapping in scene.mappings:
         if mapping.path == "/memfd:java_heap":
-            yield Claim(
-                mapping.start or 0, mapping.end or 0, "jvm heap", "name", "ZGC names its memory file so"
-            )
+            yield Claim(mapping.start, mapping.end, "jvm heap", "name", "ZGC names its memory file so")
 
 
-def _recorded(tables: Machine, library: Sequence[Mapping], constants: Constants) -> Iterator[Claim]:
+def _recorded(tables: Machine, library: Sequence[PlacedMapping], constants: Constants) -> Iterator[Claim]:
     if tables.heap:
         yield Claim(
             *tables.heap, "jvm heap", "record", "HotSpot's Universe::_collectedHeap: its reserved range"
@@ -163,10 +161,10 @@ def _shapes(scene: Scene) -> Iterator[Claim]:
             yield from _code_shape(scene, mapping)
         if mapping.end in {_FOUR_GIB, 8 * _FOUR_GIB} and mapping.accessible:
             evidence = "unnamed memory in a JVM that ends at 4 or 32 GiB, where compressed references end"
-            yield Claim(mapping.start or 0, mapping.end, "jvm heap", "shape", evidence)
+            yield Claim(mapping.start, mapping.end, "jvm heap", "shape", evidence)
 
 
-def _code_shape(scene: Scene, mapping: Mapping) -> Iterator[Claim]:
+def _code_shape(scene: Scene, mapping: PlacedMapping) -> Iterator[Claim]:
     evidence = "unnamed executable memory in a JVM"
-    if (mapping.size or 0) >= scene.page_size * 16:
-        yield Claim(mapping.start or 0, mapping.end or 0, "jvm code cache", "shape", evidence)
+    if mapping.size >= scene.page_size * 16:
+        yield Claim(mapping.start, mapping.end, "jvm code cache", "shape", evidence)

@@ -9,7 +9,7 @@ from collections import abc
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
-from vmdiff.model import Mapping
+from vmdiff.model import PlacedMapping
 from vmdiff.owners.engine import Claim, Scene
 from vmdiff.owners.machine_words import is_block, unpacked, words, zeroed
 from vmdiff.owners.owner_names import Constants
@@ -18,7 +18,7 @@ _METASPACE, _CLASS_SPACE = b"non-class-space\0", b"class-space\0"  # linkers may
 _MOST_NODES = 4096
 
 
-def find(scene: Scene, library: Sequence[Mapping], constants: Constants) -> Iterator[Claim]:
+def find(scene: Scene, library: Sequence[PlacedMapping], constants: Constants) -> Iterator[Claim]:
     """Claim the nodes of the lists that the two MetaspaceContexts hold.
 
     A context begins with the address of its name; one that is found points to a list with the same
@@ -59,7 +59,9 @@ def _name_places(constants: Constants) -> dict[int, str]:
     return {}
 
 
-def _pointing_to(scene: Scene, library: Sequence[Mapping], names: abc.Mapping[int, str]) -> Iterator[int]:
+def _pointing_to(
+    scene: Scene, library: Sequence[PlacedMapping], names: abc.Mapping[int, str]
+) -> Iterator[int]:
     """Yield what libjvm's variables point to, in memory that it allocated, that begins with a name."""
     if not names:
         return
@@ -71,11 +73,11 @@ def _pointing_to(scene: Scene, library: Sequence[Mapping], names: abc.Mapping[in
             yield from (page * scene.page_size + at for at in offsets if raw[at : at + 8] in spelt)
 
 
-def _pointers(scene: Scene, library: Sequence[Mapping]) -> Iterator[int]:
+def _pointers(scene: Scene, library: Sequence[PlacedMapping]) -> Iterator[int]:
     """Give, in order, the aligned addresses of malloc's memory in libjvm's .bss."""
     _, raw = zeroed(scene, library)
     values = sorted(value for value in set(unpacked(raw)) if not value & 7)
     for mapping in scene.mappings:
         if mapping.perms == "rw-p" and mapping.path in {None, "[heap]"}:
-            low, high = bisect_left(values, mapping.start or 0), bisect_left(values, mapping.end or 0)
+            low, high = bisect_left(values, mapping.start), bisect_left(values, mapping.end)
             yield from values[low:high]

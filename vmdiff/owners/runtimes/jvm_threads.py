@@ -34,7 +34,7 @@ def find(machine: Machine) -> Iterator[Claim]:
         low, name = thread.low, names.get(thread.tid)
         guard = machine.scene.at(low)
         if guard and guard.start == low and not guard.accessible:
-            low = min(guard.end or 0, thread.high)
+            low = min(guard.end, thread.high)
             yield Claim(thread.low, low, "guard page", "record", _EVIDENCE, name, thread.tid)
         yield Claim(low, thread.high, "thread stack", "record", _EVIDENCE, name, thread.tid)
 

@@ -9,7 +9,7 @@ V8 has no name of its own in a process (Electron programs are called anything): 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from vmdiff.model import Kind, Mapping
+from vmdiff.model import Kind, PlacedMapping
 from vmdiff.owners.engine import Claim, Scene
 from vmdiff.owners.machine_words import is_block, raw_each, unpacked
 
@@ -23,9 +23,9 @@ _MOST_CHUNKS = 1 << 16
 def v8(scene: Scene) -> Iterator[Claim]:
     """Claim the chunks of V8's heap, and the executable memory beside them."""
     found = False
-    aligned = [mapping for mapping in scene.mappings if not (mapping.start or 0) % _ALIGNED]
+    aligned = [mapping for mapping in scene.mappings if not mapping.start % _ALIGNED]
     candidates = [mapping for mapping in aligned if _may_begin(mapping)]
-    heads = _heads(scene, [mapping.start or 0 for mapping in candidates])
+    heads = _heads(scene, [mapping.start for mapping in candidates])
     for mapping, size in zip(candidates, heads, strict=True):
         if size:
             found = True
@@ -33,10 +33,10 @@ def v8(scene: Scene) -> Iterator[Claim]:
     for mapping in scene.mappings if found else ():
         if mapping.path is None and mapping.perms[2:] == "xp":
             evidence = "executable memory without a file, in a process with V8's heap"
-            yield Claim(mapping.start or 0, mapping.end or 0, "v8 code", "shape", evidence)
+            yield Claim(mapping.start, mapping.end, "v8 code", "shape", evidence)
 
 
-def _may_begin(mapping: Mapping) -> bool:
+def _may_begin(mapping: PlacedMapping) -> bool:
     return (
         mapping.kind is Kind.ANONYMOUS
         and mapping.path is None
@@ -45,9 +45,9 @@ def _may_begin(mapping: Mapping) -> bool:
     )
 
 
-def _chunks(scene: Scene, mapping: Mapping, size: int) -> Iterator[Claim]:
+def _chunks(scene: Scene, mapping: PlacedMapping, size: int) -> Iterator[Claim]:
     """Claim the chunks that follow each other in a mapping, the first of which has *size* bytes."""
-    start, limit = mapping.start or 0, mapping.end or 0
+    start, limit = mapping.start, mapping.end
     for _ in range(_MOST_CHUNKS):
         end = start + size if is_block(scene, start, start + size) else min(start + size, limit)
         code = any("x" in held.perms for held in scene.within(start, end))

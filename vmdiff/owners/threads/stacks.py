@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-from vmdiff.model import Kind, Mapping
+from vmdiff.model import Kind, PlacedMapping
 from vmdiff.owners.engine import Claim, Scene, is_plain
 
 _LARGEST_GUARD = 1 << 20
@@ -92,7 +92,7 @@ def _claims(scene: Scene, stack: Stack) -> Iterator[Claim]:
     bottom = _lightweight_guard(scene, stack)
     for mapping in scene.within(stack.start, stack.end):
         if mapping.perms.startswith("---"):
-            bottom = max(bottom, min(mapping.end or 0, stack.end))
+            bottom = max(bottom, min(mapping.end, stack.end))
     if stack.start < bottom:
         why = "the inaccessible low end of a recorded stack"
         yield Claim(stack.start, bottom, "guard page", "record", why, label, tid)
@@ -109,11 +109,11 @@ def _lightweight_guard(scene: Scene, stack: Stack) -> int:
     return next((end for start, end in guards if start == stack.start), stack.start)
 
 
-def _may_have_guards(mapping: Mapping) -> bool:
+def _may_have_guards(mapping: PlacedMapping) -> bool:
     return mapping.flags is None or "gu" in mapping.flags
 
 
-def _at_tops(scene: Scene, mappings: Sequence[Mapping]) -> Iterator[Stack]:
+def _at_tops(scene: Scene, mappings: Sequence[PlacedMapping]) -> Iterator[Stack]:
     """Find the C library's records where stacks in these mappings would end, each once."""
     if scene.memory is None or not mappings:
         return
@@ -131,7 +131,7 @@ def _at_tops(scene: Scene, mappings: Sequence[Mapping]) -> Iterator[Stack]:
 
 
 def _elsewhere(
-    scene: Scene, pointers: abc.Mapping[int, int], records: Sequence[Stack], marked: Sequence[Mapping]
+    scene: Scene, pointers: abc.Mapping[int, int], records: Sequence[Stack], marked: Sequence[PlacedMapping]
 ) -> Iterator[Stack]:
     """Find the records of stacks that hold a pointer and nothing marks: supplied or merged ones."""
     known = {mapping.start for mapping in marked}
@@ -157,19 +157,19 @@ def _whose(stack: Stack, by_pointer: Sequence[tuple[int, int]], known: set[int])
     return _ENDED if stack.tid in _GONE else _UNKNOWN
 
 
-def _marked(scene: Scene) -> Iterator[Mapping]:
+def _marked(scene: Scene) -> Iterator[PlacedMapping]:
     """Give the anonymous mappings that are bounded or marked like a stack and not explained yet."""
     guarded = {above.start for _, above in guarded_pairs(scene)}
     explained = dict(scene.explained)
     for mapping in scene.touched:
-        start, end, flags = mapping.start or 0, mapping.end or 0, mapping.flags or ()
+        start, end, flags = mapping.start, mapping.end, mapping.flags or ()
         if (start in guarded or "nh" in flags or "gu" in flags) and explained.get(start, 0) < end:
             yield mapping
 
 
-def guarded_pairs(scene: Scene) -> list[tuple[Mapping, Mapping]]:
+def guarded_pairs(scene: Scene) -> list[tuple[PlacedMapping, PlacedMapping]]:
     """Give the plain mappings that have a few inaccessible pages right below, after those pages."""
-    found: list[tuple[Mapping, Mapping]] | None = scene.notes.get("guarded")
+    found: list[tuple[PlacedMapping, PlacedMapping]] | None = scene.notes.get("guarded")
     if found is None:
         reserved = Kind.RESERVED
         found = scene.notes["guarded"] = [
@@ -180,15 +180,13 @@ def guarded_pairs(scene: Scene) -> list[tuple[Mapping, Mapping]]:
     return found
 
 
-def _guards(below: Mapping, mapping: Mapping) -> bool:
-    return (
-        below.end == mapping.start and below.kind is Kind.RESERVED and 0 < (below.size or 0) <= _LARGEST_GUARD
-    )
+def _guards(below: PlacedMapping, mapping: PlacedMapping) -> bool:
+    return below.end == mapping.start and below.kind is Kind.RESERVED and 0 < below.size <= _LARGEST_GUARD
 
 
-def _tops(scene: Scene, mapping: Mapping) -> Iterator[int]:
+def _tops(scene: Scene, mapping: PlacedMapping) -> Iterator[int]:
     """Give the ends of the stacks that a mapping may hold: its own end, and where guards begin."""
-    start, end = mapping.start or 0, mapping.end or 0
+    start, end = mapping.start, mapping.end
     if end - start >= _TOP:
         yield end
     if scene.memory and mapping.flags is not None and "gu" in mapping.flags:
@@ -244,7 +242,7 @@ def _bounds(scene: Scene, record: bytes, address: int, word: int) -> tuple[int, 
 def _is_one_piece(scene: Scene, start: int, end: int) -> bool:
     """Tell whether anonymous memory, some of it inaccessible perhaps, fills a range without holes."""
     pieces = scene.within(start, end)
-    if not 0 < len(pieces) <= _MOST_ZONES or (pieces[0].start or 0) > start or (pieces[-1].end or 0) < end:
+    if not 0 < len(pieces) <= _MOST_ZONES or pieces[0].start > start or pieces[-1].end < end:
         return False
     touching = all(below.end == above.start for below, above in pairwise(pieces))
     return touching and all(is_plain(piece) or piece.kind is Kind.RESERVED for piece in pieces)
@@ -256,7 +254,7 @@ def _above(scene: Scene, pointer: int) -> Stack | None:
     if mapping is None or not is_plain(mapping):
         return None
     base = pointer // 64 * 64
-    head = scene.read(base, min(_DEEP, (mapping.end or 0) - base))
+    head = scene.read(base, min(_DEEP, mapping.end - base))
     found = _records(scene, base, head or b"")
     return next((stack for stack in found if stack.start <= pointer < stack.end), None)
 
@@ -280,12 +278,10 @@ def _by_pointer(scene: Scene, pointers: dict[int, int]) -> Iterator[Claim]:
         (tid,) = tids
         bound = "inaccessible pages below it" if guarded else "the mark of a stack (VmFlags nh)"
         how = f"holds the thread's stack pointer and no other's, with {bound}"
-        yield Claim(
-            mapping.start or 0, mapping.end or 0, "thread stack", "register", how, names.get(tid), tid
-        )
+        yield Claim(mapping.start, mapping.end, "thread stack", "register", how, names.get(tid), tid)
         if guarded and below is not None:
             why = "inaccessible pages below a thread's stack"
-            yield Claim(below.start or 0, below.end or 0, "guard page", "register", why, names.get(tid), tid)
+            yield Claim(below.start, below.end, "guard page", "register", why, names.get(tid), tid)
 
 
 def _by_shape(scene: Scene) -> Iterator[Claim]:
@@ -294,11 +290,9 @@ def _by_shape(scene: Scene) -> Iterator[Claim]:
     usual = {_DEFAULT_STACK, limit} if isinstance(limit, int) else {_DEFAULT_STACK}
     java = any("libjvm.so" in mapping.path for mapping in scene.mappings if mapping.path)
     for below, mapping in guarded_pairs(scene):
-        guard, size = below.size or 0, mapping.size or 0
+        guard, size = below.size, mapping.size
         like_java = java and guard in _JAVA_ZONES and guard + size == 1 << 20
         if (guard <= 64 << 10 and size in usual) or like_java:
             how = "as large as a stack is by default, above inaccessible pages"
-            yield Claim(mapping.start or 0, mapping.end or 0, "thread stack", "shape", how)
-            yield Claim(
-                below.start or 0, below.end or 0, "guard page", "shape", "below what looks like a stack"
-            )
+            yield Claim(mapping.start, mapping.end, "thread stack", "shape", how)
+            yield Claim(below.start, below.end, "guard page", "shape", "below what looks like a stack")
