@@ -43,7 +43,11 @@ Block = list[str]
 
 def _comparison_head(shown: ComparisonView) -> Iterator[Block]:
     told = [text for text in (shown.when, shown.match) if text]
-    yield [f"**Memory of {code(shown.title)}**", *([""] if told else []), *map(escape, told)]
+    yield [
+        f"**Memory of {code(shown.title)}: {escape(shown.answer)}**",
+        *([""] if told else []),
+        *map(escape, told),
+    ]
     rows = [
         (
             figure.name,
@@ -59,7 +63,7 @@ def _comparison_head(shown: ComparisonView) -> Iterator[Block]:
 
 
 def _snapshot_head(shown: SnapshotView) -> Iterator[Block]:
-    yield [f"**Memory of {code(shown.title)}**", "", escape(shown.when)]
+    yield [f"**Memory of {code(shown.title)}: {escape(shown.answer)}**", "", escape(shown.when)]
     rows = [(figure.name, wording.size(figure.after)) for figure in shown.figures]
     yield [*_table(("", "size"), rows), *_stated(shown.figures)]
     yield [escape(shown.counts)]

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from vmdiff.answer import answer, summary
 from vmdiff.comparison.compare import GROUPINGS, Change, Comparison, Counts, Group, Total
 from vmdiff.findings import Finding
 from vmdiff.model import Mapping, Snapshot, owner_record
@@ -45,6 +46,7 @@ def _pieces(found: Comparison, findings: Sequence[Finding], options: ViewOptions
     yield _lines(map(_Changes(), changes))
     tail = {
         "unchanged": found.unchanged,
+        "answer": answer(found).record(),
         "groups": {by: [_group(group) for group in found.grouped(by)] for by in GROUPINGS},
         "process": [fact._asdict() for fact in found.process],
         "findings": _findings(findings),
@@ -64,6 +66,7 @@ def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions)
         "snapshot": _side(taken),
         "totals": dict(taken.totals),
         "rollup": taken.rollup,
+        "answer": summary(taken).record(),
         "groups": {by: [_sizes(group) for group in alone.grouped(by)] for by in GROUPINGS},
         "findings": _findings(findings),
     }

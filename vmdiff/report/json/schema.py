@@ -4,7 +4,7 @@ Described apart from the writer, and held to it by a test: a writer that goes by
 would agree with itself whatever it wrote.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Required
 
 from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
@@ -79,6 +79,29 @@ class Groups(TypedDict):
     object: list[GroupRecord]
 
 
+class MoverRecord(TypedDict, total=False):
+    """A part that accounts for the movement: one of owner, kind and object says what `delta` belongs to."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="Mover")  # type: ignore[misc]
+
+    owner: str
+    kind: str
+    object: str
+    delta: Required[int]
+
+
+class AnswerRecord(TypedDict):
+    """What happened, in one sentence, and the figures that it rests on."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="Answer")  # type: ignore[misc]
+
+    sentence: str
+    counter: str | None
+    delta: Known
+    movers: list[MoverRecord]
+    explained: Annotated[float | None, Field(description="The share of all movement that the movers are.")]
+
+
 class FactRecord(TypedDict):
     """A process or host fact that differs; null where it was not there."""
 
@@ -114,6 +137,7 @@ class ComparisonRecord(TypedDict):
     totals: dict[str, TotalRecord]
     changes: list[ChangeRecord]
     unchanged: Annotated[int, Field(ge=0, description="The number of regions in which nothing changed.")]
+    answer: AnswerRecord
     groups: Groups
     process: list[FactRecord]
     findings: list[FindingRecord]

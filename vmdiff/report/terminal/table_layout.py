@@ -30,6 +30,7 @@ def comparison_lines(view: ComparisonView, options: ViewOptions, picture: Lines 
     for text in (view.when, view.match):
         if text:
             yield from _paragraph(text, options.width, "dim")
+    yield from _paragraph(view.answer, options.width, "title")
     yield []
     yield from _figures(view.figures, with_change=True)
     yield from _sentences([view.counts, view.faults], options.width)
@@ -43,6 +44,7 @@ def snapshot_lines(view: SnapshotView, options: ViewOptions, picture: Lines = ()
     """Lay out one snapshot, top to bottom; *picture* stands above the tables."""
     yield [(clip(view.title, options.width), "title")]
     yield from _paragraph(view.when, options.width, "dim")
+    yield from _paragraph(view.answer, options.width, "title")
     yield []
     yield from _figures(view.figures, with_change=False)
     yield from _paragraph(view.counts, options.width, "")

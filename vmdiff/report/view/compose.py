@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from vmdiff.answer import answer, summary
 from vmdiff.comparison.compare import ChangeName, Comparison
 from vmdiff.findings import Finding
 from vmdiff.model import Snapshot
@@ -73,6 +74,7 @@ class ComparisonView:
     title: str
     when: str
     match: str
+    answer: str
     figures: tuple[Figure, ...]
     counts: str
     faults: str
@@ -88,6 +90,7 @@ class SnapshotView:
 
     title: str
     when: str
+    answer: str
     figures: tuple[Figure, ...]
     counts: str
     remarks: tuple[Remark, ...]
@@ -109,6 +112,7 @@ def of_comparison(
         title=_title(comparison),
         when=_when(comparison),
         match=_match(comparison),
+        answer=wording.printable(answer(comparison).sentence),
         figures=tuple(_figures(comparison.before, comparison.after)),
         counts=_counts(comparison),
         faults=_faults(comparison),
@@ -134,6 +138,7 @@ def of_snapshot(snapshot: Snapshot, findings: Sequence[Finding], options: ViewOp
         title=who(snapshot),
         when=taken
         + (f", from {wording.printable(snapshot.origin.source)}" if snapshot.origin.source else ""),
+        answer=wording.printable(summary(snapshot).sentence),
         figures=tuple(_figures(snapshot, snapshot)),
         counts=_inventory(snapshot),
         remarks=_remarks(findings),

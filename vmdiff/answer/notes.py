@@ -1,0 +1,173 @@
+"""What a sentence adds to a figure in a few words: how many came, whether it was swapped, who shares it."""
+
+from collections.abc import Callable, Iterator
+
+from vmdiff.answer.sentence import Mover
+from vmdiff.comparison.compare import Change, ChangeName, Comparison
+from vmdiff.model import Kind, Mapping, Snapshot
+from vmdiff.model.memory_figures import figure
+from vmdiff.units import signed, size
+
+_NOTEWORTHY = 1 << 20  # bytes
+_JVM = "jvm "
+_MALLOC = frozenset({"malloc heap", "malloc arena", "malloc large block"})
+_COUNTED = {"thread stack": "stack", "malloc arena": "arena"}
+
+
+def of_mover(comparison: Comparison, mover: Mover) -> str:
+    """Return the first note that applies to a part that moved; empty if none does."""
+    return next((note for rule in _NOTES if (note := rule(comparison, mover))), "")
+
+
+def _new_ones(comparison: Comparison, mover: Mover) -> str:
+    """Count what came, or went, where the number says more than the bytes: stacks, arenas."""
+    thing = _COUNTED.get(mover.name)
+    if mover.by != "owner" or thing is None:
+        return ""
+    before, after = (_labels(side, mover.name) for side in (comparison.before, comparison.after))
+    count = after - before
+    if abs(count) < 2 or (count > 0) != (mover.delta > 0):
+        return ""
+    return f"{abs(count):,} {'more' if count > 0 else 'fewer'} {thing}s"
+
+
+def _labels(side: Snapshot, owner: str) -> int:
+    """Count the owners of a name, not their mappings: an arena has many heaps."""
+    mine = [m for m in side.mappings if m.owner and m.owner.name == owner and m.accessible]
+    labels = {m.owner.tid or m.owner.label or m.start for m in mine if m.owner}
+    parts = {
+        part.tid or part.label or part.start
+        for m in side.mappings
+        if m.owner
+        for part in m.owner.parts
+        if part.name == owner
+    }
+    return len(labels | parts)
+
+
+def _off_heap(comparison: Comparison, mover: Mover) -> str:
+    """Say of malloc in a JVM that it is memory beside the Java heap."""
+    if mover.name not in _MALLOC or not has_owner(comparison.after, _JVM):
+        return ""
+    return "off-heap: outside of the Java heap"
+
+
+def has_owner(side: Snapshot, start: str) -> bool:
+    """Say whether a snapshot has memory of an owner whose name starts so."""
+    return any(
+        name.startswith(start)
+        for m in side.mappings
+        if m.owner
+        for name in (m.owner.name, *(part.name for part in m.owner.parts))
+    )
+
+
+def _deleted(comparison: Comparison, mover: Mover) -> str:
+    """Say of a file that it was deleted: its memory and disk space stay until it is unmapped."""
+    if mover.by != "object" or mover.delta < 0:
+        return ""
+    files = [m for m in comparison.after.mappings if m.path == mover.name and m.kind is Kind.FILE]
+    return "deleted, still mapped" if files and all(m.deleted for m in files) else ""
+
+
+def _shared(comparison: Comparison, mover: Mover) -> str:
+    """Say of shared memory that others have it too, where PSS shows that they do."""
+    if mover.by == "owner" or not mover.delta:
+        return ""
+    mine = [m for m in comparison.after.mappings if m.path == mover.name and m.kind is Kind.SHARED_MEMORY]
+    sums = comparison.after.sums(mine)
+    pss, rss = sums.get("pss"), sums.get("rss")
+    if not mine or pss is None or not rss or pss * 10 > rss * 9:
+        return ""
+    return "shared, counted in every process that maps it"
+
+
+_NOTES: tuple[Callable[[Comparison, Mover], str], ...] = (_new_ones, _off_heap, _deleted, _shared)
+
+
+def of_swap(comparison: Comparison) -> str:
+    """Say that what left memory went to swap, as far as the figures prove it.
+
+    Within one mapping, pages that were absent before may be those that are in swap after, while others
+    were freed; so only what exceeds the absent ones is proved to have been resident.
+    """
+    resident, swap = _delta(comparison, "resident"), _delta(comparison, "swap")
+    if resident is None or swap is None:
+        return ""
+    if swap < 0:
+        return " (swapped in again, or freed there)" if resident > 0 else ""
+    proved = sum(_swapped_out(comparison, change) for change in comparison.changes)
+    if proved * 10 >= min(swap, -resident) * 8:
+        return " (swapped out, not freed)"
+    return " (part of it may be swapped out, not freed)"
+
+
+def _swapped_out(comparison: Comparison, change: Change) -> int:
+    resident, swap = change.delta.get("rss"), change.delta.get("swap")
+    if not change.before or not resident or not swap or resident > 0 or swap < 0:
+        return 0
+    sums = comparison.before.sums(change.before)
+    held = (sums.get("rss") or 0) + (sums.get("swap") or 0)
+    absent = max(0, (sums.get("size") or 0) - held)
+    return max(0, min(-resident, swap - absent))
+
+
+def of_virtual(comparison: Comparison) -> str:
+    """Tell address space that came with the memory, where it is far more than the memory."""
+    virtual, resident = _delta(comparison, "virtual"), _delta(comparison, "resident")
+    if virtual is None or resident is None or abs(virtual) < 64 * _NOTEWORTHY:
+        return ""
+    return f"; virtual {signed(virtual)}" if abs(virtual) > 8 * abs(resident) else ""
+
+
+def of_still(comparison: Comparison) -> str:
+    """Tell what else moved where resident memory did not; each is a clause of its own."""
+    return "".join(f"; {clause}" for rule in _BESIDES for clause in rule(comparison))
+
+
+def _deleted_files(comparison: Comparison) -> Iterator[str]:
+    """Find files that were deleted in between, and are still mapped."""
+    gone = [
+        change
+        for change in comparison.changes
+        if change.change is ChangeName.RELABELLED and _was_deleted(change.before, change.after)
+    ]
+    if gone:
+        held = sum(mapping.size or 0 for change in gone for mapping in change.after)
+        paths = dict.fromkeys(mapping.path for change in gone for mapping in change.after)
+        name = next(iter(paths)) if len(paths) == 1 else f"{len(paths)} files"
+        yield f"{name} ({size(held)}) was deleted and is still mapped"
+
+
+def _was_deleted(before: tuple[Mapping, ...], after: tuple[Mapping, ...]) -> bool:
+    return not any(m.deleted for m in before) and all(m.deleted and m.kind is Kind.FILE for m in after)
+
+
+def _freed_lazily(comparison: Comparison) -> Iterator[str]:
+    total = comparison.totals.get("lazy_free")
+    if total and total.delta and total.delta >= _NOTEWORTHY:
+        yield f"{size(total.delta)} more is freed (MADV_FREE) and counted until the kernel needs it"
+
+
+def _virtual(comparison: Comparison) -> Iterator[str]:
+    virtual = _delta(comparison, "virtual")
+    if virtual and abs(virtual) >= _NOTEWORTHY:
+        yield f"virtual {signed(virtual)}"
+
+
+def _swap(comparison: Comparison) -> Iterator[str]:
+    swap = _delta(comparison, "swap")
+    if swap and abs(swap) >= _NOTEWORTHY:
+        yield f"swap {signed(swap)}"
+
+
+_BESIDES: tuple[Callable[[Comparison], Iterator[str]], ...] = (
+    _swap,
+    _deleted_files,
+    _freed_lazily,
+    _virtual,
+)
+
+
+def _delta(comparison: Comparison, name: str) -> int | None:
+    return figure({counter: total.delta for counter, total in comparison.totals.items()}, name)

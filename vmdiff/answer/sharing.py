@@ -1,0 +1,61 @@
+"""Private memory that became shared, or the reverse, without becoming more or less: forks and their end."""
+
+from typing import NamedTuple
+
+from vmdiff.comparison.compare import Change, Comparison
+from vmdiff.model import Kind
+from vmdiff.model.memory_figures import figure
+
+_FORKED = (Kind.ANONYMOUS, Kind.HEAP, Kind.STACK)  # shared by a fork only; of a file any process has pages
+_PAGE = 4096  # where the host's is unknown: the smallest, so that faults are never counted for too much
+
+
+class Sharing(NamedTuple):
+    """Bytes of anonymous memory that became shared with another process, and that no longer are.
+
+    *copied*: page faults were enough for each of the pages to have been copied; None where unknown.
+    """
+
+    shared: int
+    unshared: int
+    copied: bool | None
+
+
+def sharing(comparison: Comparison) -> Sharing | None:
+    """Measure it within mappings that both sides have; None where it cannot be known.
+
+    Looking at each region by itself keeps memory apart that was unmapped while other memory came.
+    Pages that KSM merged are shared as well, and are taken off.
+    """
+    if comparison.match != "address":
+        return None
+    moved = [_moved(change) for change in comparison.changes if _stayed(change)]
+    shared = sum(max(0, one) for one in moved) - max(0, _total(comparison, "ksm"))
+    unshared = -sum(min(0, one) for one in moved) + min(0, _total(comparison, "ksm"))
+    return Sharing(max(0, shared), max(0, unshared), _copied(comparison, unshared))
+
+
+def _stayed(change: Change) -> bool:
+    return bool(change.before) and bool(change.after) and change.kind in _FORKED
+
+
+def _moved(change: Change) -> int:
+    """Return what went from private to shared in one region; negative for the other way."""
+    private, shared = figure(change.delta, "private"), figure(change.delta, "shared")
+    if private is None or shared is None or (private > 0) == (shared > 0):
+        return 0
+    return min(-private, shared) if shared > 0 else max(-private, shared)
+
+
+def _total(comparison: Comparison, counter: str) -> int:
+    total = comparison.totals.get(counter)
+    return (total.delta if total else None) or 0
+
+
+def _copied(comparison: Comparison, unshared: int) -> bool | None:
+    """Say whether there were page faults enough: a copy on write takes one a page, also of a huge page."""
+    before, after = comparison.before.process, comparison.after.process
+    if before.minor_faults is None or after.minor_faults is None or before.pid != after.pid:
+        return None
+    page = comparison.after.host.page_size or _PAGE
+    return (after.minor_faults - before.minor_faults) * page >= unshared

@@ -1,0 +1,35 @@
+"""The figures that people ask for: sums of the kernel's counters, under the names of the columns.
+
+Pages of hugetlbfs are memory, but the kernel counts them in neither Rss nor Private_Dirty
+(Documentation/filesystems/proc.rst, "Private_Hugetlb"), so they are added here. A source that does not
+report them is taken to have none, as for every listing of a machine without such pages.
+"""
+
+from collections import abc
+
+Counts = abc.Mapping[str, int | None]
+
+_PARTS: abc.Mapping[str, tuple[str, ...]] = {
+    "virtual": ("size",),
+    "resident": ("rss",),
+    "private": ("private_clean", "private_dirty"),
+    "shared": ("shared_clean", "shared_dirty"),
+}
+_HUGETLB: abc.Mapping[str, tuple[str, ...]] = {
+    "resident": ("private_hugetlb", "shared_hugetlb"),
+    "private": ("private_hugetlb",),
+    "shared": ("shared_hugetlb",),
+}
+
+
+def figure(counts: Counts, name: str) -> int | None:
+    """Return a figure in bytes, or the counter of that name; None where it is unknown."""
+    values = [counts.get(part) for part in _PARTS.get(name, (name,))]
+    if None in values:
+        return None
+    return sum(filter(None, values)) + sum(counts.get(part) or 0 for part in _HUGETLB.get(name, ()))
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """Return the counters that a figure is the sum of."""
+    return (*_PARTS.get(name, (name,)), *_HUGETLB.get(name, ()))
