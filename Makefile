@@ -3,17 +3,13 @@ VENV := .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-# In CI a test that looks at live processes may be disturbed by its neighbours: what fails is tried twice
-# more, and what then passes is reported as such ("R").
-AGAIN := $(if $(CI),--reruns 2)
-
 .PHONY: demo test check bench fuzz clean
 
 demo: $(VENV)/.installed  ## watch a real process's memory change, in four acts
 	@$(BIN)/vmdiff demo
 
-test: $(VENV)/.installed-test  ## run every test, with branch coverage
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(AGAIN) --cov --cov-report=term $(ARGS)
+test: $(VENV)/.installed-test  ## run every test; ARGS="--cov" measures branch coverage, too
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: $(VENV)/.installed-test  ## format, lint, types, import layers, and the wheel tried on its own
 	$(BIN)/ruff format --check .

@@ -2,8 +2,12 @@
 
 import os
 import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
+
+from tests.machine import turn
 
 # Machines that run tests are busy: how long an example takes says nothing. In CI the examples are the
 # same each time, so that a change is blamed for what it breaks and not for what chance finds.
@@ -15,3 +19,10 @@ settings.load_profile("vmdiff")
 for number in (signal.SIGINT, signal.SIGQUIT):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+@pytest.fixture(autouse=True)
+def _turn(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a test that changes the machine run alone, also beside other runs of the tests."""
+    with turn(alone=request.node.get_closest_marker("changes_machine") is not None):
+        yield

@@ -1,21 +1,28 @@
-"""Build the wheel, install it alone, and use it from an empty folder: nothing may be missing from it."""
+"""Build both distributions: nothing may be missing from either.
+
+The wheel is installed alone and used from an empty folder; the source distribution has what its own
+Makefile and CI call.
+"""
 
 import json
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+NOT_SHIPPED = (".git",)
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="vmdiff-wheel-") as name:
         folder = Path(name)
-        run(sys.executable, "-m", "build", "--wheel", "--outdir", folder, ROOT)
-        [wheel] = folder.glob("*.whl")
+        run(sys.executable, "-m", "build", "--outdir", folder, ROOT)
+        [wheel], [source] = folder.glob("*.whl"), folder.glob("*.tar.gz")
+        look_into(source)
         venv.create(folder / "venv", with_pip=True)
         run(
             folder / "venv/bin/python",
@@ -29,7 +36,17 @@ def main() -> None:
         empty = folder / "empty"
         empty.mkdir()
         use(folder / "venv/bin/vmdiff", empty)
-    print("the wheel stands on its own")
+    print("the wheel stands on its own, and the source distribution is whole")
+
+
+def look_into(source: Path) -> None:
+    """Check that the source distribution has every file of the repository that its commands need."""
+    with tarfile.open(source) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    tracked = run("git", "ls-files", "-z").split("\0") if (ROOT / ".git").exists() else held
+    missing = {name for name in tracked if name and not name.startswith(NOT_SHIPPED)} - held
+    if missing:
+        raise SystemExit(f"the source distribution lacks {sorted(missing)}")
 
 
 def use(vmdiff: Path, folder: Path) -> None:
