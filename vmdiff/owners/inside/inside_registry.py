@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from vmdiff.model import Usage
 from vmdiff.owners.engine import Scene
 from vmdiff.owners.inside.budget import Budget
+from vmdiff.owners.inside.cpython_heap import cpython
 
 Reader = Callable[[Scene, Budget], Iterable[Usage]]
 
 # One line a reader; the order is that of the document.
-READERS: tuple[Reader, ...] = ()
+READERS: tuple[Reader, ...] = (cpython,)
 
 
 def look_inside(scene: Scene, budget: Budget, readers: Sequence[Reader] = READERS) -> tuple[Usage, ...]:
