@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vmdiff.model import Origin, Snapshot
 from vmdiff.owners import Memory, Scene
-from vmdiff.owners.allocators.radix_map import Kind, Radix
+from vmdiff.owners.allocators.radix_map import PageMap, PageMapFormat
 
 LEAF = 1 << 18
 ROOT, LEAVES, RECORDS = 1 << 40, 2 << 40, 3 << 40
@@ -54,9 +54,9 @@ def drawn(layout: list[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
 def test_the_owned_pages_are_those_of_the_extents(layout: list[tuple[int, int, bool]]) -> None:
     extents = drawn(layout)
     memory: Memory = Drawn(extents)  # type: ignore[assignment]  # as much of one as is asked for
-    radix = Radix(
+    radix = PageMap(
         Scene(Snapshot(origin=Origin(source="test")), memory),
-        Kind(12, (1 << 48) - 1, lambda record: (record[0], record[1])),
+        PageMapFormat(12, (1 << 48) - 1, lambda record: (record[0], record[1])),
         ROOT,
     )
 

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator, Sequence
 
 from vmdiff.model import PlacedMapping
-from vmdiff.owners.engine import Scene, is_plain
+from vmdiff.owners.scene import Scene, is_plain
 
 WORD = 8
 _MOST_VARIABLES = 16 << 20

@@ -1,75 +1,45 @@
 """The executable and the libraries of a process, as it has them mapped."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-from vmdiff.elf.symbols import PT_LOAD, Layout, parse, values
+from vmdiff.elf.headers import ElfHeaders, SegmentType, read_headers
+from vmdiff.elf.symbols import symbol_values
 from vmdiff.model import Kind, PlacedMapping
-from vmdiff.owners.engine import Scene
+from vmdiff.owners.memory_port import Memory
 
 _FIRST_MAPPINGS = 16
+_HEAD = 1024  # program headers follow the ELF header in all that linkers write
 
 
-class Object:
+class MappedObject:
     """An ELF file that the process has mapped, with the mappings of one of its loads."""
 
-    def __init__(self, scene: Scene, mappings: tuple[PlacedMapping, ...]) -> None:
-        self.scene = scene
+    def __init__(self, mappings: tuple[PlacedMapping, ...], memory: Memory | None, page_size: int) -> None:
         self.mappings = mappings
+        self._memory = memory
+        self._page = page_size
+        self._known: dict[str, int | None] = {}
 
     @property
     def path(self) -> str:
         """The path of the file."""
         return self.mappings[0].path or ""
 
-    @cached_property
-    def layout(self) -> Layout | None:
-        """The headers, from the file or from where it is mapped; None where neither can be read."""
-        return parse(self._head() or b"")
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
 
     @cached_property
-    def bias(self) -> int | None:
-        """What to add to an address in the file to have the one in the process."""
-        if self.layout is None:
-            return None
-        page = self.scene.page_size
-        for mapping in self.mappings[:_FIRST_MAPPINGS]:
-            for segment in self.layout.segments:
-                if segment.type == PT_LOAD and segment.offset // page * page == mapping.offset:
-                    return mapping.start - segment.address // page * page
-        return None
-
-    def symbols(self, names: Iterable[str]) -> dict[str, int]:
-        """Give the addresses in the process of those *names* that the file defines."""
-        wanted = set(names)
-        known: dict[str, int | None] = self.scene.notes.setdefault(("symbols", self.mappings[0].start), {})
-        missing = wanted - known.keys()
-        if missing:
-            known.update(dict.fromkeys(missing) | self._look_up(missing))
-        return {name: address for name in wanted if (address := known[name]) is not None}
-
-    def _look_up(self, names: set[str]) -> dict[str, int | None]:
-        if self.layout is None or self.bias is None:
-            return {}
-        file = self.scene.memory and self.scene.memory.open_object(self.mappings[0])
-        if not file:
-            return {}
-        with file:
-            try:
-                found = values(file, self.layout, names)
-            except (OSError, ValueError, OverflowError):
-                return {}
-        return {name: self.bias + value for name, value in found.items()}
-
-    def _head(self) -> bytes | None:
-        """Give the first bytes of the file: from memory if they are mapped there, it costs less."""
-        memory = self.scene.memory
-        if memory is None:
+    def head(self) -> bytes | None:
+        """The first bytes of the file, from memory if they are mapped there; None where unreadable."""
+        if self._memory is None:
             return None
         first = self.mappings[0]
-        if first.offset == 0 and (head := memory.read(first.start, _HEAD)):
+        if first.offset == 0 and (head := self._memory.read(first.start, _HEAD)):
             return head
-        file = memory.open_object(first)
+        file = self._memory.open_object(first)
         if file is None:
             return None
         with file:
@@ -78,43 +48,63 @@ class Object:
             except OSError:
                 return None
 
+    @cached_property
+    def headers(self) -> ElfHeaders | None:
+        """The ELF header and the program headers; None where they cannot be read."""
+        return read_headers(self.head or b"")
 
-_HEAD = 1024  # program headers follow the ELF header in all that linkers write
+    @cached_property
+    def bias(self) -> int | None:
+        """What to add to an address in the file to have the one in the process."""
+        if self.headers is None:
+            return None
+        page = self._page
+        for mapping in self.mappings[:_FIRST_MAPPINGS]:
+            for segment in self.headers.segments:
+                if segment.type == SegmentType.LOAD and segment.offset // page * page == mapping.offset:
+                    return mapping.start - segment.address // page * page
+        return None
+
+    def symbols(self, names: Iterable[str]) -> dict[str, int]:
+        """Return the addresses in the process of those *names* that the file defines."""
+        wanted = set(names)
+        missing = wanted - self._known.keys()
+        if missing:
+            self._known.update(dict.fromkeys(missing) | self._look_up(missing))
+        return {name: address for name in wanted if (address := self._known[name]) is not None}
+
+    def _look_up(self, names: set[str]) -> dict[str, int | None]:
+        if self.headers is None or self.bias is None or self._memory is None:
+            return {}
+        file = self._memory.open_object(self.mappings[0])
+        if not file:
+            return {}
+        with file:
+            try:
+                found = symbol_values(file, self.headers, names)
+            except (OSError, ValueError, OverflowError):
+                return {}
+        return {name: self.bias + value for name, value in found.items()}
 
 
-def objects(scene: Scene) -> tuple[Object, ...]:
-    """Give the executable and the libraries of a process, each load once, in address order."""
-    found: tuple[Object, ...] | None = scene.notes.get("objects")
-    if found is None:
-        found = scene.notes["objects"] = tuple(_objects(scene))
-    return found
-
-
-def find_object(scene: Scene, *parts: str) -> Object | None:
-    """Give the first object whose file name contains one of *parts*."""
-    for thing in objects(scene):
-        name = thing.path.rpartition("/")[2]
-        if any(part in name for part in parts):
-            return thing
-    return None
-
-
-def executable(scene: Scene) -> Object | None:
-    """Give the object of the program itself."""
-    path = scene.snapshot.process.executable
-    return next((thing for thing in objects(scene) if thing.path == path), None)
-
-
-def _objects(scene: Scene) -> Iterator[Object]:
-    """Group the mappings of images: same file, rising offsets."""
+def mapped_objects(
+    mappings: Sequence[PlacedMapping], memory: Memory | None, page_size: int
+) -> Iterator[MappedObject]:
+    """Group the mappings of images into loads: the same file, rising offsets."""
     loads: dict[tuple[str | None, str | None, str | None], list[PlacedMapping]] = {}
-    for mapping in scene.mappings:
+    for mapping in mappings:
         if mapping.kind is not Kind.IMAGE:
             continue
         key = mapping.device, mapping.inode, mapping.path
         load = loads.setdefault(key, [])
-        if load and (mapping.offset or 0) < (load[-1].offset or 0):
-            yield Object(scene, tuple(load))
+        if load and _begins_another(load[-1], mapping):
+            yield MappedObject(tuple(load), memory, page_size)
             load = loads[key] = []
         load.append(mapping)
-    yield from (Object(scene, tuple(load)) for load in loads.values())
+    yield from (MappedObject(tuple(load), memory, page_size) for load in loads.values())
+
+
+def _begins_another(below: PlacedMapping, mapping: PlacedMapping) -> bool:
+    """Return whether a mapping belongs to another load of the file than the one *below* it."""
+    before, after = below.offset or 0, mapping.offset or 0
+    return after < before or (after == before and mapping.start != below.end)

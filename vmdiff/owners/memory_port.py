@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import BinaryIO, Protocol
 
-from vmdiff.model import Mapping
+from vmdiff.model import PlacedMapping
 
 
 class Memory(Protocol):
@@ -25,7 +25,7 @@ class Memory(Protocol):
     def stack_pointers(self, tids: Iterable[int]) -> dict[int, int]:
         """Give the stack pointers of those threads that could be seen waiting, in a few tries."""
 
-    def open_object(self, mapping: Mapping) -> BinaryIO | None:
+    def open_object(self, mapping: PlacedMapping) -> BinaryIO | None:
         """Open the file behind a mapping for reading; None where it cannot be had."""
 
     def residency(self, start: int, end: int) -> tuple[int, int] | None:

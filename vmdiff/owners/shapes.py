@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from vmdiff.model import Kind
-from vmdiff.owners.engine import Claim, Scene
+from vmdiff.owners.claim import Claim
+from vmdiff.owners.scene import Scene
 
 _SMALLEST_RESERVATION = 16 << 20
 

@@ -13,15 +13,25 @@ import struct
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from collections.abc import Mapping as AbcMapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from io import BytesIO
 from itertools import islice, pairwise
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from vmdiff import units
+from vmdiff.elf.headers import (
+    HEADER_SIZE,
+    MAGIC,
+    FileHeader,
+    FileType,
+    SegmentFlag,
+    SegmentType,
+    program_header_size,
+    read_file_header,
+    read_program_headers,
+)
+from vmdiff.elf.notes import Note, read_notes
 from vmdiff.errors import InputError
 from vmdiff.importers.procfs.fast_reader import name_of
 from vmdiff.model import (
@@ -42,13 +52,9 @@ from vmdiff.model import (
 )
 from vmdiff.model.mapping import ADDRESS_LIMIT
 
-MAGIC = b"\x7fELF"
-
 LARGEST_NOTES = 256 << 20  # a note a thread; 100,000 threads with AVX-512 state have this much
 MOST_NOTES = 2_000_000
 
-_PT_LOAD, _PT_NOTE = 1, 4
-_READ, _WRITE, _EXECUTE = 4, 2, 1
 _MANY = 0xFFFF  # PN_XNUM: the number of headers is in the first section header
 
 _NT_PRSTATUS, _NT_PRPSINFO, _NT_AUXV, _NT_FILE = 1, 3, 6, 0x46494C45
@@ -57,15 +63,6 @@ _AT_PHDR, _AT_PAGESZ, _AT_ENTRY, _AT_RANDOM, _AT_EXECFN, _AT_SYSINFO_EHDR = 3, 6
 _VSYSCALL = 0xFFFFFFFFFF600000
 _FARTHEST_BRK = 1 << 30  # arm64 and ppc64 move the heap up by less than this, x86 by less than 32 MiB
 
-_MACHINES = {
-    "EM_X86_64": "x86_64",
-    "EM_386": "i686",
-    "EM_AARCH64": "aarch64",
-    "EM_ARM": "arm",
-    "EM_PPC64": "ppc64",
-    "EM_S390": "s390x",
-    "EM_RISCV": "riscv64",
-}
 # Where in a thread's registers (the kernel's elf_gregset_t) its stack pointer is, counted in words.
 _STACK_POINTERS = {"x86_64": 19, "i686": 15, "aarch64": 31, "arm": 13, "ppc64": 1, "s390x": 17, "riscv64": 2}
 
@@ -154,39 +151,23 @@ def layout(stream: BinaryIO, *, source: str) -> Core:
     """
     try:
         size = stream.seek(0, 2)
-        header, word, order = _header(stream)
+        header = _header(stream)
     except (OSError, ValueError) as error:
         raise InputError(f"{source}: not a whole ELF file: {error}") from error
-    if header["e_type"] != "ET_CORE":
-        raise InputError(f"{source}: an ELF file, but no core of a process ({header['e_type']})")
-    machine = str(header["e_machine"])
-    reader = _Reader(stream, source, size, word, order)
-    machine = _MACHINES.get(machine, machine.removeprefix("EM_").lower())
+    if header.type != FileType.CORE:
+        raise InputError(f"{source}: an ELF file, but no core of a process ({header.type_name})")
+    reader = _Reader(stream, source, size, header.word, header.order)
     segments, tables, missing = reader.headers(header)
-    notes = reader.notes(tables, _STACK_POINTERS.get(machine))
-    return Core(machine, word, order, tuple(segments), notes, missing)
+    notes = reader.notes(tables, _STACK_POINTERS.get(header.machine))
+    return Core(header.machine, header.word, header.order, tuple(segments), notes, missing)
 
 
-def _header(stream: BinaryIO) -> tuple[AbcMapping[str, Any], int, str]:
-    """Read the ELF header: its fields, the bytes of an address, and the order of bytes.
-
-    Not with pyelftools' ELFFile, which asks for the section headers at the end of the file: a core
-    that is cut off has none.
-    """
-    from elftools.common.exceptions import ELFError
-    from elftools.common.utils import struct_parse
-    from elftools.elf.structs import ELFStructs
-
+def _header(stream: BinaryIO) -> FileHeader:
     stream.seek(0)
-    head = stream.read(64)
-    if len(head) < 52 or not head.startswith(MAGIC) or head[4] not in {1, 2} or head[5] not in {1, 2}:
+    header = read_file_header(stream.read(HEADER_SIZE))
+    if header is None:
         raise ValueError("its header is cut off or of no known class")
-    structs = ELFStructs(little_endian=head[5] == 1, elfclass=32 * head[4])
-    structs.create_basic_structs()
-    try:
-        return struct_parse(structs.Elf_Ehdr, BytesIO(head)), 4 * head[4], "<>"[head[5] - 1]
-    except ELFError as error:
-        raise ValueError(str(error)) from error
+    return header
 
 
 class _Reader:
@@ -206,34 +187,28 @@ class _Reader:
         self.stream.seek(offset)
         return self.stream.read(min(length, self.size - offset))
 
-    def headers(self, header: AbcMapping[str, int]) -> tuple[list[Segment], list[tuple[int, int]], int]:
+    def headers(self, header: FileHeader) -> tuple[list[Segment], list[tuple[int, int]], int]:
         """Read the program headers: segments in order of address, the places of notes, what is missing."""
-        # 64-bit: type flags offset vaddr paddr filesz memsz align; 32-bit has flags after memsz
-        form = struct.Struct(self.order + ("IIQQQQQQ" if self.word == 8 else "IIIIIIII"))
-        count, step, offset = self._count(header), header["e_phentsize"], header["e_phoff"]
-        if count and step != form.size:
-            raise self.fail(f"program headers of {step} bytes, expected {form.size}")
-        table = self.at(offset, count * step)
+        count, step, expected = self._count(header), header.segment_size, program_header_size(header)
+        if count and step != expected:
+            raise self.fail(f"program headers of {step} bytes, expected {expected}")
+        table = self.at(header.segments_at, count * step)
         if len(table) < count * step:
             raise self.fail(f"cut off: {count:,} program headers end beyond the file")
         segments, notes, missing = [], [], 0
-        for fields in form.iter_unpack(table):
-            if self.word == 8:
-                type_, flags, place, start, _, stored, length, _ = fields
-            else:
-                type_, place, start, _, stored, length, flags, _ = fields
-            if type_ == _PT_NOTE:
+        for type_, flags, place, start, stored, length in read_program_headers(table, header):
+            if type_ == SegmentType.NOTE:
                 notes.append((place, stored))
-            elif type_ == _PT_LOAD and length:
+            elif type_ == SegmentType.LOAD and length:
                 there = max(0, min(stored, length, self.size - place))
                 missing += min(stored, length) - there
                 segments.append(Segment(start, start + length, _letters(flags), place, there))
         return self._ordered(segments), notes, missing
 
-    def _count(self, header: AbcMapping[str, int]) -> int:
-        count = header["e_phnum"]
-        if count == _MANY and header["e_shoff"]:
-            section = self.at(header["e_shoff"], 64)
+    def _count(self, header: FileHeader) -> int:
+        count = header.segment_count
+        if count == _MANY and header.sections_at:
+            section = self.at(header.sections_at, 64)
             place = 44 if self.word == 8 else 28
             if len(section) < place + 4:
                 raise self.fail("cut off: the number of program headers is beyond the file")
@@ -242,7 +217,7 @@ class _Reader:
             raise self.fail(
                 f"{count:,} program headers, more than the {MOST_MAPPINGS:,} that any process has"
             )
-        return count
+        return int(count)
 
     def _ordered(self, segments: list[Segment]) -> list[Segment]:
         segments.sort()
@@ -263,25 +238,12 @@ class _Reader:
         notes.files.sort()
         return notes
 
-    def _every(self, tables: Sequence[tuple[int, int]]) -> Iterator[tuple[bytes, int, bytes]]:
+    def _every(self, tables: Sequence[tuple[int, int]]) -> Iterator[Note]:
         budget = LARGEST_NOTES
         for offset, length in tables:
             data = self.at(offset, min(length, budget))
             budget -= len(data)
-            yield from self._each(data)
-
-    def _each(self, data: bytes) -> Iterator[tuple[bytes, int, bytes]]:
-        """Yield name, type and content of each note; one that is cut off ends the table."""
-        at = 0
-        while at + 12 <= len(data):
-            named, stored, type_ = struct.unpack_from(self.order + "III", data, at)
-            name = data[at + 12 : at + 12 + min(named, 64)]
-            first = at + 12 + (named + 3 & ~3)
-            content = data[first : first + stored]
-            if len(content) < stored:
-                return
-            yield name.rstrip(b"\0"), type_, content
-            at = first + (stored + 3 & ~3)
+            yield from read_notes(data, self.order)
 
     def _note(self, notes: Notes, name: bytes, type_: int, content: bytes, stack_pointer: int | None) -> None:
         if name == b"GDB":
@@ -340,7 +302,7 @@ class _Reader:
 
 
 def _letters(flags: int) -> str:
-    bits = ((_READ, "r"), (_WRITE, "w"), (_EXECUTE, "x"))
+    bits = ((SegmentFlag.READ, "r"), (SegmentFlag.WRITE, "w"), (SegmentFlag.EXECUTE, "x"))
     return "".join(letter if flags & bit else "-" for bit, letter in bits)
 
 

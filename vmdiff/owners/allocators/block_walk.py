@@ -6,16 +6,16 @@ over a page at a time, within a budget, so that forged headers and huge mappings
 of blocks must be anchored: at an end of the mapping or at memory that a stronger record explains.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from vmdiff.owners.allocators import musl
+from vmdiff.owners.allocators.block_headers import HEADER, BlockReader, FoundBlock, Peek
 from vmdiff.owners.allocators.glibc import LARGE_BLOCK, chunk
 from vmdiff.owners.allocators.musl import is_musl
-from vmdiff.owners.engine import Claim, Scene
-from vmdiff.owners.memory_peek import HEADER, Block, Peek, Reader
+from vmdiff.owners.claim import Claim, Settled
 from vmdiff.owners.runtimes.cpython import ARENA, arena, is_python
+from vmdiff.owners.scene import Scene
 
 _THRESHOLD = 128 << 10  # malloc gives smaller requests a mapping of their own only when told to
 _MOST_UNKNOWN = 512  # pages without a header that are looked at in one mapping
@@ -40,21 +40,20 @@ def blocks(scene: Scene) -> Iterator[Claim]:
     if scene.memory is None:
         return
     readers = list(_readers(scene))
-    known = sorted(scene.explained)
     large = [m for m in scene.touched if m.end - m.start > _THRESHOLD]
-    budget = Budget(min(_FREE, _BUDGET // max(len(large), 1)))
+    budget = SearchBudget(min(_FREE, _BUDGET // max(len(large), 1)))
     heads = scene.memory.read_many([mapping.start for mapping in large], HEADER)
     for mapping, head in zip(large, heads, strict=True):
         if budget.is_spent and head and any(head[:8]):
             continue  # no large block begins here, and nothing else may be looked at
         peek = Peek(scene, mapping, head)
-        runs = list(_runs(_walk(peek, readers, known, budget)))
+        runs = list(_runs(_walk(peek, readers, scene.settled, budget)))
         limits = [*(run[0].start for run in runs[1:]), peek.end]
         for run, limit in zip(runs, limits, strict=False):
             yield from _claims(peek, run, limit)
 
 
-def _readers(scene: Scene) -> Iterator[Reader]:
+def _readers(scene: Scene) -> Iterator[BlockReader]:
     """Give the readers of what may be in a process."""
     yield chunk
     if is_python(scene):
@@ -63,7 +62,7 @@ def _readers(scene: Scene) -> Iterator[Reader]:
         yield musl.reader(scene)
 
 
-class Budget:
+class SearchBudget:
     """How many pages without a header may be looked at: *free* ones in each mapping, *rest* in all."""
 
     def __init__(self, free: int, rest: int = _BUDGET) -> None:
@@ -71,7 +70,7 @@ class Budget:
         self.rest = rest
         self.blocks = _MOST_BLOCKS
 
-    def allows_more(self, block: Block) -> bool:
+    def allows_more(self, block: FoundBlock) -> bool:
         """Tell whether another block may follow; small ones of malloc are rare, so they use up the rest."""
         self.blocks -= 1
         if block.kind == LARGE_BLOCK and block.end - block.start < _THRESHOLD:
@@ -92,8 +91,8 @@ class Budget:
 
 
 def _walk(
-    peek: Peek, readers: Sequence[Reader], known: Sequence[tuple[int, int]], budget: Budget
-) -> Iterator[Block]:
+    peek: Peek, readers: Sequence[BlockReader], known: Settled, budget: SearchBudget
+) -> Iterator[FoundBlock]:
     """Yield the blocks of a mapping, lowest first."""
     address, missed = peek.start, 0
     while address < peek.end:
@@ -113,14 +112,14 @@ def _walk(
         peek.fetch(address)
 
 
-def _explained(known: Sequence[tuple[int, int]], address: int) -> Block | None:
-    at = bisect_right(known, (address, 1 << 64)) - 1
-    return Block(address, known[at][1], _KNOWN) if at >= 0 and known[at][1] > address else None
+def _explained(known: Settled, address: int) -> FoundBlock | None:
+    end = known.end_at(address)
+    return None if end is None else FoundBlock(address, end, _KNOWN)
 
 
-def _runs(found: Iterable[Block]) -> Iterator[list[Block]]:
+def _runs(found: Iterable[FoundBlock]) -> Iterator[list[FoundBlock]]:
     """Group blocks that follow each other without a gap."""
-    run: list[Block] = []
+    run: list[FoundBlock] = []
     for block in found:
         if run and run[-1].end != block.start:
             yield run
@@ -130,7 +129,7 @@ def _runs(found: Iterable[Block]) -> Iterator[list[Block]]:
         yield run
 
 
-def _claims(peek: Peek, run: list[Block], limit: int) -> Iterator[Claim]:
+def _claims(peek: Peek, run: list[FoundBlock], limit: int) -> Iterator[Claim]:
     """Claim a run of blocks that is anchored, neighbours of one kind together; *limit* is what follows."""
     at_start, at_end = run[0].start == peek.start, run[-1].end >= peek.end
     if run[0].kind == ARENA and not at_start:
@@ -147,19 +146,20 @@ def _claims(peek: Peek, run: list[Block], limit: int) -> Iterator[Claim]:
         yield Claim(same[0].start, same[-1].end, kind, "record", evidence, label)
 
 
-def _is_small(run: Sequence[Block]) -> bool:
+def _is_small(run: Sequence[FoundBlock]) -> bool:
     return any(block.end - block.start < _THRESHOLD for block in run)
 
 
-def _fitted(run: list[Block], limit: int) -> list[Block]:
+def _fitted(run: list[FoundBlock], limit: int) -> list[FoundBlock]:
     """Move arenas to what follows them: they may begin a few pages later, since pools are aligned.
 
     Where that does not fit, only what lies between the first and the last pool is certain.
     """
     missing = limit - run[-1].end
     if 0 <= missing < _POOL:
-        return [Block(block.start + missing, block.end + missing, block.kind) for block in run]
+        return [FoundBlock(block.start + missing, block.end + missing, block.kind) for block in run]
     first, last = -(-run[0].start // _POOL) * _POOL, run[-1].end // _POOL * _POOL
     return [
-        Block(max(block.start, first), last if block is run[-1] else block.end, block.kind) for block in run
+        FoundBlock(max(block.start, first), last if block is run[-1] else block.end, block.kind)
+        for block in run
     ]

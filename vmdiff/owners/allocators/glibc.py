@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from vmdiff.model import Kind, PlacedMapping
-from vmdiff.owners.engine import Claim, Scene, is_plain
-from vmdiff.owners.memory_peek import Block, Peek
+from vmdiff.owners.allocators.block_headers import FoundBlock, Peek
+from vmdiff.owners.claim import Claim
+from vmdiff.owners.scene import Scene, is_plain
 from vmdiff.units import size
 
 # HEAP_MAX_SIZE by the bytes of a word (2 * DEFAULT_MMAP_THRESHOLD_MAX).
@@ -191,7 +192,7 @@ def _fills(below: PlacedMapping, above: PlacedMapping, step: int) -> bool:
     return is_plain(below) and below.end == above.start and start % step == 0 and above.end == start + step
 
 
-def chunk(peek: Peek, address: int) -> Block | None:
+def chunk(peek: Peek, address: int) -> FoundBlock | None:
     """Recognise a large block: a chunk header with IS_MMAPPED alone, as long as whole pages."""
     head = peek.at(address)
     if head is None:
@@ -205,5 +206,5 @@ def chunk(peek: Peek, address: int) -> Block | None:
         end = address + 8 + (length & ~7)
         fits = before == 8
     if fits and length & 7 == 2 and address < end <= peek.end and end % peek.page == 0:
-        return Block(address, end, LARGE_BLOCK)
+        return FoundBlock(address, end, LARGE_BLOCK)
     return None

@@ -6,10 +6,11 @@ jemalloc's own records is not in the map; its blocks begin with their size.
 
 from collections.abc import Iterator, Sequence
 
-from vmdiff.owners.allocators.radix_map import Kind, Radix, find
-from vmdiff.owners.engine import Claim, Scene
+from vmdiff.owners.allocators.radix_map import PageMap, PageMapFormat, find_page_map
+from vmdiff.owners.claim import Claim
 from vmdiff.owners.machine_words import words
-from vmdiff.owners.mapped_objects import Object, executable, objects
+from vmdiff.owners.mapped_objects import MappedObject
+from vmdiff.owners.scene import Scene
 
 _PAGE = 4096
 _ROOT = 2 << 20  # bytes: 2^18 entries
@@ -24,23 +25,23 @@ def _bounds(record: Sequence[int]) -> tuple[int, int]:
 
 
 # An entry has the size class in its upper 16 bits and flags in the lower ones.
-_MAP = Kind(12, (1 << 48) - 64, _bounds)
+_MAP = PageMapFormat(12, (1 << 48) - 64, _bounds)
 
 
 def jemalloc(scene: Scene) -> Iterator[Claim]:
     """Claim jemalloc's extents, and the blocks of its own records."""
     for thing in _suspects(scene):
-        radix = find(scene, thing.mappings, _MAP)
-        if radix is not None:
-            yield from _claims(scene, radix)
+        pages = find_page_map(scene, thing.mappings, _MAP)
+        if pages is not None:
+            yield from _claims(scene, pages)
             return
 
 
-def _suspects(scene: Scene) -> Iterator[Object]:
+def _suspects(scene: Scene) -> Iterator[MappedObject]:
     """Give the library, and the program if its .bss has room for a root and is no more than that."""
-    program = executable(scene)
-    for thing in objects(scene):
-        if "jemalloc" in thing.path.rpartition("/")[2]:
+    program = scene.executable
+    for thing in scene.objects:
+        if "jemalloc" in thing.name:
             yield thing
         elif thing is program:
             end = thing.mappings[-1].end
@@ -49,10 +50,10 @@ def _suspects(scene: Scene) -> Iterator[Object]:
                 yield thing
 
 
-def _claims(scene: Scene, radix: Radix) -> Iterator[Claim]:
+def _claims(scene: Scene, pages: PageMap) -> Iterator[Claim]:
     for mapping in scene.plain:
         reach = mapping.start
-        for start, end in radix.owned(reach, mapping.end):
+        for start, end in pages.owned(reach, mapping.end):
             yield from _records(scene, reach, start)
             yield Claim(start, end, "jemalloc", "record", "jemalloc's map of pages has extents there")
             reach = end

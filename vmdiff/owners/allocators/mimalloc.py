@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from vmdiff.model import PlacedMapping
-from vmdiff.owners.engine import Claim, Scene
+from vmdiff.owners.claim import Claim
 from vmdiff.owners.machine_words import WORD, data, is_block, unpacked
-from vmdiff.owners.mapped_objects import Object, find_object
+from vmdiff.owners.mapped_objects import MappedObject
+from vmdiff.owners.scene import Scene
 
 _ALIGNED = 32 << 20
 _SLICE = 64 << 10
@@ -22,7 +23,7 @@ _RANDOM = 1 << 48  # a random number is hardly ever smaller, an address never la
 
 def mimalloc(scene: Scene) -> Iterator[Claim]:
     """Claim the segments of mimalloc."""
-    library = find_object(scene, "libmimalloc")
+    library = scene.find_object("libmimalloc")
     if library is None:
         return
     secrets = set(_secrets(scene, library))
@@ -52,6 +53,6 @@ def _keys(head: Sequence[int], place: int) -> Iterator[tuple[int, int]]:
             yield cookie ^ place, slices
 
 
-def _secrets(scene: Scene, thing: Object) -> Iterator[int]:
+def _secrets(scene: Scene, thing: MappedObject) -> Iterator[int]:
     for raw in data(scene, thing.mappings):
         yield from (value for value in set(unpacked(raw)) if value >= _RANDOM)

@@ -6,9 +6,8 @@ is elsewhere and has the group's address and the length of its mapping.
 
 import struct
 
-from vmdiff.owners.engine import Scene
-from vmdiff.owners.mapped_objects import objects
-from vmdiff.owners.memory_peek import Block, Peek, Reader
+from vmdiff.owners.allocators.block_headers import BlockReader, FoundBlock, Peek
+from vmdiff.owners.scene import Scene
 
 GROUP = "musl malloc"
 
@@ -19,14 +18,14 @@ _PAGE = 4096  # mallocng counts in these whatever the processor has
 
 def is_musl(scene: Scene) -> bool:
     """Tell whether the C library is or may be musl: it is mapped, or the program is static."""
-    known = objects(scene)
+    known = scene.objects
     return len(known) == 1 or any("musl" in thing.path for thing in known)
 
 
-def reader(scene: Scene) -> Reader:
+def reader(scene: Scene) -> BlockReader:
     """Give what recognises a group that has a mapping, or a part of one, to itself."""
 
-    def group(peek: Peek, address: int) -> Block | None:
+    def group(peek: Peek, address: int) -> FoundBlock | None:
         head = peek.at(address)
         meta = int.from_bytes(head[:8], "little") if head else 0
         if not meta or meta % 8 or peek.word != 8 or scene.at(meta) is None:
@@ -36,6 +35,6 @@ def reader(scene: Scene) -> Reader:
             return None
         *_, memory, _, _, bits = _META.unpack(raw)
         end = address + (bits >> 12) * _PAGE
-        return Block(address, end, GROUP) if memory == address < end <= peek.end else None
+        return FoundBlock(address, end, GROUP) if memory == address < end <= peek.end else None
 
     return group

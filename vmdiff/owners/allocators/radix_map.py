@@ -12,10 +12,9 @@ from heapq import nlargest
 from itertools import islice
 from typing import NamedTuple
 
-from vmdiff.model import Kind as Backing
-from vmdiff.model import PlacedMapping
-from vmdiff.owners.engine import Scene, is_plain
+from vmdiff.model import Kind, PlacedMapping
 from vmdiff.owners.machine_words import WORD, unpacked, word, zeroed
+from vmdiff.owners.scene import Scene, is_plain
 
 _LEAF = 1 << 18  # entries
 _MOST_LEAVES = 1024  # of one mapping: a leaf has the pages of 1 or 2 GiB
@@ -28,7 +27,7 @@ _WINDOW = 2048  # entries
 _RECORD = 32  # bytes that a check sees of a record
 
 
-class Kind(NamedTuple):
+class PageMapFormat(NamedTuple):
     """How an allocator keeps its map.
 
     *shift* is the page size as a power of two, *mask* what of an entry is the pointer; *bounds* reads
@@ -40,16 +39,16 @@ class Kind(NamedTuple):
     bounds: Callable[[Sequence[int]], tuple[int, int]]
 
 
-class Radix(NamedTuple):
+class PageMap(NamedTuple):
     """A map whose root, an array of leaves, is at *root*."""
 
     scene: Scene
-    kind: Kind
+    form: PageMapFormat
     root: int
 
     def owned(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """Yield the ranges of whole pages in ``[start, end)`` that are in extents, in order and apart."""
-        page = 1 << self.kind.shift
+        page = 1 << self.form.shift
         at = low = -(-start // page)
         for first, last in self._empty(low, end // page):
             if at < first:
@@ -83,15 +82,15 @@ class Radix(NamedTuple):
         return entries or bytes(count * WORD)
 
     def _pointer(self, entries: bytes, number: int) -> int:
-        return int.from_bytes(entries[number * WORD : (number + 1) * WORD], "little") & self.kind.mask
+        return int.from_bytes(entries[number * WORD : (number + 1) * WORD], "little") & self.form.mask
 
     def _end(self, record: int) -> int:
         """Give the number of the page after an extent."""
         words = unpacked(self.scene.read(record, _RECORD))
-        return self.kind.bounds(words)[1] >> self.kind.shift if words else 0
+        return self.form.bounds(words)[1] >> self.form.shift if words else 0
 
 
-def find(scene: Scene, image: Sequence[PlacedMapping], kind: Kind) -> Radix | None:
+def find_page_map(scene: Scene, image: Sequence[PlacedMapping], form: PageMapFormat) -> PageMap | None:
     """Find the map in an object's variables, by an extent that it leads to.
 
     A variable may be the root's entry for a place if, taken as a leaf, the first entry from that place
@@ -99,23 +98,23 @@ def find(scene: Scene, image: Sequence[PlacedMapping], kind: Kind) -> Radix | No
     """
     leaves = [*islice(_leaves(scene, image), _MOST_TRIES)]
     for place in _places(scene):
-        first = -(-place >> kind.shift)
+        first = -(-place >> form.shift)
         for at, leaf in leaves:
             entries = scene.read(leaf + first % _LEAF * WORD, min(_WINDOW, _LEAF - first % _LEAF) * WORD)
             filled = _FILLED.search(entries or b"")
             if entries is None or filled is None:
                 continue
-            radix, number = Radix(scene, kind, at - first // _LEAF * WORD), filled.start() // WORD
+            radix, number = PageMap(scene, form, at - first // _LEAF * WORD), filled.start() // WORD
             record = unpacked(scene.read(radix._pointer(entries, number), _RECORD))
-            start = first + number << kind.shift
-            if record and kind.bounds(record)[0] == start < kind.bounds(record)[1]:
+            start = first + number << form.shift
+            if record and form.bounds(record)[0] == start < form.bounds(record)[1]:
                 return radix
     return None
 
 
 def _places(scene: Scene) -> list[int]:
     """Give where to look for extents: at the starts of the mappings with most in use."""
-    held = [*scene.touched, *(mapping for mapping in scene.mappings if mapping.kind is Backing.HEAP)]
+    held = [*scene.touched, *(mapping for mapping in scene.mappings if mapping.kind is Kind.HEAP)]
     most = nlargest(_PROBES, held, key=lambda mapping: mapping.values.get("rss") or 0)
     return [mapping.start for mapping in most]
 
@@ -124,7 +123,7 @@ def _leaves(scene: Scene, image: Sequence[PlacedMapping]) -> Iterator[tuple[int,
     """Yield place and value of every variable that leads to memory where a leaf could be."""
     pointers = sorted((value, at) for at, value in _lone_pointers(scene, image))
     for mapping in scene.mappings:
-        if is_plain(mapping) or mapping.kind is Backing.HEAP:
+        if is_plain(mapping) or mapping.kind is Kind.HEAP:
             low = bisect_left(pointers, (mapping.start, 0))
             high = bisect_left(pointers, (mapping.end - _LEAF * WORD + 1, 0))
             yield from ((at, value) for value, at in pointers[low:high])

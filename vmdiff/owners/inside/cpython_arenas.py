@@ -12,9 +12,9 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from vmdiff.owners.engine import Scene
 from vmdiff.owners.inside.cpython_runtime import Interpreter, holds_records
 from vmdiff.owners.machine_words import raw_each
+from vmdiff.owners.scene import Scene
 
 # struct arena_object: address, pool_address, nfreepools, ntotalpools, freepools, nextarena, prevarena
 _ARENA_OBJECT = struct.Struct("<QQIIQQQ")

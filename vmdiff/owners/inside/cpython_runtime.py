@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vmdiff.model import Kind, Mapping
-from vmdiff.owners.engine import Scene, is_plain
 from vmdiff.owners.machine_words import data, unpacked, word, words, zeroed
 from vmdiff.owners.mapped_objects import Object, executable, objects
 from vmdiff.owners.runtimes.cpython import is_python
+from vmdiff.owners.scene import Scene, is_plain
 
 _NAMES = ("_PyRuntime", "PyType_Type", "Py_Version")
 _COOKIE = int.from_bytes(b"xdebugpy", "little")

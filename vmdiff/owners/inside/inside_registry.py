@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from vmdiff.model import Usage
-from vmdiff.owners.engine import Scene
 from vmdiff.owners.inside.budget import Budget
 from vmdiff.owners.inside.cpython_heap import cpython
+from vmdiff.owners.scene import Scene
 
 Reader = Callable[[Scene, Budget], Iterable[Usage]]
 

@@ -6,10 +6,11 @@ as a likeness.
 
 from collections.abc import Iterator
 
-from vmdiff.elf.symbols import PT_GNU_RELRO, PT_LOAD
+from vmdiff.elf.headers import SegmentType
 from vmdiff.model import PlacedMapping
-from vmdiff.owners.engine import Claim, Scene, is_plain
-from vmdiff.owners.mapped_objects import Object, find_object, objects
+from vmdiff.owners.claim import Claim
+from vmdiff.owners.mapped_objects import MappedObject
+from vmdiff.owners.scene import Scene, is_plain
 from vmdiff.owners.threads.stacks import main_record
 
 _MOST_MAPS = 1024  # link maps that are followed
@@ -18,9 +19,9 @@ _LARGEST_OF_LOADER = 64 << 10
 
 def images(scene: Scene) -> Iterator[Claim]:
     """Claim what each object has besides its file's contents."""
-    for thing in objects(scene):
+    for thing in scene.objects:
         if thing.bias is not None:
-            yield from _by_headers(thing, thing.bias)
+            yield from _by_headers(scene, thing, thing.bias)
         else:
             yield from _by_layout(scene, thing)
 
@@ -33,7 +34,7 @@ def loader(scene: Scene) -> Iterator[Claim]:
     """
     listed = {m.start: m for m in map(scene.at, _link_maps(scene)) if m and is_plain(m)}
     for start, mapping in (listed | _beside_objects(scene)).items():
-        first, end = mapping.range
+        first, end = mapping.start, mapping.end
         small = end - first <= _LARGEST_OF_LOADER
         if small and start in listed:
             yield Claim(
@@ -50,14 +51,14 @@ def loader(scene: Scene) -> Iterator[Claim]:
 def _beside_objects(scene: Scene) -> dict[int | None, PlacedMapping]:
     """Give the plain mappings that touch an object, by their start."""
     edges = [
-        edge for thing in objects(scene) for edge in (thing.mappings[0].start - 1, thing.mappings[-1].end)
+        edge for thing in scene.objects for edge in (thing.mappings[0].start - 1, thing.mappings[-1].end)
     ]
     return {m.start: m for m in map(scene.at, edges) if m and is_plain(m)}
 
 
 def _link_maps(scene: Scene) -> Iterator[int]:
     """Yield the addresses of the link maps: struct r_debug has the first, each has the next."""
-    linker = find_object(scene, "ld-linux", "ld-2.", "ld.so", "ld64.so", "ld-musl")
+    linker = scene.find_object("ld-linux", "ld-2.", "ld.so", "ld64.so", "ld-musl")
     start = linker.symbols(["_r_debug"]).get("_r_debug") if linker else None
     word = scene.word_size
     address = _word(scene, start + word) if start else 0
@@ -73,19 +74,18 @@ def _word(scene: Scene, address: int) -> int:
     return int.from_bytes(raw, "little") if raw else 0
 
 
-def _by_headers(thing: Object, bias: int) -> Iterator[Claim]:
-    layout, page = thing.layout, thing.scene.page_size
-    name = thing.path.rpartition("/")[2]
-    loads = [segment for segment in layout.segments if segment.type == PT_LOAD] if layout else []
+def _by_headers(scene: Scene, thing: MappedObject, bias: int) -> Iterator[Claim]:
+    page = scene.page_size
+    name = thing.name
+    loads = thing.headers.of_type(SegmentType.LOAD) if thing.headers else []
     for segment in loads:
         start = _up(bias + segment.address + segment.file_size, page)
         end = _up(bias + segment.address + segment.memory_size, page)
         if start < end:
             how = "the program header asks for more memory than the file has"
             yield Claim(start, end, "bss", "elf", how, name)
-    for segment in layout.segments if layout else ():
-        if segment.type == PT_GNU_RELRO:
-            yield from _relro(thing, bias + segment.address, segment.memory_size, name)
+    for segment in thing.headers.of_type(SegmentType.RELRO) if thing.headers else ():
+        yield from _relro(scene, thing, bias + segment.address, segment.memory_size, name)
     spans = [(bias + s.address // page * page, _up(bias + s.address + s.memory_size, page)) for s in loads]
     for mapping in _gaps(thing):
         if not any(low < mapping.end and mapping.start < high for low, high in spans):
@@ -93,9 +93,9 @@ def _by_headers(thing: Object, bias: int) -> Iterator[Claim]:
             yield Claim(mapping.start, mapping.end, "library gap", "elf", how, name)
 
 
-def _relro(thing: Object, start: int, size: int, name: str) -> Iterator[Claim]:
+def _relro(scene: Scene, thing: MappedObject, start: int, size: int, name: str) -> Iterator[Claim]:
     """Claim what is read-only of the range that the dynamic linker protects after relocation."""
-    page = thing.scene.page_size
+    page = scene.page_size
     low, high = start // page * page, (start + size) // page * page
     for mapping in thing.mappings:
         inside = low <= mapping.start and mapping.end <= high
@@ -104,8 +104,8 @@ def _relro(thing: Object, start: int, size: int, name: str) -> Iterator[Claim]:
             yield Claim(mapping.start, mapping.end, "relro", "elf", how, name)
 
 
-def _by_layout(scene: Scene, thing: Object) -> Iterator[Claim]:
-    name = thing.path.rpartition("/")[2]
+def _by_layout(scene: Scene, thing: MappedObject) -> Iterator[Claim]:
+    name = thing.name
     for mapping in _gaps(thing):
         how = "inaccessible, between other mappings of the object"
         yield Claim(mapping.start, mapping.end, "library gap", "shape", how, name)
@@ -130,7 +130,7 @@ def _is_relro(below: PlacedMapping, above: PlacedMapping, all_of_it: tuple[Place
     return touching and any(m.end == below.start and m.perms[:3] in {"r--", "---"} for m in all_of_it)
 
 
-def _gaps(thing: Object) -> Iterator[PlacedMapping]:
+def _gaps(thing: MappedObject) -> Iterator[PlacedMapping]:
     for mapping in thing.mappings[1:-1]:
         if mapping.perms.startswith("---"):
             yield mapping

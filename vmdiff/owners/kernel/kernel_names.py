@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from vmdiff.model import Kind, Mapping
-from vmdiff.owners.engine import Claim, Scene
+from vmdiff.model import Kind, Mapping, PlacedMapping
+from vmdiff.owners.claim import Claim
+from vmdiff.owners.scene import Scene
 
 
-class Word(NamedTuple):
+class NamedOwner(NamedTuple):
     """What a name says."""
 
     owner: str
@@ -72,11 +73,11 @@ _OF_KERNEL: tuple[tuple[str, str], ...] = (
 )
 # What every process has, so that most snapshots need none of the patterns.
 _USUAL = {
-    "[stack]": Word("main stack"),
-    "[vdso]": Word("kernel", "vdso"),
-    "[vvar]": Word("kernel", "vvar"),
-    "[vvar_vclock]": Word("kernel", "vvar_vclock"),
-    "[vsyscall]": Word("kernel", "vsyscall"),
+    "[stack]": NamedOwner("main stack"),
+    "[vdso]": NamedOwner("kernel", "vdso"),
+    "[vvar]": NamedOwner("kernel", "vvar"),
+    "[vvar_vclock]": NamedOwner("kernel", "vvar_vclock"),
+    "[vsyscall]": NamedOwner("kernel", "vsyscall"),
 }
 _IORING_OFF_SQES = 0x10000000
 _GIVEN_NAME = re.compile(r"\[(?:anon|anon_shmem): ?(.*)\]", re.DOTALL)
@@ -93,20 +94,20 @@ def names(scene: Scene) -> Iterator[Claim]:
         word, evidence = _meaning(mapping)
         if word is None:
             continue
-        if mapping.start is None or mapping.end is None:
+        if not isinstance(mapping, PlacedMapping):
             yield Claim(0, 0, word.owner, "name", evidence, word.label, word.tid, place)
         else:
             yield Claim(mapping.start, mapping.end, word.owner, "name", evidence, word.label, word.tid)
 
 
-def _meaning(mapping: Mapping) -> tuple[Word | None, str]:
+def _meaning(mapping: Mapping) -> tuple[NamedOwner | None, str]:
     path = mapping.path or ""
     if usual := _USUAL.get(path):
         return usual, _LISTED
     if given := _GIVEN_NAME.fullmatch(path):
-        return _word(_GIVEN, given[1]) or Word("named", given[1]), "the name that it was given"
+        return _word(_GIVEN, given[1]) or NamedOwner("named", given[1]), "the name that it was given"
     if mapping.kind is Kind.SHARED_MEMORY and path in {"/dev/zero", "/anon_hugepage"}:
-        return Word("shared anonymous"), "the kernel's name for shared memory without a file"
+        return NamedOwner("shared anonymous"), "the kernel's name for shared memory without a file"
     word = _word(_OF_KERNEL, path)
     if word is not None and word.owner == "io_uring":
         word = word._replace(label="entries" if mapping.offset == _IORING_OFF_SQES else "rings")
@@ -114,12 +115,12 @@ def _meaning(mapping: Mapping) -> tuple[Word | None, str]:
 
 
 @lru_cache(4096)
-def _word(patterns: tuple[tuple[str, str], ...], name: str) -> Word | None:
+def _word(patterns: tuple[tuple[str, str], ...], name: str) -> NamedOwner | None:
     for pattern, owner in _compiled(patterns):
         if found := pattern.fullmatch(name):
             groups = found.groupdict()
             tid = groups.get("tid")
-            return Word(owner, groups.get("label") or None, int(tid[:10]) if tid else None)
+            return NamedOwner(owner, groups.get("label") or None, int(tid[:10]) if tid else None)
     return None
 
 

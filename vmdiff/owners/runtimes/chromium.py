@@ -9,7 +9,8 @@ and no more. Tried with Chromium 156.
 from collections.abc import Iterator, Sequence
 
 from vmdiff.model import Kind, PlacedMapping
-from vmdiff.owners.engine import Claim, Scene
+from vmdiff.owners.claim import Claim
+from vmdiff.owners.scene import Scene
 
 _DATA = ("/icudtl.dat", "/v8_context_snapshot.bin", "/snapshot_blob.bin")  # what all of them map
 _SMALLEST_RUN = 1 << 30
@@ -22,9 +23,7 @@ _BLINK_FROM = 32 << 20
 def chromium(scene: Scene) -> Iterator[Claim]:
     """Claim by place and alignment what lies in the large reservations of a browser process."""
     if any(mapping.path.endswith(_DATA) for mapping in scene.mappings if mapping.path):
-        for claim in _claims(scene):
-            scene.explained.append((claim.start, claim.end))  # malloc has nothing in there
-            yield claim
+        yield from _claims(scene)
 
 
 def _claims(scene: Scene) -> Iterator[Claim]:

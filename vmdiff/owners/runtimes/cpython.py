@@ -10,8 +10,8 @@ import re
 import struct
 
 from vmdiff.model import Kind
-from vmdiff.owners.engine import Scene
-from vmdiff.owners.memory_peek import Block, Peek
+from vmdiff.owners.allocators.block_headers import FoundBlock, Peek
+from vmdiff.owners.scene import Scene
 
 ARENA = "python arena"
 _SIZES = ((16 << 10, 1 << 20), (4 << 10, 256 << 10))  # of a pool and an arena
@@ -29,7 +29,7 @@ def is_python(scene: Scene) -> bool:
     return any(_PYTHON.search((path or "").rpartition("/")[2]) for path in paths)
 
 
-def arena(peek: Peek, address: int) -> Block | None:
+def arena(peek: Peek, address: int) -> FoundBlock | None:
     """Recognise an arena: wherever a pool of it is looked at, it has a header of this arena or none yet."""
     for pool, size in _SIZES:
         if address + size > peek.end or peek.word != 8:
@@ -40,7 +40,7 @@ def arena(peek: Peek, address: int) -> Block | None:
             continue
         count = (address + size - first) // pool
         if all(_belongs(peek, first + n * pool, pool, index) for n in (1, count // 2, count - 1)):
-            return Block(address, address + size, ARENA)
+            return FoundBlock(address, address + size, ARENA)
     return None
 
 

@@ -12,9 +12,10 @@ import struct
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from vmdiff.owners.engine import Claim, Scene
+from vmdiff.owners.claim import Claim
 from vmdiff.owners.machine_words import WORD, is_block, words, zeroed
-from vmdiff.owners.mapped_objects import Object, executable, objects
+from vmdiff.owners.mapped_objects import MappedObject
+from vmdiff.owners.scene import Scene
 
 _NOTE = b"\4\0\0\0Go\0\0"  # type and name of the note in .note.go.buildid
 _LEVELS = tuple(1 << bits for bits in (14, 17, 20, 23, 26))  # entries of 8 bytes
@@ -30,10 +31,10 @@ _VARIABLES = (1 << 20, 16 << 20)  # bytes that are searched, first few
 
 def go(scene: Scene) -> Iterator[Claim]:
     """Claim the heap and the bookkeeping of a Go program."""
-    program = executable(scene)
+    program = scene.executable
     if program is None or not _is_go(scene, program):
         return
-    alone = len(objects(scene)) == 1  # no C library: whatever is mapped, the runtime mapped
+    alone = len(scene.objects) == 1  # no C library: whatever is mapped, the runtime mapped
     heap = next(filter(None, (_heap(scene, program, most) for most in _VARIABLES)), None)
     if heap is None:
         yield from _shapes(scene)
@@ -42,13 +43,13 @@ def go(scene: Scene) -> Iterator[Claim]:
         yield from _bookkeeping(scene, program, heap, alone=alone)
 
 
-def _is_go(scene: Scene, program: Object) -> bool:
+def _is_go(scene: Scene, program: MappedObject) -> bool:
     """Look for the note with Go's build id, which linkers put behind the program headers."""
     first = program.mappings[0]
     return first.offset == 0 and _NOTE in (scene.read(first.start, scene.page_size) or b"")
 
 
-def _heap(scene: Scene, program: Object, most: int) -> bytes | None:
+def _heap(scene: Scene, program: MappedObject, most: int) -> bytes | None:
     """Give the bytes of `mheap_`, if it begins in the first *most* bytes of the program's variables."""
     _, raw = zeroed(scene, program.mappings, most + _HEAP_SIZE)
     start = _start(raw)
@@ -126,7 +127,7 @@ def _places(scene: Scene) -> Iterator[tuple[int, int]]:
             yield first, reach
 
 
-def _bookkeeping(scene: Scene, program: Object, heap: bytes, *, alone: bool) -> Iterator[Claim]:
+def _bookkeeping(scene: Scene, program: MappedObject, heap: bytes, *, alone: bool) -> Iterator[Claim]:
     """Claim what `mheap_` leads to, and in a program without a C library the rest.
 
     With a C library the kernel may have merged its memory with the runtime's.

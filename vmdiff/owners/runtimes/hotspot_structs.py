@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from vmdiff.owners.engine import Scene
 from vmdiff.owners.machine_words import is_block, word, word_each
-from vmdiff.owners.mapped_objects import Object
-from vmdiff.owners.owner_names import Constants
+from vmdiff.owners.mapped_objects import MappedObject
+from vmdiff.owners.object_constants import Constants
+from vmdiff.owners.scene import Scene
 
 _EXPORTS = {
     "table": "gHotSpotVMStructs",
@@ -61,7 +61,7 @@ _MOST_FIELDS = 16_384  # JDK 17 has 1,100
 _LONGEST_NAME = 80
 
 
-class Field(NamedTuple):
+class StructField(NamedTuple):
     """Where a field is: *offset* in its structure, or for static ones their *address*."""
 
     offset: int
@@ -69,11 +69,11 @@ class Field(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Machine:
+class HotSpot:
     """A HotSpot JVM: what its tables say of its structures."""
 
     scene: Scene
-    fields: abc.Mapping[tuple[str, str], Field]
+    fields: abc.Mapping[tuple[str, str], StructField]
 
     @cached_property
     def heap(self) -> tuple[int, int] | None:
@@ -117,7 +117,7 @@ class Machine:
         return None if at is None or field is None else word(self.scene, at + field.offset)
 
 
-def machine(scene: Scene, library: Object, constants: Constants) -> Machine | None:
+def hotspot(scene: Scene, library: MappedObject, constants: Constants) -> HotSpot | None:
     """Read the table of fields, if the exported description of its entries is as expected."""
     symbols = library.symbols(_EXPORTS.values())
     places = {key: word(scene, symbols[name]) for key, name in _EXPORTS.items() if name in symbols}
@@ -130,11 +130,11 @@ def machine(scene: Scene, library: Object, constants: Constants) -> Machine | No
     entries = [entry for entry in entries if types.get(entry[0]) in _WANTED]
     names = _names(constants, {entry[1] for entry in entries})
     fields = {
-        (type_, name): Field(offset, address)
+        (type_, name): StructField(offset, address)
         for type_at, name_at, offset, address in entries
         if (name := names.get(name_at, "")) in _WANTED[type_ := types[type_at]]
     }
-    return Machine(scene, fields)
+    return HotSpot(scene, fields)
 
 
 def _entries(scene: Scene, table: int) -> Iterator[tuple[int, int, int, int]]:

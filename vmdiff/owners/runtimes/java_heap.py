@@ -9,9 +9,9 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from vmdiff.owners.engine import Scene
 from vmdiff.owners.machine_words import raw_each
-from vmdiff.owners.runtimes.hotspot_structs import Machine
+from vmdiff.owners.runtimes.hotspot_structs import HotSpot
+from vmdiff.owners.scene import Scene
 
 _MARK = 8
 _COMPACT_SHIFT = 42  # the class in the mark word, with -XX:+UseCompactObjectHeaders
@@ -31,7 +31,7 @@ class JavaHeap(NamedTuple):
     narrow_string: int  # the same as 4 bytes
 
     @classmethod
-    def of(cls, machine: Machine) -> "JavaHeap | None":
+    def of(cls, machine: HotSpot) -> "JavaHeap | None":
         """Read what is needed from the JVM's tables; None where it is not there."""
         bounds = machine.heap
         base = machine.static("CompressedOops", "_base", "_narrow_oop._base")

@@ -15,12 +15,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from vmdiff.model import PlacedMapping
-from vmdiff.owners.engine import Claim, Scene
+from vmdiff.owners.claim import Claim
 from vmdiff.owners.machine_words import is_block, raw_each, words
-from vmdiff.owners.mapped_objects import find_object, objects
-from vmdiff.owners.owner_names import Constants
+from vmdiff.owners.object_constants import Constants
 from vmdiff.owners.runtimes import jvm_metaspace, jvm_threads
-from vmdiff.owners.runtimes.hotspot_structs import ARCHIVE, Machine, machine
+from vmdiff.owners.runtimes.hotspot_structs import ARCHIVE, HotSpot, hotspot
+from vmdiff.owners.scene import Scene
 
 _MOST_SEGMENTS = 16
 _HEAP_OBJECT = 400  # words of a ShenandoahHeap that hold its regions
@@ -28,11 +28,11 @@ _HEAP_OBJECT = 400  # words of a ShenandoahHeap that hold its regions
 
 def jvm(scene: Scene) -> Iterator[Claim]:
     """Claim what a HotSpot JVM keeps in memory of its own: heap, code, classes, stacks."""
-    library = find_object(scene, "libjvm.so")
-    if library is None or any("libj9" in thing.path for thing in objects(scene)):
+    library = scene.find_object("libjvm.so")
+    if library is None or any("libj9" in thing.path for thing in scene.objects):
         return  # OpenJ9 brings a libjvm.so too, with nothing of this inside
     constants = Constants(scene, library.mappings)
-    tables = machine(scene, library, constants)
+    tables = hotspot(scene, library, constants)
     claims = [*_named(scene)]
     if tables is not None:
         claims += _recorded(tables, library.mappings, constants)
@@ -47,7 +47,7 @@ def _named(scene: Scene) -> Iterator[Claim]:
             yield Claim(mapping.start, mapping.end, "jvm heap", "name", "ZGC names its memory file so")
 
 
-def _recorded(tables: Machine, library: Sequence[PlacedMapping], constants: Constants) -> Iterator[Claim]:
+def _recorded(tables: HotSpot, library: Sequence[PlacedMapping], constants: Constants) -> Iterator[Claim]:
     if tables.heap:
         yield Claim(
             *tables.heap, "jvm heap", "record", "HotSpot's Universe::_collectedHeap: its reserved range"
@@ -60,7 +60,7 @@ def _recorded(tables: Machine, library: Sequence[PlacedMapping], constants: Cons
     yield from jvm_threads.find(tables)
 
 
-def _collector(tables: Machine, start: int, end: int) -> Iterator[Claim]:
+def _collector(tables: HotSpot, start: int, end: int) -> Iterator[Claim]:
     """Claim the tables that a collector keeps beside the heap, in proportion to it."""
     barrier = tables.static("BarrierSet", "_barrier_set")
     card_table = tables.member(barrier, "CardTableBarrierSet", "_card_table")
@@ -79,7 +79,7 @@ def _gc(scene: Scene, start: int, end: int, label: str, evidence: str) -> Iterat
         yield Claim(start, end, "jvm gc", "record", evidence, label)
 
 
-def _g1_tables(tables: Machine, start: int, end: int) -> Iterator[Claim]:
+def _g1_tables(tables: HotSpot, start: int, end: int) -> Iterator[Claim]:
     """Claim what G1's region manager maps in step with the heap: block offsets, mark bitmap.
 
     Each G1RegionToSpaceMapper holds the bounds of its reservation. That it was understood is shown
@@ -98,7 +98,7 @@ def _g1_tables(tables: Machine, start: int, end: int) -> Iterator[Claim]:
             yield from _gc(tables.scene, low, high, label, "bounds in HotSpot's G1RegionToSpaceMapper")
 
 
-def _shenandoah_bitmaps(tables: Machine, start: int, end: int) -> Iterator[Claim]:
+def _shenandoah_bitmaps(tables: HotSpot, start: int, end: int) -> Iterator[Claim]:
     """Claim the mark bitmaps, which ShenandoahHeap has as regions of memory: 2 bits for 8 bytes of heap."""
     if tables.offset("_num_regions", "ShenandoahHeap") is None:
         return
@@ -120,7 +120,7 @@ def _whole_pages(size: int) -> int:
     return -(-size // 4096) * 4096
 
 
-def _code(tables: Machine) -> Iterator[Claim]:
+def _code(tables: HotSpot) -> Iterator[Claim]:
     low, high = (tables.static("CodeCache", name) for name in ("_low_bound", "_high_bound"))
     if low and high and is_block(tables.scene, low, high):
         yield Claim(low, high, "jvm code cache", "record", "HotSpot's CodeCache: its bounds")
@@ -136,7 +136,7 @@ def _code(tables: Machine) -> Iterator[Claim]:
             yield Claim(low, high, "jvm code cache", "record", "HotSpot's CodeHeap::_segmap", "segment map")
 
 
-def _archive(tables: Machine, spaces: Sequence[int]) -> Iterator[Claim]:
+def _archive(tables: HotSpot, spaces: Sequence[int]) -> Iterator[Claim]:
     """Claim the class data archive, and what was reserved with it below the class space."""
     low = tables.static("MetaspaceObj", "_shared_metaspace_base")
     high = tables.static("MetaspaceObj", "_shared_metaspace_top")

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
 from vmdiff.model import PlacedMapping
-from vmdiff.owners.engine import Claim, Scene
+from vmdiff.owners.claim import Claim
 from vmdiff.owners.machine_words import is_block, unpacked, words, zeroed
-from vmdiff.owners.owner_names import Constants
+from vmdiff.owners.object_constants import Constants
+from vmdiff.owners.scene import Scene
 
 _METASPACE, _CLASS_SPACE = b"non-class-space\0", b"class-space\0"  # linkers may let them share the tail
 _MOST_NODES = 4096

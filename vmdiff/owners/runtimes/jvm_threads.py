@@ -4,10 +4,11 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from vmdiff.owners.engine import Claim, Scene
+from vmdiff.owners.claim import Claim
 from vmdiff.owners.machine_words import is_block, raw_each, word_each, words
-from vmdiff.owners.runtimes.hotspot_structs import Machine
+from vmdiff.owners.runtimes.hotspot_structs import HotSpot
 from vmdiff.owners.runtimes.java_heap import JavaHeap
+from vmdiff.owners.scene import Scene
 
 _EVIDENCE = "HotSpot's JavaThread has these bounds of its stack, and its OSThread this thread id"
 _MOST_THREADS = 65_536
@@ -24,7 +25,7 @@ class _Thread(NamedTuple):
     high: int
 
 
-def find(machine: Machine) -> Iterator[Claim]:
+def find(machine: HotSpot) -> Iterator[Claim]:
     """Claim the stacks of Java threads; what is inaccessible at their low end guards them."""
     threads = [*_threads(machine)]
     names = _names(machine, threads)
@@ -39,7 +40,7 @@ def find(machine: Machine) -> Iterator[Claim]:
         yield Claim(low, thread.high, "thread stack", "record", _EVIDENCE, name, thread.tid)
 
 
-def _threads(machine: Machine) -> Iterator[_Thread]:
+def _threads(machine: HotSpot) -> Iterator[_Thread]:
     places = _list(machine)
     system = machine.each(places, "_osthread", "Thread", "JavaThread")
     base = machine.each(places, "_stack_base", "JavaThread", "Thread")
@@ -72,7 +73,7 @@ def _seen_from_here(scene: Scene, threads: Sequence[_Thread]) -> Iterator[_Threa
             yield thread._replace(tid=pointers[low][1])
 
 
-def _list(machine: Machine) -> Sequence[int]:
+def _list(machine: HotSpot) -> Sequence[int]:
     list_ = machine.static("ThreadsSMRSupport", "_java_thread_list")
     count = machine.member(list_, "ThreadsList", "_length")
     array = machine.member(list_, "ThreadsList", "_threads")
@@ -81,7 +82,7 @@ def _list(machine: Machine) -> Sequence[int]:
     return words(machine.scene, array, min(count & 0xFFFFFFFF, _MOST_THREADS)) or ()
 
 
-def _names(machine: Machine, threads: Sequence[_Thread]) -> dict[int, str | None]:
+def _names(machine: HotSpot, threads: Sequence[_Thread]) -> dict[int, str | None]:
     """Give the kernel's names, and Java's where the kernel cut one off or was never told.
 
     A name that was read must begin as the kernel's does, else it was misread.
@@ -97,7 +98,7 @@ def _names(machine: Machine, threads: Sequence[_Thread]) -> dict[int, str | None
     return names
 
 
-def _java_names(machine: Machine, threads: Sequence[_Thread]) -> list[str | None]:
+def _java_names(machine: HotSpot, threads: Sequence[_Thread]) -> list[str | None]:
     """Read the first String that each java.lang.Thread refers to: its name."""
     objects = JavaHeap.of(machine)
     if objects is None:

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from vmdiff.model import Kind, PlacedMapping
-from vmdiff.owners.engine import Claim, Scene
+from vmdiff.owners.claim import Claim
 from vmdiff.owners.machine_words import is_block, raw_each, unpacked
+from vmdiff.owners.scene import Scene
 
 _ALIGNED = 256 << 10
 _HEADER = 12 * 8  # bytes that hold the size and the bounds

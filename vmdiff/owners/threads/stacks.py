@@ -14,7 +14,8 @@ from itertools import islice, pairwise
 from typing import NamedTuple
 
 from vmdiff.model import Kind, PlacedMapping
-from vmdiff.owners.engine import Claim, Scene, is_plain
+from vmdiff.owners.claim import Claim
+from vmdiff.owners.scene import Scene, is_guard, is_plain
 
 _LARGEST_GUARD = 1 << 20
 _LARGEST_TLS = 64 << 10  # how far below the end of a stack its record may lie, with static TLS
@@ -43,7 +44,7 @@ _HOW = {
 _KNOWN = "the C library's record of the thread is in it, with these bounds"
 
 
-class Stack(NamedTuple):
+class RecordedStack(NamedTuple):
     """The bounds of a thread's stack, its guard included.
 
     *tid* is 0 where the thread has ended, -1 where the record has the id of another pid namespace.
@@ -57,9 +58,9 @@ class Stack(NamedTuple):
 def stacks(scene: Scene) -> Iterator[Claim]:
     """Claim the stacks of all threads, and the guard pages at their low ends.
 
-    Stack pointers are asked for only where records leave threads without a stack.
+    RecordedStack pointers are asked for only where records leave threads without a stack.
     """
-    tids = set(_names(scene)) - {scene.snapshot.process.pid or 0} - scene.threads
+    tids = set(scene.thread_names) - {scene.snapshot.process.pid or 0} - scene.settled.threads
     marked = list(_marked(scene)) if scene.memory else []
     records = list(_at_tops(scene, marked))
     # Ids of another pid namespace mean nothing here, not even those that happen to exist here too.
@@ -76,17 +77,9 @@ def stacks(scene: Scene) -> Iterator[Claim]:
     yield from _by_shape(scene)
 
 
-def _names(scene: Scene) -> dict[int, str | None]:
-    names: dict[int, str | None] | None = scene.notes.get("thread names")
-    if names is None:
-        threads = scene.snapshot.process.threads or ()
-        names = scene.notes["thread names"] = {thread.tid: thread.name for thread in threads}
-    return names
-
-
-def _claims(scene: Scene, stack: Stack) -> Iterator[Claim]:
+def _claims(scene: Scene, stack: RecordedStack) -> Iterator[Claim]:
     """Claim a recorded stack: what is accessible as stack, what is not at its low end as guard."""
-    label, tid = (_names(scene).get(stack.tid), stack.tid) if stack.tid > 0 else (None, None)
+    label, tid = (scene.thread_names.get(stack.tid), stack.tid) if stack.tid > 0 else (None, None)
     if stack.tid == _ENDED:
         label = "unused"
     bottom = _lightweight_guard(scene, stack)
@@ -100,7 +93,7 @@ def _claims(scene: Scene, stack: Stack) -> Iterator[Claim]:
         yield Claim(bottom, stack.end, "thread stack", "record", _HOW.get(stack.tid, _KNOWN), label, tid)
 
 
-def _lightweight_guard(scene: Scene, stack: Stack) -> int:
+def _lightweight_guard(scene: Scene, stack: RecordedStack) -> int:
     """Give the end of the MADV_GUARD_INSTALL range that a stack begins with, or its start."""
     first = scene.at(stack.start)
     if scene.memory is None or first is None or not _may_have_guards(first):
@@ -113,14 +106,14 @@ def _may_have_guards(mapping: PlacedMapping) -> bool:
     return mapping.flags is None or "gu" in mapping.flags
 
 
-def _at_tops(scene: Scene, mappings: Sequence[PlacedMapping]) -> Iterator[Stack]:
+def _at_tops(scene: Scene, mappings: Sequence[PlacedMapping]) -> Iterator[RecordedStack]:
     """Find the C library's records where stacks in these mappings would end, each once."""
     if scene.memory is None or not mappings:
         return
     tops = list(dict.fromkeys(end - _TOP for mapping in mappings for end in _tops(scene, mapping)))[
         :_MOST_TOPS
     ]
-    found: set[Stack] = set()
+    found: set[RecordedStack] = set()
     for first in range(0, len(tops), _BATCH):  # not all at once: that could be hundreds of megabytes
         some = tops[first : first + _BATCH]
         for start, head in zip(some, scene.memory.read_many(some, _TOP), strict=True):
@@ -131,8 +124,11 @@ def _at_tops(scene: Scene, mappings: Sequence[PlacedMapping]) -> Iterator[Stack]
 
 
 def _elsewhere(
-    scene: Scene, pointers: abc.Mapping[int, int], records: Sequence[Stack], marked: Sequence[PlacedMapping]
-) -> Iterator[Stack]:
+    scene: Scene,
+    pointers: abc.Mapping[int, int],
+    records: Sequence[RecordedStack],
+    marked: Sequence[PlacedMapping],
+) -> Iterator[RecordedStack]:
     """Find the records of stacks that hold a pointer and nothing marks: supplied or merged ones."""
     known = {mapping.start for mapping in marked}
     held = {m.start: m for pointer in pointers.values() if (m := scene.at(pointer)) and is_plain(m)}
@@ -146,7 +142,7 @@ def _elsewhere(
             yield merged
 
 
-def _whose(stack: Stack, by_pointer: Sequence[tuple[int, int]], known: set[int]) -> int:
+def _whose(stack: RecordedStack, by_pointer: Sequence[tuple[int, int]], known: set[int]) -> int:
     """Say whose stack it is: of the one that the record names, else of the one whose pointer is in it."""
     if stack.tid in known:
         return stack.tid
@@ -159,29 +155,11 @@ def _whose(stack: Stack, by_pointer: Sequence[tuple[int, int]], known: set[int])
 
 def _marked(scene: Scene) -> Iterator[PlacedMapping]:
     """Give the anonymous mappings that are bounded or marked like a stack and not explained yet."""
-    guarded = {above.start for _, above in guarded_pairs(scene)}
-    explained = dict(scene.explained)
+    guarded = {above.start for _, above in scene.guarded}
     for mapping in scene.touched:
         start, end, flags = mapping.start, mapping.end, mapping.flags or ()
-        if (start in guarded or "nh" in flags or "gu" in flags) and explained.get(start, 0) < end:
+        if (start in guarded or "nh" in flags or "gu" in flags) and (scene.settled.end_at(start) or 0) < end:
             yield mapping
-
-
-def guarded_pairs(scene: Scene) -> list[tuple[PlacedMapping, PlacedMapping]]:
-    """Give the plain mappings that have a few inaccessible pages right below, after those pages."""
-    found: list[tuple[PlacedMapping, PlacedMapping]] | None = scene.notes.get("guarded")
-    if found is None:
-        reserved = Kind.RESERVED
-        found = scene.notes["guarded"] = [
-            (below, above)
-            for below, above in pairwise(scene.mappings)
-            if below.kind is reserved and _guards(below, above) and is_plain(above)
-        ]
-    return found
-
-
-def _guards(below: PlacedMapping, mapping: PlacedMapping) -> bool:
-    return below.end == mapping.start and below.kind is Kind.RESERVED and 0 < below.size <= _LARGEST_GUARD
 
 
 def _tops(scene: Scene, mapping: PlacedMapping) -> Iterator[int]:
@@ -195,11 +173,11 @@ def _tops(scene: Scene, mapping: PlacedMapping) -> Iterator[int]:
                 yield low
 
 
-def _records(scene: Scene, base: int, head: bytes) -> Iterator[Stack]:
+def _records(scene: Scene, base: int, head: bytes) -> Iterator[RecordedStack]:
     """Read the records in a piece of memory that begins at *base* and say what stacks they bound."""
     for at, tid, word in islice(_descriptors(scene, base, head), _MOST_RECORDS):
         if bounds := _bounds(scene, head[at : at + _DESCRIPTOR], base + at, word):
-            yield Stack(*bounds, tid)
+            yield RecordedStack(*bounds, tid)
 
 
 def _descriptors(scene: Scene, base: int, head: bytes) -> Iterator[tuple[int, int, int]]:
@@ -248,7 +226,7 @@ def _is_one_piece(scene: Scene, start: int, end: int) -> bool:
     return touching and all(is_plain(piece) or piece.kind is Kind.RESERVED for piece in pieces)
 
 
-def _above(scene: Scene, pointer: int) -> Stack | None:
+def _above(scene: Scene, pointer: int) -> RecordedStack | None:
     """Look for a record from a stack pointer up, where the kernel merged the stack with what follows."""
     mapping = scene.at(pointer)
     if mapping is None or not is_plain(mapping):
@@ -266,13 +244,13 @@ def _by_pointer(scene: Scene, pointers: dict[int, int]) -> Iterator[Claim]:
         index = scene.span(pointer, pointer + 1)[0]
         if scene.at(pointer) is not None:
             inside.setdefault(index, []).append(tid)
-    names = _names(scene)
+    names = scene.thread_names
     for index, tids in inside.items():
         mapping = scene.mappings[index]
         below = scene.mappings[index - 1] if index else None
         if len(tids) > 1 or not is_plain(mapping):
             continue
-        guarded = below is not None and _guards(below, mapping)
+        guarded = below is not None and is_guard(below, mapping)
         if not guarded and "nh" not in (mapping.flags or ()):
             continue
         (tid,) = tids
@@ -289,7 +267,7 @@ def _by_shape(scene: Scene) -> Iterator[Claim]:
     limit = (scene.snapshot.process.limits or {}).get("stack")
     usual = {_DEFAULT_STACK, limit} if isinstance(limit, int) else {_DEFAULT_STACK}
     java = any("libjvm.so" in mapping.path for mapping in scene.mappings if mapping.path)
-    for below, mapping in guarded_pairs(scene):
+    for below, mapping in scene.guarded:
         guard, size = below.size, mapping.size
         like_java = java and guard in _JAVA_ZONES and guard + size == 1 << 20
         if (guard <= 64 << 10 and size in usual) or like_java:

@@ -7,7 +7,7 @@ touched: the next snapshot would show growth that came from looking.
 from collections.abc import Iterator, Sequence
 
 from vmdiff.model import PlacedMapping
-from vmdiff.owners.engine import Scene
+from vmdiff.owners.scene import Scene
 
 _LARGEST = 64 << 20
 

@@ -11,16 +11,15 @@ from hypothesis import strategies as st
 
 from tests.owners.living import snapshot
 from vmdiff.capture.live_memory import LiveMemory
-from vmdiff.elf.symbols import PT_LOAD, parse
+from vmdiff.elf.headers import SegmentType, read_headers
 from vmdiff.owners import Scene
-from vmdiff.owners.mapped_objects import executable, find_object, objects
 
 PROGRAM = Path(sys.executable).read_bytes()[:2048]
 
 
 def test_symbols_are_where_the_linker_put_them() -> None:
     with LiveMemory(os.getpid()) as memory:
-        libc = find_object(Scene(snapshot(os.getpid()), memory), "libc.so")
+        libc = Scene(snapshot(os.getpid()), memory).find_object("libc.so")
         assert libc is not None
         found = libc.symbols(["malloc", "getpid", "no_such_symbol", "environ"])
 
@@ -33,26 +32,26 @@ def test_symbols_are_where_the_linker_put_them() -> None:
 def test_the_program_is_one_of_the_objects() -> None:
     with LiveMemory(os.getpid()) as memory:
         scene = Scene(snapshot(os.getpid()), memory)
-        program = executable(scene)
+        program = scene.executable
 
-        assert program in objects(scene)
+        assert program in scene.objects
         assert program is not None
-        assert program.layout is not None
-        assert any(segment.type == PT_LOAD for segment in program.layout.segments)
+        assert program.headers is not None
+        assert any(segment.type == SegmentType.LOAD for segment in program.headers.segments)
         assert program.bias is not None
 
 
 def test_without_memory_there_are_objects_but_no_addresses() -> None:
     scene = Scene(snapshot(os.getpid()))
 
-    assert objects(scene)
-    assert all(thing.layout is None and thing.symbols(["malloc"]) == {} for thing in objects(scene))
+    assert scene.objects
+    assert all(thing.headers is None and thing.symbols(["malloc"]) == {} for thing in scene.objects)
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 120), st.binary(min_size=1, max_size=8))
 def test_any_header_is_read_or_refused(at: int, damage: bytes) -> None:
-    layout = parse(PROGRAM[:at] + damage + PROGRAM[at + len(damage) :])
+    layout = read_headers(PROGRAM[:at] + damage + PROGRAM[at + len(damage) :])
 
     assert layout is None or len(layout.segments) <= 256
 
@@ -60,8 +59,8 @@ def test_any_header_is_read_or_refused(at: int, damage: bytes) -> None:
 def test_a_header_of_the_other_width_and_order_is_understood() -> None:
     head = b"\x7fELF\x01\x02\x01".ljust(16, b"\0")
     head += struct.pack(">HHIIIIIHHHHHH", 2, 20, 1, 0x100, 52, 0, 0, 52, 32, 1, 40, 0, 0)
-    head += struct.pack(">8I", PT_LOAD, 0x1000, 0x2000, 0, 0x30, 0x40, 6, 0x1000)
-    layout = parse(head)
+    head += struct.pack(">8I", SegmentType.LOAD, 0x1000, 0x2000, 0, 0x30, 0x40, 6, 0x1000)
+    layout = read_headers(head)
 
     assert layout is not None
-    assert layout.segments == ((PT_LOAD, 6, 0x1000, 0x2000, 0x30, 0x40),)
+    assert layout.segments == ((SegmentType.LOAD, 6, 0x1000, 0x2000, 0x30, 0x40),)

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from vmdiff.model import PlacedMapping
-from vmdiff.owners.engine import Scene
+from vmdiff.owners.scene import Scene
 
 HEADER = 64  # bytes that a reader sees of a page
 _AHEAD = 64  # pages
 
 
-class Block(NamedTuple):
+class FoundBlock(NamedTuple):
     """A block that a reader recognised by its header; *kind* is the owner's name."""
 
     start: int
@@ -43,4 +43,4 @@ class Peek:
 
 
 # A reader gives the block that begins at an address, or None if it knows no header there.
-Reader = Callable[[Peek, int], Block | None]
+BlockReader = Callable[[Peek, int], FoundBlock | None]

@@ -1,0 +1,73 @@
+"""What an owner rule returns: a claim on a range of addresses, with its evidence."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from vmdiff.model import Basis, owner
+from vmdiff.model.owner import Owner, certainty
+
+
+class Claim(NamedTuple):
+    """A statement of a rule that ``[start, end)`` belongs to the owner *name*; it may span many mappings.
+
+    A mapping without addresses is claimed by its *place* in the snapshot, with both bounds 0.
+    """
+
+    start: int
+    end: int
+    name: str
+    basis: Basis
+    evidence: str
+    label: str | None = None
+    tid: int | None = None
+    place: int | None = None
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the basis is a proof and not a resemblance."""
+        return certainty(self.basis) == "certain"
+
+    @property
+    def owner(self) -> Owner:
+        """The owner of a mapping that this claim covers as a whole."""
+        return owner(self.name, self.basis, self.evidence, label=self.label, tid=self.tid)
+
+
+class Settled:
+    """What earlier rules have settled, so that later rules need not look there again."""
+
+    def __init__(self, claims: Sequence[Claim] = ()) -> None:
+        """Take the certain claims of earlier rules."""
+        self._claims = tuple(claims)
+
+    @cached_property
+    def threads(self) -> frozenset[int]:
+        """The ids of the threads that have a stack."""
+        return frozenset(claim.tid for claim in self._claims if claim.tid is not None)
+
+    @cached_property
+    def _ranges(self) -> tuple[list[int], list[int]]:
+        """The starts and ends of the settled ranges, neighbours joined."""
+        starts: list[int] = []
+        ends: list[int] = []
+        for start, end in sorted(claim[:2] for claim in self._claims if claim.place is None):
+            if ends and start <= ends[-1]:
+                ends[-1] = max(ends[-1], end)
+            else:
+                starts.append(start)
+                ends.append(end)
+        return starts, ends
+
+    def end_at(self, address: int) -> int | None:
+        """Return the end of the settled range that holds *address*, None if it is not settled."""
+        starts, ends = self._ranges
+        at = bisect_right(starts, address) - 1
+        return ends[at] if at >= 0 and ends[at] > address else None
+
+    def next_start(self, address: int) -> int | None:
+        """Return the start of the first settled range above *address*."""
+        starts, _ = self._ranges
+        at = bisect_right(starts, address)
+        return starts[at] if at < len(starts) else None

@@ -1,0 +1,121 @@
+"""What an owner rule may look at: the layout of a process, its objects, its threads and its memory."""
+
+from collections.abc import Sequence
+from copy import copy
+from functools import cached_property
+from itertools import pairwise
+
+from vmdiff.model import Kind, PlacedMapping, Snapshot
+from vmdiff.owners.claim import Settled
+from vmdiff.owners.mapped_objects import MappedObject, mapped_objects
+from vmdiff.owners.memory_port import Memory
+
+_DEFAULT_PAGE = 4096
+_LARGEST_GUARD = 1 << 20
+
+
+class Scene:
+    """A snapshot, the process's memory where it can be read, and what earlier rules settled."""
+
+    def __init__(self, snapshot: Snapshot, memory: Memory | None = None) -> None:
+        self.snapshot = snapshot
+        self.memory = memory
+        self.settled = Settled()
+
+    def after(self, settled: Settled) -> "Scene":
+        """Return the same scene for the next rule, which sees what the rules before it have settled."""
+        later = copy(self)  # with all that was computed of the layout
+        later.settled = settled
+        return later
+
+    @property
+    def mappings(self) -> tuple[PlacedMapping, ...]:
+        """The mappings that have both bounds, in address order."""
+        return self.snapshot.placed
+
+    @cached_property
+    def page_size(self) -> int:
+        """The size of a page in bytes, 4096 where the snapshot does not tell."""
+        size = self.snapshot.host.page_size or 0
+        return size if size >= _DEFAULT_PAGE and not size & size - 1 else _DEFAULT_PAGE
+
+    @cached_property
+    def word_size(self) -> int:
+        """The bytes of a word of the process: 4 if all of it lies in the first 4 GiB, else 8."""
+        return 8 if any(mapping.end > 1 << 32 for mapping in self.mappings[-1:]) else 4
+
+    def at(self, address: int) -> PlacedMapping | None:
+        """Return the mapping that holds *address*."""
+        return self.snapshot.by_address.at(address)
+
+    def within(self, start: int, end: int) -> Sequence[PlacedMapping]:
+        """Return the mappings that overlap ``[start, end)``."""
+        return self.snapshot.by_address.within(start, end)
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the half-open range of indices of the mappings that overlap ``[start, end)``."""
+        return self.snapshot.by_address.span(start, end)
+
+    @cached_property
+    def plain(self) -> tuple[PlacedMapping, ...]:
+        """The private anonymous mappings without a name that are readable and writable."""
+        return tuple(mapping for mapping in self.mappings if is_plain(mapping))
+
+    @cached_property
+    def touched(self) -> tuple[PlacedMapping, ...]:
+        """Those plain mappings that have pages, or may have, in memory or swap: others hold no records."""
+        counters = self.snapshot.origin.counters
+        unknown = None if "rss" in counters else 1
+        return tuple(
+            mapping
+            for mapping in self.plain
+            if mapping.values.get("rss", unknown) or mapping.values.get("swap")
+        )
+
+    @cached_property
+    def guarded(self) -> tuple[tuple[PlacedMapping, PlacedMapping], ...]:
+        """The plain mappings that have a few inaccessible pages right below, after those pages."""
+        return tuple(
+            (below, above)
+            for below, above in pairwise(self.mappings)
+            if is_guard(below, above) and is_plain(above)
+        )
+
+    @cached_property
+    def objects(self) -> tuple[MappedObject, ...]:
+        """The executable and the libraries, each load once, in address order."""
+        return tuple(mapped_objects(self.mappings, self.memory, self.page_size))
+
+    def find_object(self, *parts: str) -> MappedObject | None:
+        """Return the first object whose file name contains one of *parts*."""
+        return next((thing for thing in self.objects if any(part in thing.name for part in parts)), None)
+
+    @property
+    def executable(self) -> MappedObject | None:
+        """The object of the program itself."""
+        path = self.snapshot.process.executable
+        return next((thing for thing in self.objects if thing.path == path), None)
+
+    @cached_property
+    def thread_names(self) -> dict[int, str | None]:
+        """The kernel's names of the threads, by thread id."""
+        return {thread.tid: thread.name for thread in self.snapshot.process.threads or ()}
+
+    @property
+    def can_read(self) -> bool:
+        """Whether the process's memory can be read, as far as is known yet."""
+        return self.memory is not None and "memory" not in self.memory.denied
+
+    def read(self, address: int, length: int) -> bytes | None:
+        """Return *length* bytes of the process's memory, or None where they cannot be read."""
+        return None if self.memory is None else self.memory.read(address, length)
+
+
+def is_plain(mapping: PlacedMapping) -> bool:
+    """Return whether it is private anonymous memory without a name, readable and writable."""
+    return mapping.path is None and mapping.perms[:2] == "rw" and mapping.kind is Kind.ANONYMOUS
+
+
+def is_guard(below: PlacedMapping, mapping: PlacedMapping) -> bool:
+    """Return whether *below* is a few inaccessible pages right below *mapping*."""
+    return below.kind is Kind.RESERVED and below.end == mapping.start and 0 < below.size <= _LARGEST_GUARD
