@@ -59,7 +59,7 @@ def _settle(scene: Scene, claims: Sequence[Claim]) -> dict[int, Owner]:
         for index in range(*scene.span(claim.start, claim.end)):
             if index in alone:
                 continue
-            start, end = scene.mappings[index][:2]
+            start, end = scene.mappings[index].range
             if index not in held and claim.start <= start and end <= claim.end:
                 alone[index] = claim
             else:

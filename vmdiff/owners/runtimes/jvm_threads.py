@@ -11,7 +11,7 @@ from vmdiff.owners.runtimes.java_heap import JavaHeap
 from vmdiff.owners.scene import Scene
 
 _EVIDENCE = "HotSpot's JavaThread has these bounds of its stack, and its OSThread this thread id"
-_MOST_THREADS = 65_536
+_MOST_ENDING = 64
 _KERNEL_NAME = 15  # bytes; longer names are cut off (TASK_COMM_LEN)
 _THREAD_OBJECT = 256  # bytes of a java.lang.Thread that hold its fields
 
@@ -79,7 +79,9 @@ def _list(machine: HotSpot) -> Sequence[int]:
     array = machine.member(list_, "ThreadsList", "_threads")
     if not count or not array:
         return ()
-    return words(machine.scene, array, min(count & 0xFFFFFFFF, _MOST_THREADS)) or ()
+    # A thread that ends meanwhile may still be listed; more than a few of them are a misread count.
+    most = len(machine.scene.thread_names) + _MOST_ENDING
+    return words(machine.scene, array, min(count & 0xFFFFFFFF, most)) or ()
 
 
 def _names(machine: HotSpot, threads: Sequence[_Thread]) -> dict[int, str | None]:
