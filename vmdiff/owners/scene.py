@@ -5,7 +5,7 @@ from copy import copy
 from functools import cached_property
 from itertools import pairwise
 
-from vmdiff.model import Kind, PlacedMapping, Snapshot
+from vmdiff.model import Kind, Mapping, PlacedMapping, Snapshot
 from vmdiff.owners.claim import Settled
 from vmdiff.owners.mapped_objects import MappedObject, mapped_objects
 from vmdiff.owners.memory_port import Memory
@@ -111,7 +111,7 @@ class Scene:
         return None if self.memory is None else self.memory.read(address, length)
 
 
-def is_plain(mapping: PlacedMapping) -> bool:
+def is_plain(mapping: Mapping) -> bool:
     """Return whether it is private anonymous memory without a name, readable and writable."""
     return mapping.path is None and mapping.perms[:2] == "rw" and mapping.kind is Kind.ANONYMOUS
 

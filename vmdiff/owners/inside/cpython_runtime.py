@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from vmdiff.model import Kind, Mapping
 from vmdiff.owners.machine_words import data, unpacked, word, words, zeroed
-from vmdiff.owners.mapped_objects import Object, executable, objects
+from vmdiff.owners.mapped_objects import MappedObject
 from vmdiff.owners.runtimes.cpython import is_python
 from vmdiff.owners.scene import Scene, is_plain
 
@@ -26,7 +26,7 @@ class Interpreter:
     """A CPython: the object that it is in, its symbols, and its version as (3, 11), None where unknown."""
 
     scene: Scene
-    library: Object
+    library: MappedObject
     symbols: dict[str, int]
     version: tuple[int, int] | None
     free_threaded: bool
@@ -67,15 +67,15 @@ def interpreter(scene: Scene) -> Interpreter | None:
     return None
 
 
-def _libraries(scene: Scene) -> Iterator[Object]:
-    program = executable(scene)
-    named = [thing for thing in objects(scene) if "libpython" in thing.path.rpartition("/")[2]]
+def _libraries(scene: Scene) -> Iterator[MappedObject]:
+    program = scene.executable
+    named = [thing for thing in scene.objects if "libpython" in thing.name]
     yield from named
     if program is not None and program not in named:
         yield program
 
 
-def _described(scene: Scene, library: Object, symbols: dict[str, int]) -> Interpreter:
+def _described(scene: Scene, library: MappedObject, symbols: dict[str, int]) -> Interpreter:
     head = words(scene, symbols["_PyRuntime"], 3)
     if head and head[0] == _COOKIE:  # version as in Py_Version, then whether it is free-threaded
         return Interpreter(scene, library, symbols, _version(head[1]), head[2] != 0)
