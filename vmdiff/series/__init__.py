@@ -1,0 +1,1 @@
+"""Series of snapshots: what grows steadily, how fast, and until when."""
