@@ -7,7 +7,8 @@ from hypothesis import given
 
 from tests.draw import PAGE, mappings, snapshot, space
 from tests.spaces import snapshots
-from vmdiff.comparison.compare import MIRRORS, Change, ChangeName, Comparison, compare
+from vmdiff.comparison.change import MIRRORS, Change, ChangeName
+from vmdiff.comparison.compare import Comparison, compare
 from vmdiff.model import Kind, Mapping, Owner, Part, Snapshot
 
 

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 
 from tests.draw import PAGE, snapshot
 from tests.spaces import snapshots
-from vmdiff.comparison.compare import CROWD, MIRRORS, Comparison, compare
+from vmdiff.comparison.change import MIRRORS
+from vmdiff.comparison.compare import Comparison, compare
+from vmdiff.comparison.crowds import SMALLEST_CROWD
 from vmdiff.model import Mapping, Owner, Snapshot
 from vmdiff.report.json.comparison_document import comparison as to_json
 from vmdiff.report.options import ViewOptions
@@ -46,7 +48,9 @@ def test_thirty_new_stacks_are_one_crowd_and_their_guards_another() -> None:
 
 
 def test_a_few_changes_are_no_crowd() -> None:
-    assert crowds(by_address(snapshot(), snapshot(*threads(CROWD - 1)))) == {None: 2 * (CROWD - 1)}
+    assert crowds(by_address(snapshot(), snapshot(*threads(SMALLEST_CROWD - 1)))) == {
+        None: 2 * (SMALLEST_CROWD - 1)
+    }
 
 
 def test_what_grew_is_not_in_a_crowd_with_what_is_new() -> None:

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from vmdiff.comparison.compare import ChangeName
+from vmdiff.comparison.change import ChangeName
 from vmdiff.model import KNOWN_COUNTERS, Kind, Snapshot
 from vmdiff.model.mapping import MappingRecord
 from vmdiff.report.json.schema import adapter

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from vmdiff import selector, units
-from vmdiff.comparison.compare import ChangeName, Comparison
+from vmdiff.comparison.change import ChangeName
+from vmdiff.comparison.compare import Comparison
 from vmdiff.errors import ConditionError
 from vmdiff.model import Mapping, Snapshot, add
 from vmdiff.selector import Selector

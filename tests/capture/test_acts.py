@@ -7,7 +7,7 @@ import pytest
 
 import vmdiff
 from tests.acts import Actor, actor
-from vmdiff.comparison.compare import Change
+from vmdiff.comparison.change import Change
 from vmdiff.model import Kind, Snapshot
 
 KIB, MIB = 1 << 10, 1 << 20

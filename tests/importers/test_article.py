@@ -4,7 +4,8 @@ import pytest
 
 from tests.importers.test_pmap import HEAP, LIBRARIES, PROGRAM, Row, device, extended, plain, total
 from vmdiff import importers
-from vmdiff.comparison.compare import ChangeName, compare
+from vmdiff.comparison.change import ChangeName
+from vmdiff.comparison.compare import compare
 from vmdiff.owners import RULES, Scene, assign
 
 KIB = 1024

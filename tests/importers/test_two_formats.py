@@ -11,7 +11,8 @@ import pytest
 
 from tests.waiting import until_asleep
 from vmdiff import importers
-from vmdiff.comparison.compare import ChangeName, compare
+from vmdiff.comparison.change import ChangeName
+from vmdiff.comparison.compare import compare
 from vmdiff.owners import RULES, Scene, assign
 
 SLEEPER = "import mmap; b = mmap.mmap(-1, 1 << 20); b[0] = 1; print(flush=True); input()"

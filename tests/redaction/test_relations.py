@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from vmdiff.comparison.matching.by_structure.objects import base_name, stem
+from vmdiff.comparison.matching.by_structure.objects import stem
+from vmdiff.model import base_name
 from vmdiff.redaction.paths import Paths
 from vmdiff.redaction.pseudonyms import Pseudonyms
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from vmdiff.answer.sentence import Mover
-from vmdiff.comparison.compare import Change, ChangeName, Comparison
+from vmdiff.comparison.change import Change, ChangeName
+from vmdiff.comparison.compare import Comparison
 from vmdiff.model import Kind, Mapping, Snapshot
 from vmdiff.model.memory_figures import figure
 from vmdiff.units import signed, size

@@ -10,7 +10,8 @@ from vmdiff.answer import notes, parts
 from vmdiff.answer.movement import Movement, movement
 from vmdiff.answer.sentence import Answer, Mover
 from vmdiff.answer.sharing import sharing
-from vmdiff.comparison.compare import Comparison, Total
+from vmdiff.comparison.compare import Comparison
+from vmdiff.comparison.totals import Total
 from vmdiff.model import Snapshot
 from vmdiff.model.memory_figures import figure
 from vmdiff.units import signed

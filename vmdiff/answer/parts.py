@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from vmdiff.answer.sentence import Mover
-from vmdiff.comparison.compare import Comparison, Group
+from vmdiff.comparison.compare import Comparison
+from vmdiff.comparison.totals import Group
 from vmdiff.model import Kind, Mapping, Snapshot
 from vmdiff.model.memory_figures import figure
 

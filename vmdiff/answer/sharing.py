@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from vmdiff.comparison.compare import Change, Comparison
+from vmdiff.comparison.change import Change
+from vmdiff.comparison.compare import Comparison
 from vmdiff.model import Kind
 from vmdiff.model.memory_figures import figure
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from vmdiff.cli import output, redacting, tags
+from vmdiff.comparison.match_mode import Match
 from vmdiff.report import RENDERERS, By, Format, ViewOptions
 
 app = typer.Typer(
@@ -30,14 +31,6 @@ class Detail(StrEnum):
 
     MAPS = "maps"
     SMAPS = "smaps"
-
-
-class Match(StrEnum):
-    """How mappings are paired."""
-
-    AUTO = "auto"
-    ADDRESS = "address"
-    STRUCTURE = "structure"
 
 
 class Document(StrEnum):
@@ -209,7 +202,7 @@ def compare(
 
     asked = [conditions.parse(text) for text in fail_on or ()]
     pair = sources.resolve_pair(before, after, notify=output.say)
-    comparison = compare_snapshots(*pair, match=match.value)
+    comparison = compare_snapshots(*pair, match=match)
     held = [condition for condition in asked if condition.holds(comparison)]
     text = RENDERERS[form].comparison(comparison, findings.find(comparison), options)
     output.write(text, to, force=force)

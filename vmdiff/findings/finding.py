@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from vmdiff.comparison.compare import Change, ChangeName, Comparison, Group
+from vmdiff.comparison.change import Change, ChangeName
+from vmdiff.comparison.compare import Comparison
+from vmdiff.comparison.totals import Group
 from vmdiff.model import Mapping, Snapshot, add
 from vmdiff.units import signed
 

@@ -1,6 +1,7 @@
 """Where memory came from: files, malloc, runtimes, threads, reservations."""
 
-from vmdiff.comparison.compare import Change, ChangeName, Comparison
+from vmdiff.comparison.change import Change, ChangeName
+from vmdiff.comparison.compare import Comparison
 from vmdiff.findings.finding import (
     NOTEWORTHY,
     Finding,

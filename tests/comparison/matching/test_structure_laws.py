@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.comparison.matching.runs import Piece, programs, related, run
 from tests.spaces import snapshots
-from vmdiff.comparison.compare import MIRRORS, Comparison, compare
+from vmdiff.comparison.change import MIRRORS
+from vmdiff.comparison.compare import Comparison, compare
 from vmdiff.comparison.matching.by_structure.steps import pair
 from vmdiff.comparison.matching.region import Region
 from vmdiff.model import Mapping, Snapshot

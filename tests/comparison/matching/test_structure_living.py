@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 import vmdiff
-from vmdiff.comparison.compare import Change, ChangeName, Comparison
+from vmdiff.comparison.change import Change, ChangeName
+from vmdiff.comparison.compare import Comparison
 from vmdiff.model import Snapshot
 
 READY = "ready"

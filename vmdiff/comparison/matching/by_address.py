@@ -31,23 +31,23 @@ def regions(before: Sequence[Mapping], after: Sequence[Mapping]) -> list[Region]
     found: list[Region] = []
     i = j = 0
     while i < len(before) and j < len(after):
-        old, new = before[i], after[j]
-        if old.start == new.start and old.end == new.end:  # by far the most, and nothing overlaps them
-            found.append(Region((old,), (new,)))
+        one, other = before[i], after[j]
+        if one.start == other.start and one.end == other.end:  # by far the most, and nothing overlaps them
+            found.append(Region((one,), (other,)))
             i += 1
             j += 1
-        elif old.end <= new.start:  # type: ignore[operator]  # both bounds are known
-            found.append(Region((old,), ()))
+        elif one.end <= other.start:  # type: ignore[operator]  # both bounds are known
+            found.append(Region((one,), ()))
             i += 1
-        elif new.end <= old.start:  # type: ignore[operator]
-            found.append(Region((), (new,)))
+        elif other.end <= one.start:  # type: ignore[operator]
+            found.append(Region((), (other,)))
             j += 1
         else:
-            first_old, first_new = i, j
+            first_before, first_after = i, j
             i, j = _reach(before, after, i, j)
-            found.append(Region(tuple(before[first_old:i]), tuple(after[first_new:j])))
-    found += [Region((old,), ()) for old in before[i:]]
-    found += [Region((), (new,)) for new in after[j:]]
+            found.append(Region(tuple(before[first_before:i]), tuple(after[first_after:j])))
+    found += [Region((one,), ()) for one in before[i:]]
+    found += [Region((), (other,)) for other in after[j:]]
     return found
 
 

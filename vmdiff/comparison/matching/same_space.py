@@ -9,10 +9,10 @@ are where they are in every process, so they prove nothing.
 
 import re
 from operator import itemgetter
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from vmdiff.comparison.matching.by_structure.fingerprint import base_name
-from vmdiff.model import Kind, Mapping, Process, Snapshot
+from vmdiff.comparison.match_mode import Match
+from vmdiff.model import Kind, Mapping, Process, Snapshot, base_name, split_deleted
 
 _LOADER = re.compile(r"(?:ld[-.0-9][^/]*\.so[.0-9]*|ld\.so[.0-9]*|ld-musl[^/]*|linker(?:64)?|dyld)$")
 _LIBC = re.compile(r"(?:libc[-.0-9]*\.so[.0-9]*|libc\.musl[^/]*|ld-musl[^/]*)$")
@@ -24,24 +24,26 @@ KERNEL = ("[stack]", "[vdso]")
 class Verdict(NamedTuple):
     """How two snapshots are to be matched, and the sentence that says why."""
 
-    match: Literal["address", "structure"]
+    match: Match
     reason: str
 
 
 def recognise(before: Snapshot, after: Snapshot) -> Verdict:
     """Say whether the addresses of two snapshots mean the same, and what that was seen from."""
     if obstacle := obstacle_to_addresses(before, after):
-        return Verdict("structure", obstacle)
-    ours, theirs = _landmarks(before), _landmarks(after)
-    shared = [name for name in (*LIBRARIES, *KERNEL) if name in ours and name in theirs]
-    moved = [name for name in shared if ours[name] != theirs[name]]
+        return Verdict(Match.STRUCTURE, obstacle)
+    places_before, places_after = _landmarks(before), _landmarks(after)
+    shared = [name for name in (*LIBRARIES, *KERNEL) if name in places_before and name in places_after]
+    moved = [name for name in shared if places_before[name] != places_after[name]]
     if _same_start(before, after):
         return _of_one_process(before.process, after.process, [name for name in moved if name in KERNEL])
     if _other_program(before.process, after.process):
-        return Verdict("structure", f"the programs differ: {_programs(before.process, after.process)}")
-    if moved or not _prove_a_layout(shared, {*ours, *theirs}):
-        return Verdict("structure", _why_different(before, after, moved))
-    return Verdict("address", f"{_listed(shared)} are at the same addresses, as in a fork or without ASLR")
+        return Verdict(Match.STRUCTURE, f"the programs differ: {_programs(before.process, after.process)}")
+    if moved or not _prove_a_layout(shared, {*places_before, *places_after}):
+        return Verdict(Match.STRUCTURE, _why_different(before, after, moved))
+    return Verdict(
+        Match.ADDRESS, f"{_listed(shared)} are at the same addresses, as in a fork or without ASLR"
+    )
 
 
 def obstacle_to_addresses(before: Snapshot, after: Snapshot) -> str | None:
@@ -91,13 +93,13 @@ def _same_start(before: Snapshot, after: Snapshot) -> bool:
 def _of_one_process(before: Process, after: Process, moved: list[str]) -> Verdict:
     if _other_program(before, after):
         return Verdict(
-            "structure", f"process {before.pid} executed another program: {_programs(before, after)}"
+            Match.STRUCTURE, f"process {before.pid} executed another program: {_programs(before, after)}"
         )
     if moved:
         return Verdict(
-            "structure", f"process {before.pid} has executed a program since: {_listed(moved)} moved"
+            Match.STRUCTURE, f"process {before.pid} has executed a program since: {_listed(moved)} moved"
         )
-    return Verdict("address", f"the same process {before.pid}, with [stack] and [vdso] where they were")
+    return Verdict(Match.ADDRESS, f"the same process {before.pid}, with [stack] and [vdso] where they were")
 
 
 def _other_program(before: Process, after: Process) -> bool:
@@ -111,7 +113,7 @@ def _programs(before: Process, after: Process) -> str:
 
 def _program(process: Process) -> str | None:
     """Give the executable, whether or not it was deleted since (an upgrade)."""
-    return process.executable and process.executable.removesuffix(" (deleted)")
+    return process.executable and split_deleted(process.executable)[0]
 
 
 def _prove_a_layout(equal: list[str], seen: set[str]) -> bool:

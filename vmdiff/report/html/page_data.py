@@ -10,7 +10,10 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from vmdiff.comparison.compare import GROUPINGS, Change, Comparison, Counts, Group, Total
+from vmdiff.comparison.change import Change, Counts
+from vmdiff.comparison.compare import Comparison
+from vmdiff.comparison.match_mode import Match
+from vmdiff.comparison.totals import GROUPINGS, Group, Total
 from vmdiff.model import DERIVED, Mapping, Snapshot, add
 from vmdiff.report import wording
 from vmdiff.report.view import compose
@@ -27,7 +30,7 @@ def of_comparison(found: Comparison, table: Table) -> str:
 
 def of_snapshot(taken: Snapshot, table: Table) -> str:
     """Write the figures of one snapshot whose every row is in *table*."""
-    alone = Comparison(taken, taken, "address", "", (), ())
+    alone = Comparison(taken, taken, Match.ADDRESS, "", (), ())
     return _Data((taken,), table, taken.mappings).written(alone, matched="alone")
 
 

@@ -13,7 +13,10 @@ from typing import Any
 from pydantic_core import to_json
 
 from vmdiff.answer import answer, summary
-from vmdiff.comparison.compare import GROUPINGS, Change, Comparison, Counts, Group, Total
+from vmdiff.comparison.change import Change, Counts
+from vmdiff.comparison.compare import Comparison
+from vmdiff.comparison.match_mode import Match
+from vmdiff.comparison.totals import GROUPINGS, Group, Total
 from vmdiff.findings import Finding
 from vmdiff.model import Mapping, Snapshot, owner_record
 from vmdiff.report.options import ViewOptions
@@ -59,7 +62,7 @@ def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions)
 
     The document itself, whole, is what `vmdiff convert` writes.
     """
-    alone = Comparison(taken, taken, "address", "", (), ())
+    alone = Comparison(taken, taken, Match.ADDRESS, "", (), ())
     head = {
         "format": SUMMARY_FORMAT,
         "version": VERSION,

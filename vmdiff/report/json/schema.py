@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Required
 from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
-from vmdiff.comparison.compare import ChangeName
+from vmdiff.comparison.change import ChangeName
 from vmdiff.model import Kind, Owner
 from vmdiff.model.mapping import MappingRecord
 

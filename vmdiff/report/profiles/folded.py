@@ -6,7 +6,8 @@ two, before and after, which flamegraph.pl and inferno paint as a differential f
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from vmdiff.comparison.compare import Comparison, Key, tally
+from vmdiff.comparison.compare import Comparison
+from vmdiff.comparison.totals import Key, tally
 from vmdiff.findings import Finding
 from vmdiff.model import Snapshot
 from vmdiff.report import wording

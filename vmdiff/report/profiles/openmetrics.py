@@ -6,7 +6,8 @@ a label with a value for every file and thread is what collectors are brought do
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from vmdiff.comparison.compare import Comparison, Sums, tally
+from vmdiff.comparison.compare import Comparison
+from vmdiff.comparison.totals import Sums, tally
 from vmdiff.findings import Finding
 from vmdiff.model import Snapshot
 from vmdiff.report import wording

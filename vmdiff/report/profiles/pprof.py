@@ -11,7 +11,8 @@ and no dependency is needed. Only two wire types occur: varints and length-delim
 import gzip
 from collections.abc import Iterable, Sequence
 
-from vmdiff.comparison.compare import Comparison, Key, Sums, tally
+from vmdiff.comparison.compare import Comparison
+from vmdiff.comparison.totals import Key, Sums, tally
 from vmdiff.findings import Finding
 from vmdiff.model import Snapshot
 from vmdiff.report import wording

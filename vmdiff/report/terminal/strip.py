@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from vmdiff.comparison.compare import ChangeName, Comparison
+from vmdiff.comparison.change import ChangeName
+from vmdiff.comparison.compare import Comparison
 from vmdiff.model import Kind, Mapping, Snapshot
 
 Span = tuple[str, str]

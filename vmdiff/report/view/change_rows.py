@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from vmdiff.comparison.compare import Change, ChangeName, Comparison
+from vmdiff.comparison.change import Change, ChangeName
+from vmdiff.comparison.compare import Comparison
 from vmdiff.model import MIXED, Kind, Mapping, add
 from vmdiff.report import wording
 from vmdiff.report.options import ViewOptions

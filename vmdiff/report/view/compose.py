@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from vmdiff.answer import answer, summary
-from vmdiff.comparison.compare import ChangeName, Comparison
+from vmdiff.comparison.change import ChangeName
+from vmdiff.comparison.compare import Comparison
+from vmdiff.comparison.match_mode import Match
 from vmdiff.findings import Finding
 from vmdiff.model import Snapshot
 from vmdiff.report import wording
@@ -130,7 +132,7 @@ def of_snapshot(snapshot: Snapshot, findings: Sequence[Finding], options: ViewOp
         ConditionError: the counter to sort by is not known.
     """
     # A snapshot is shown as what it would be beside itself: the same code folds its groups.
-    alone = Comparison(snapshot, snapshot, "address", "", (), ())
+    alone = Comparison(snapshot, snapshot, Match.ADDRESS, "", (), ())
     columns = columns_of(alone.totals, options, partly=_partly_known(snapshot))
     groups, table = _snapshot_tables(alone, columns, options)
     taken = wording.moment(snapshot.taken_at) if snapshot.taken_at else "taken at an unknown time"

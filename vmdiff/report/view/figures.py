@@ -5,7 +5,8 @@ from collections import abc
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from vmdiff.comparison.compare import Counts, Total
+from vmdiff.comparison.change import Counts
+from vmdiff.comparison.totals import Total
 from vmdiff.errors import ConditionError
 from vmdiff.model import add
 from vmdiff.report import wording

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from functools import partial
 
-from vmdiff.comparison.compare import Comparison, Group
+from vmdiff.comparison.compare import Comparison
+from vmdiff.comparison.totals import Group
 from vmdiff.model import MIXED, Snapshot, add
 from vmdiff.report import wording
 from vmdiff.report.options import By, ViewOptions

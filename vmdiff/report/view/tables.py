@@ -6,7 +6,8 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from vmdiff.comparison.compare import Change, Group
+from vmdiff.comparison.change import Change
+from vmdiff.comparison.totals import Group
 from vmdiff.model import Mapping, Snapshot, add
 from vmdiff.report import wording
 from vmdiff.report.view.figures import Cell, Column, Totals, figures_of, value_of

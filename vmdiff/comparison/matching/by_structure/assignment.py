@@ -82,14 +82,14 @@ def _exact(before: Sequence[Block], after: Sequence[Block], fits: Fits) -> list[
     for price in alone:
         row.append(row[-1] + price)
     rows = [row]
-    for old in before:
-        gone = cost(old, None)
+    for one in before:
+        gone = cost(one, None)
         left = row[0] + gone
         following = [left]
-        for j, new in enumerate(after):
+        for j, other in enumerate(after):
             best = min(row[j + 1] + gone, left + alone[j])
-            if fits(old, new):
-                best = min(best, row[j] + cost(old, new))
+            if fits(one, other):
+                best = min(best, row[j] + cost(one, other))
             following.append(best)
             left = best
         rows.append(following)
@@ -101,11 +101,11 @@ def _trace(before: Sequence[Block], after: Sequence[Block], rows: list[list[int]
     pairs = []
     i, j = len(before), len(after)
     while i and j:
-        old, new, best = before[i - 1], after[j - 1], rows[i][j]
-        if fits(old, new) and best == rows[i - 1][j - 1] + cost(old, new):
-            pairs.append((old, new))
+        one, other, best = before[i - 1], after[j - 1], rows[i][j]
+        if fits(one, other) and best == rows[i - 1][j - 1] + cost(one, other):
+            pairs.append((one, other))
             i, j = i - 1, j - 1
-        elif best == rows[i - 1][j] + cost(old, None):
+        elif best == rows[i - 1][j] + cost(one, None):
             i -= 1
         else:
             j -= 1
@@ -121,7 +121,7 @@ def _cuts(before: Sequence[Block], after: Sequence[Block]) -> list[tuple[int, in
         places: dict[Hashable, list[int]] = {}
         for j in range(len(after) - 1, -1, -1):
             places.setdefault(key(after[j]), []).append(j)
-        candidates = [(i, held.pop()) for i, old in enumerate(before) if (held := places.get(key(old)))]
+        candidates = [(i, held.pop()) for i, one in enumerate(before) if (held := places.get(key(one)))]
         if candidates:
             return in_order(candidates)
     return []

@@ -83,9 +83,9 @@ class Terms(NamedTuple):
 
 def terms(before: Snapshot, after: Snapshot) -> Terms:
     """Say what both sides speak of."""
-    ours, theirs = before.origin, after.origin
-    values = {*ours.counters, *ours.attributes} & {*theirs.counters, *theirs.attributes}
-    return Terms(frozenset(values), ours.owners == theirs.owners, _flagged(before) and _flagged(after))
+    one, other = before.origin, after.origin
+    values = {*one.counters, *one.attributes} & {*other.counters, *other.attributes}
+    return Terms(frozenset(values), one.owners == other.owners, _flagged(before) and _flagged(after))
 
 
 def _flagged(snapshot: Snapshot) -> bool:
@@ -139,11 +139,6 @@ def agree(one: Family, other: Family) -> bool:
         return True
     letters = zip(one.perms, other.perms, strict=True)
     return all(a == b or "?" in (a, b) for a, b in letters)
-
-
-def base_name(path: str) -> str:
-    """Give what follows the last slash."""
-    return path.rpartition("/")[2]
 
 
 _PSEUDO = {"malloc heap": Kind.HEAP, "kernel": Kind.KERNEL}

@@ -5,7 +5,8 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 from vmdiff.comparison.matching.by_structure.assignment import Pair
-from vmdiff.comparison.matching.by_structure.fingerprint import Block, Family, base_name
+from vmdiff.comparison.matching.by_structure.fingerprint import Block, Family
+from vmdiff.model import base_name
 
 Neighbours = tuple[int | None, int | None]  # the numbers of the nearest pairs below and above; None: none
 
@@ -44,11 +45,11 @@ def gaps(
     Anchors may cross each other: the loader fills holes, so libraries swap places from run to run. Gaps with
     the same neighbours above and below are then few, and one neighbour has to do.
     """
-    ours = _held([old.at for old, _ in anchors], before, telling)
-    theirs = _held([new.at for _, new in anchors], after, telling)
-    for told, (neighbours, blocks) in ours.items():
-        if told in theirs:
-            yield Gap(blocks, theirs[told][1], _where(anchors, neighbours, telling))
+    held_before = _held([one.at for one, _ in anchors], before, telling)
+    held_after = _held([other.at for _, other in anchors], after, telling)
+    for told, (neighbours, blocks) in held_before.items():
+        if told in held_after:
+            yield Gap(blocks, held_after[told][1], _where(anchors, neighbours, telling))
 
 
 def _held(

@@ -30,10 +30,12 @@ def join_reservations(ledger: Ledger) -> None:
     partners = {
         (entry.before[0].at, entry.after[0].at): entry for entry in ledger.entries() if _is_resized(entry)
     }
-    for old, new in sorted(partners):  # lowest first: of three in a row the upper one may go with a fourth
-        low, high = partners.get((old, new)), partners.get((old + 1, new + 1))
+    for before, after in sorted(
+        partners
+    ):  # lowest first: of three in a row the upper one may go with a fourth
+        low, high = partners.get((before, after)), partners.get((before + 1, after + 1))
         if low and high and _share_a_reservation(low, high):
-            del partners[old + 1, new + 1]
+            del partners[before + 1, after + 1]
             ledger.replace([low, high], [*low.before, *high.before], [*low.after, *high.after], low.because)
 
 

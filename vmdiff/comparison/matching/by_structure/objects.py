@@ -22,8 +22,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from vmdiff.comparison.matching.by_structure.assignment import Pair, assign
-from vmdiff.comparison.matching.by_structure.fingerprint import Block, agree, base_name
-from vmdiff.model import Kind
+from vmdiff.comparison.matching.by_structure.fingerprint import Block, agree
+from vmdiff.model import Kind, base_name
 
 _DIGITS = re.compile(r"[0-9]+")
 # libc-2.31.so, libpython3.11.so.1.0, _ssl.cpython-311-x86_64-linux-gnu.so, libgfortran-040039e1.so.5.0.0
@@ -57,7 +57,7 @@ class Thing(NamedTuple):
         return tuple((block.mapping.offset, block.family.perms, block.size) for block in self.blocks)
 
 
-class Match(NamedTuple):
+class ObjectPair(NamedTuple):
     """The same object on both sides; *because* says how that was seen."""
 
     before: Thing
@@ -76,15 +76,15 @@ def things(blocks: Iterable[Block], pid: int | None) -> list[Thing]:
     return [Thing(key[0], tuple(sorted(held, key=_offset)), number) for key, held in found.items()]
 
 
-def match(before: Sequence[Thing], after: Sequence[Thing]) -> list[Match]:
+def match(before: Sequence[Thing], after: Sequence[Thing]) -> list[ObjectPair]:
     """Give the objects that are the same; each is in at most one match."""
-    matched: list[Match] = []
+    matched: list[ObjectPair] = []
     bare = _tell_folders(before) != _tell_folders(after)
     for key, because in (*_STEPS[:1], *([(_base, "by base name")] if bare else []), *_STEPS[1:]):
         mates = _groups(after, key)
         for shared, group in _groups(before, key).items():
             if shared in mates:
-                matched += [Match(one, other, because) for one, other in _couples(group, mates[shared])]
+                matched += [ObjectPair(one, other, because) for one, other in _couples(group, mates[shared])]
         taken = {id(thing) for pair in matched for thing in pair[:2]}
         before = [thing for thing in before if id(thing) not in taken]
         after = [thing for thing in after if id(thing) not in taken]
@@ -100,7 +100,7 @@ def _base(thing: Thing) -> Hashable:
     return base_name(thing.path), thing.blocks[0].mapping.deleted
 
 
-def segments(match: Match) -> list[Pair]:
+def segments(match: ObjectPair) -> list[Pair]:
     """Pair the segments of one object, in the order of offsets."""
     fits = _fits_in_code if match.before.is_code and match.after.is_code else _fits_in_data
     pairs = assign(match.before.blocks, match.after.blocks, fits)
@@ -109,33 +109,33 @@ def segments(match: Match) -> list[Pair]:
     return pairs
 
 
-def _reprotected(match: Match, pairs: Sequence[Pair]) -> list[Pair]:
+def _reprotected(match: ObjectPair, pairs: Sequence[Pair]) -> list[Pair]:
     """Pair the same stretches of an object under other permissions."""
-    taken = {old.at for old, _ in pairs}, {new.at for _, new in pairs}
-    olds = [block for block in match.before.blocks if block.at not in taken[0]]
-    news = [block for block in match.after.blocks if block.at not in taken[1]]
-    return assign(olds, news, _same_stretch)
+    taken = {before.at for before, _ in pairs}, {after.at for _, after in pairs}
+    left_before = [block for block in match.before.blocks if block.at not in taken[0]]
+    left_after = [block for block in match.after.blocks if block.at not in taken[1]]
+    return assign(left_before, left_after, _same_stretch)
 
 
-def _fits_in_code(old: Block, new: Block) -> bool:
-    return agree(old.family, new.family)
+def _fits_in_code(before: Block, after: Block) -> bool:
+    return agree(before.family, after.family)
 
 
-def _fits_in_data(old: Block, new: Block) -> bool:
-    return agree(old.family, new.family) and _same_offset(old, new)
+def _fits_in_data(before: Block, after: Block) -> bool:
+    return agree(before.family, after.family) and _same_offset(before, after)
 
 
-def _same_stretch(old: Block, new: Block) -> bool:
-    return old.size == new.size and _same_offset(old, new)
+def _same_stretch(before: Block, after: Block) -> bool:
+    return before.size == after.size and _same_offset(before, after)
 
 
-def _same_offset(old: Block, new: Block) -> bool:
+def _same_offset(before: Block, after: Block) -> bool:
     """Compare offsets where both listings tell them."""
-    told = old.mapping.offset, new.mapping.offset
+    told = before.mapping.offset, after.mapping.offset
     return None in told or told[0] == told[1]
 
 
-def is_other_build(match: Match, pairs: Sequence[Pair], *, same_boot: bool) -> bool:
+def is_other_build(match: ObjectPair, pairs: Sequence[Pair], *, same_boot: bool) -> bool:
     """Say whether the object on one side is another build of that on the other."""
     before, after = match.before, match.after
     if not before.is_file or not after.is_file:
@@ -147,28 +147,28 @@ def is_other_build(match: Match, pairs: Sequence[Pair], *, same_boot: bool) -> b
         return match.because == _BUT_FOR_NUMBERS
     return (
         base_name(before.path) != base_name(after.path)
-        or any(_other_text(old, new) for old, new in pairs)
-        or (same_boot and any(_other_inode(old, new) for old, new in pairs))
+        or any(_other_text(before, after) for before, after in pairs)
+        or (same_boot and any(_other_inode(before, after) for before, after in pairs))
     )
 
 
-def _other_text(old: Block, new: Block) -> bool:
-    if old.family.perms[2] != "x":
+def _other_text(before: Block, after: Block) -> bool:
+    if before.family.perms[2] != "x":
         return False
-    sizes = old.mapping.size, new.mapping.size
-    offsets = old.mapping.offset, new.mapping.offset
+    sizes = before.mapping.size, after.mapping.size
+    offsets = before.mapping.offset, after.mapping.offset
     return any(None not in told and told[0] != told[1] for told in (sizes, offsets))
 
 
-def _other_inode(old: Block, new: Block) -> bool:
-    inodes = old.mapping.inode, new.mapping.inode
+def _other_inode(before: Block, after: Block) -> bool:
+    inodes = before.mapping.inode, after.mapping.inode
     return not {None, "0"} & {*inodes} and inodes[0] != inodes[1]
 
 
-def because(match: Match, old: Block, new: Block) -> str:
+def because(match: ObjectPair, before: Block, after: Block) -> str:
     """Say why two segments are a pair: ``by path and offset``, ``the only heap``."""
     if match.before.is_file:
-        where = "offset" if old.mapping.offset == new.mapping.offset else "order"
+        where = "offset" if before.mapping.offset == after.mapping.offset else "order"
         return f"{match.because} and {where}"
     name = match.before.path.strip("[]")
     alone = len(match.before.blocks) == len(match.after.blocks) == 1

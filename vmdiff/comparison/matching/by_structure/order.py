@@ -15,15 +15,15 @@ _Rank = tuple[int, int, bool, str]
 _NOTHING: _Rank = (0, 0, False, "")
 
 
-def stand_in_order(ours: Side, theirs: Side) -> bool:
+def stand_in_order(before: Side, after: Side) -> bool:
     """Say whether two sides stand in the order that follows from their contents.
 
     Names decide only where nothing else does: they are others in redacted snapshots.
     """
     orders = (
-        _first_difference(ours[0], theirs[0], _unnamed),
-        (_circumstances(ours[1]), _circumstances(theirs[1])),
-        _first_difference(ours[0], theirs[0], _named),
+        _first_difference(before[0], after[0], _unnamed),
+        (_circumstances(before[1]), _circumstances(after[1])),
+        _first_difference(before[0], after[0], _named),
     )
     return next((one < other for one, other in orders if one != other), True)
 
@@ -33,10 +33,10 @@ def _circumstances(snapshot: Snapshot) -> tuple[int, int, str]:
 
 
 def _first_difference(
-    ours: list[Block], theirs: list[Block], rank: Callable[[Block], _Rank]
+    before: list[Block], after: list[Block], rank: Callable[[Block], _Rank]
 ) -> tuple[_Rank, _Rank]:
     """Give the ranks of the first two blocks of a place that differ in rank."""
-    for one, other in zip(ours, theirs, strict=False):
+    for one, other in zip(before, after, strict=False):
         alike = one.contents == other.contents and one.touches == other.touches
         if alike and one.mapping.build_id == other.mapping.build_id:
             continue

@@ -55,11 +55,11 @@ class Ledger:
         """Give what belongs together so far."""
         return list(self._entries.values())
 
-    def couple(self, old: Block, new: Block, because: str, *, replaced: bool = False) -> None:
+    def couple(self, before: Block, after: Block, because: str, *, replaced: bool = False) -> None:
         """Make a pair of two blocks."""
-        self._entries[old.at] = Entry((old,), (new,), because, replaced)
-        self._taken[0].add(old.at)
-        self._taken[1].add(new.at)
+        self._entries[before.at] = Entry((before,), (after,), because, replaced)
+        self._taken[0].add(before.at)
+        self._taken[1].add(after.at)
 
     def gather(self, before: Sequence[Block], after: Sequence[Block], because: str) -> None:
         """Make one region of blocks that have no counterparts one by one."""

@@ -36,7 +36,6 @@ from vmdiff.comparison.matching.by_structure.fingerprint import (
     Family,
     Traits,
     agree,
-    base_name,
     blocks,
     terms,
 )
@@ -45,9 +44,9 @@ from vmdiff.comparison.matching.by_structure.merges import LARGE, join_merged, j
 from vmdiff.comparison.matching.by_structure.order import stand_in_order
 from vmdiff.comparison.matching.by_structure.pairing import Ledger
 from vmdiff.comparison.matching.region import Region
-from vmdiff.model import Snapshot
+from vmdiff.model import Snapshot, base_name
 
-CROWD = 8  # so many equal blocks on a side are a crowd
+_MANY = 8  # so many equal blocks on a side are a crowd
 
 
 def pair(before: Snapshot, after: Snapshot) -> list[Region]:
@@ -57,12 +56,12 @@ def pair(before: Snapshot, after: Snapshot) -> list[Region]:
     """
     compared = terms(before, after)
     known: dict[Traits, Family] = {}
-    ours, theirs = blocks(before, compared, known), blocks(after, compared, known)
+    blocks_before, blocks_after = blocks(before, compared, known), blocks(after, compared, known)
     pids = before.process.pid, after.process.pid
     same_boot = before.host.boot_id is not None and before.host.boot_id == after.host.boot_id
-    if stand_in_order((ours, before), (theirs, after)):
-        return _regions(Ledger(ours, theirs, pids, same_boot))
-    turned = _regions(Ledger(theirs, ours, pids[::-1], same_boot))
+    if stand_in_order((blocks_before, before), (blocks_after, after)):
+        return _regions(Ledger(blocks_before, blocks_after, pids, same_boot))
+    turned = _regions(Ledger(blocks_after, blocks_before, pids[::-1], same_boot))
     return [region._replace(before=region.after, after=region.before) for region in turned]
 
 
@@ -87,51 +86,51 @@ def _regions(ledger: Ledger) -> list[Region]:
 
 def _objects(ledger: Ledger) -> None:
     """Pair what files and the kernel's names are behind, segment by segment."""
-    ours = objects.things(ledger.before, ledger.pids[0])
-    theirs = objects.things(ledger.after, ledger.pids[1])
-    for match in objects.match(ours, theirs):
+    before = objects.things(ledger.before, ledger.pids[0])
+    after = objects.things(ledger.after, ledger.pids[1])
+    for match in objects.match(before, after):
         segments = objects.segments(match)
         replaced = objects.is_other_build(match, segments, same_boot=ledger.same_boot)
-        for old, new in segments:
-            ledger.couple(old, new, objects.because(match, old, new), replaced=replaced)
+        for one, other in segments:
+            ledger.couple(one, other, objects.because(match, one, other), replaced=replaced)
         ledger.anchors += segments
 
 
 def _attached(ledger: Ledger) -> None:
     """Pair what continues the data of a program or library: ``.bss``, and what the kernel merged with it."""
     left = tuple({block.at: block for block in side if block.placed} for side in ledger.left())
-    for below_old, below_new in ledger.anchors:
-        old, new = left[0].get(below_old.at + 1), left[1].get(below_new.at + 1)
-        if old and new and _may_pair(old, new):
-            name = base_name(below_old.family.object or "")
-            ledger.couple(old, new, f"the memory that continues {name}")
+    for below_before, below_after in ledger.anchors:
+        before, after = left[0].get(below_before.at + 1), left[1].get(below_after.at + 1)
+        if before and after and _may_pair(before, after):
+            name = base_name(below_before.family.object or "")
+            ledger.couple(before, after, f"the memory that continues {name}")
 
 
 def _labels(ledger: Ledger) -> None:
     """Pair memory that is the only one of its owner and label, or the only one of its name."""
-    for family, ours, theirs in _shared(ledger, _label):
-        if len(ours) == len(theirs) == 1:
-            ledger.couple(ours[0], theirs[0], f"the only {_called(family)}")
+    for family, before, after in _shared(ledger, _label):
+        if len(before) == len(after) == 1:
+            ledger.couple(before[0], after[0], f"the only {_called(family)}")
 
 
 def _crowds(ledger: Ledger) -> None:
     """Settle equal blocks in numbers: pairs of those that are alike, one region of what differs."""
-    for _, ours, theirs in _shared(ledger, _equal_blocks):
-        if max(len(ours), len(theirs)) < CROWD:
+    for _, before, after in _shared(ledger, _equal_blocks):
+        if max(len(before), len(after)) < _MANY:
             continue
-        alike, olds, news = _pairs_alike(ours, theirs)
+        alike, left_before, left_after = _pairs_alike(before, after)
         because = "as equal blocks in numbers"
-        if max(len(olds), len(news)) > 1 and len(ours) != len(theirs):
-            ledger.gather(ours, theirs, because)
+        if max(len(left_before), len(left_after)) > 1 and len(before) != len(after):
+            ledger.gather(before, after, because)
             continue
-        for old, new in alike:
-            ledger.couple(old, new, because)
-        if max(len(olds), len(news)) > 1:
-            ledger.gather(olds, news, because)
+        for one, other in alike:
+            ledger.couple(one, other, because)
+        if max(len(left_before), len(left_after)) > 1:
+            ledger.gather(left_before, left_after, because)
 
 
 def _pairs_alike(
-    ours: Sequence[Block], theirs: Sequence[Block]
+    before: Sequence[Block], after: Sequence[Block]
 ) -> tuple[list[Pair], list[Block], list[Block]]:
     """Pair what is alike in everything, in order; give the pairs and what is left of either side.
 
@@ -139,16 +138,16 @@ def _pairs_alike(
     """
     pairs: list[Pair] = []
     for key in (_contents, _likeness):
-        waiting = _grouped(reversed(theirs), key)
-        olds = []
-        for block in ours:
+        waiting = _grouped(reversed(after), key)
+        left_before = []
+        for block in before:
             if held := waiting.get(key(block)):
                 pairs.append((block, held.pop()))
             else:
-                olds.append(block)
+                left_before.append(block)
         left = {block.at for held in waiting.values() for block in held}
-        ours, theirs = olds, [block for block in theirs if block.at in left]
-    return pairs, list(ours), list(theirs)
+        before, after = left_before, [block for block in after if block.at in left]
+    return pairs, list(before), list(after)
 
 
 def _contents(block: Block) -> Hashable:
@@ -161,17 +160,17 @@ def _likeness(block: Block) -> Hashable:
 
 def _owners(ledger: Ledger) -> None:
     """Pair what has the same owner or name, in order."""
-    for family, ours, theirs in _shared(ledger, _owner):
+    for family, before, after in _shared(ledger, _owner):
         called = _called(family.kin)
-        because = f"the only {called}" if len(ours) == len(theirs) == 1 else f"by order among: {called}"
-        _couple(ledger, ours, theirs, because)
+        because = f"the only {called}" if len(before) == len(after) == 1 else f"by order among: {called}"
+        _couple(ledger, before, after, because)
 
 
 def _unusual(ledger: Ledger) -> None:
     """Pair what is large and the only one of its size, wherever it is."""
-    for _, ours, theirs in _shared(ledger, _large):
-        if len(ours) == len(theirs) == 1:
-            ledger.couple(ours[0], theirs[0], "the only one of its size")
+    for _, before, after in _shared(ledger, _large):
+        if len(before) == len(after) == 1:
+            ledger.couple(before[0], after[0], "the only one of its size")
 
 
 def _place(ledger: Ledger) -> None:
@@ -183,8 +182,8 @@ def _equal_size(ledger: Ledger) -> None:
     """Pair what has the same size, next to the same neighbour if it can be, else anywhere."""
     _fill(ledger, above, _may_pair_at_equal_size)
     _fill(ledger, below, _may_pair_at_equal_size)
-    for _, ours, theirs in _shared(ledger, _family_and_size):
-        _couple(ledger, ours, theirs, "by size")
+    for _, before, after in _shared(ledger, _family_and_size):
+        _couple(ledger, before, after, "by size")
 
 
 def _neighbour(ledger: Ledger) -> None:
@@ -206,23 +205,23 @@ def _fill(ledger: Ledger, telling: Callable[[Neighbours], Hashable], fits: Fits)
 
 def _couple(
     ledger: Ledger,
-    ours: Sequence[Block],
-    theirs: Sequence[Block],
+    before: Sequence[Block],
+    after: Sequence[Block],
     because: str,
-    fits: Fits = lambda _old, _new: True,
+    fits: Fits = lambda _before, _after: True,
 ) -> None:
-    for old, new in assign(ours, theirs, fits):
-        ledger.couple(old, new, because)
+    for one, other in assign(before, after, fits):
+        ledger.couple(one, other, because)
 
 
 def _shared(
     ledger: Ledger, key: Callable[[Block], Hashable]
 ) -> Iterator[tuple[Family, list[Block], list[Block]]]:
     """Yield what is left on both sides and has the same *key* (None: none), with the family of the first."""
-    ours, theirs = (_grouped(side, key) for side in ledger.left())
-    for shared, blocks_before in ours.items():
-        if shared in theirs:
-            yield blocks_before[0].family, blocks_before, theirs[shared]
+    before, after = (_grouped(side, key) for side in ledger.left())
+    for shared, held in before.items():
+        if shared in after:
+            yield held[0].family, held, after[shared]
 
 
 def _grouped(side: Iterable[Block], key: Callable[[Block], Hashable]) -> dict[Hashable, list[Block]]:
@@ -262,25 +261,25 @@ def _called(family: Family) -> str:
     return f"{family.owner} ({family.label})" if family.label else family.owner
 
 
-def _may_pair(old: Block, new: Block) -> bool:
+def _may_pair(before: Block, after: Block) -> bool:
     """Say whether two blocks may be the same; of two sizes, a block and a thread's stack are not."""
-    one, other = old.family, new.family
-    if old.guarded != new.guarded and old.size != new.size and one.name is other.name is None:
+    one, other = before.family, after.family
+    if before.guarded != after.guarded and before.size != after.size and one.name is other.name is None:
         return False
     return one is other or (one.kind is other.kind and agree(one, other) and _same_owner(one, other))
 
 
-def _may_pair_at_equal_size(old: Block, new: Block) -> bool:
-    return old.size == new.size and _may_pair(old, new)
+def _may_pair_at_equal_size(before: Block, after: Block) -> bool:
+    return before.size == after.size and _may_pair(before, after)
 
 
-def _may_pair_at_similar_size(old: Block, new: Block) -> bool:
-    return old.size <= 2 * new.size and new.size <= 2 * old.size and _may_pair(old, new)
+def _may_pair_at_similar_size(before: Block, after: Block) -> bool:
+    return before.size <= 2 * after.size and after.size <= 2 * before.size and _may_pair(before, after)
 
 
-def _may_be_reprotected(old: Block, new: Block) -> bool:
-    one, other = old.family, new.family
-    return old.size == new.size and one.perms[3] == other.perms[3] and _same_owner(one, other)
+def _may_be_reprotected(before: Block, after: Block) -> bool:
+    one, other = before.family, after.family
+    return before.size == after.size and one.perms[3] == other.perms[3] and _same_owner(one, other)
 
 
 def _same_owner(one: Family, other: Family) -> bool:
