@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from vmdiff.comparison.change import Change, ChangeName
     from vmdiff.comparison.compare import Comparison, compare
     from vmdiff.errors import (
         ConditionError,
@@ -24,42 +25,56 @@ if TYPE_CHECKING:
         ProcessError,
         VmdiffError,
     )
-    from vmdiff.model import Mapping, Snapshot
+    from vmdiff.findings import find
+    from vmdiff.findings.finding import Finding
+    from vmdiff.model import Kind, Mapping, Owner, Snapshot
     from vmdiff.sources import load, save, snap
 
 # What is public, and the module it is imported from when first asked for:
 # `import vmdiff` alone costs nothing.
 _HOMES = {
+    "Change": "vmdiff.comparison.change",
+    "ChangeName": "vmdiff.comparison.change",
     "Comparison": "vmdiff.comparison.compare",
     "ConditionError": "vmdiff.errors",
     "DocumentError": "vmdiff.errors",
+    "Finding": "vmdiff.findings.finding",
     "InputError": "vmdiff.errors",
+    "Kind": "vmdiff.model",
     "ListingError": "vmdiff.errors",
     "Mapping": "vmdiff.model",
     "MatchError": "vmdiff.errors",
     "OutputError": "vmdiff.errors",
+    "Owner": "vmdiff.model",
     "ProcessError": "vmdiff.errors",
     "Snapshot": "vmdiff.model",
     "VmdiffError": "vmdiff.errors",
     "compare": "vmdiff.comparison.compare",
+    "find": "vmdiff.findings",
     "load": "vmdiff.sources",
     "save": "vmdiff.sources",
     "snap": "vmdiff.sources",
 }
 
 __all__ = [
+    "Change",
+    "ChangeName",
     "Comparison",
     "ConditionError",
     "DocumentError",
+    "Finding",
     "InputError",
+    "Kind",
     "ListingError",
     "Mapping",
     "MatchError",
     "OutputError",
+    "Owner",
     "ProcessError",
     "Snapshot",
     "VmdiffError",
     "compare",
+    "find",
     "load",
     "save",
     "snap",
