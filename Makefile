@@ -11,11 +11,12 @@ demo: $(VENV)/.installed  ## watch a real process's memory change, in four acts
 test: $(VENV)/.installed-test  ## run every test; ARGS="--cov" measures branch coverage, too
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-check: $(VENV)/.installed-test  ## format, lint, types, import layers, and the wheel tried on its own
+check: $(VENV)/.installed-test  ## format, lint, types, import layers, our own rules, and the wheel tried on its own
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/check_layout.py
 	$(BIN)/python tests/try_wheel.py
 
 clean:

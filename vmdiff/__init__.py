@@ -84,7 +84,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'vmdiff' has no attribute {name!r}")
-    from importlib import import_module
+    from importlib import import_module  # the models are loaded when one is asked for
 
     return getattr(import_module(_HOMES[name]), name)
 

@@ -15,6 +15,8 @@ from vmdiff.storage import atomic_file
 if TYPE_CHECKING:  # what is not known before a process is being read is loaded meanwhile
     from vmdiff.model import Mapping, Snapshot
 
+# Late imports: taking a snapshot loads neither the formats nor the reports (tests/test_economy.py).
+
 STDIN = "-"
 _LIVE = "pid:"
 _ELF = b"\x7fELF"

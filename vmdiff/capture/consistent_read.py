@@ -13,40 +13,26 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 from vmdiff.capture.process_dir import ProcessFolder, Stat
+from vmdiff.capture.raw_reading import ROLLUP, Detail, Reading
 from vmdiff.capture.read_ahead import Texts
 from vmdiff.errors import ProcessError
 
 if TYPE_CHECKING:
-    from vmdiff.importers.procfs.fast_reader import Listing
     from vmdiff.model import Snapshot
 
-Detail = Literal["maps", "smaps"]
+# Late imports: the models are loaded while the kernel writes the text of the mappings, see above.
+
 Notify = Callable[[str], None]
 
-ROLLUP = "smaps_rollup"
 ATTEMPTS = 3
 
 # Walking page tables takes about 10 ms for a GiB of small pages, and holds up whoever maps meanwhile.
 WALK_SECONDS_PER_BYTE = 0.010 / (1 << 30)
 WORTH_SAYING = 2.0  # seconds
 TOO_LONG_TWICE = 0.5
-
-
-class Reading(NamedTuple):
-    """What the kernel told; *before* and *after* are the layout as it was then, see `Listing.layout`."""
-
-    listing: "Listing"
-    rollup: dict[str, int | None] | None
-    before: bytes
-    after: bytes
-    same_process: bool
-
-    @property
-    def consistent(self) -> bool:
-        return self.same_process and self.before == self.listing.layout == self.after
 
 
 def read(

@@ -107,7 +107,7 @@ def _user(uids: str | None) -> str | None:
     if not uids:
         return None
     uid = int(uids.split()[0])
-    import pwd
+    import pwd  # only Unix has it, and this module is also loaded elsewhere
 
     try:
         return pwd.getpwuid(uid).pw_name

@@ -63,7 +63,7 @@ class _Fetched:
     """Pieces that a thread fetches, some ahead of who takes them."""
 
     def __init__(self, pieces: Generator[Piece]) -> None:
-        from queue import Queue
+        from queue import Queue  # only a large process is read by a thread
         from threading import Thread
 
         self._pieces = pieces

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 import vmdiff
 from vmdiff.capture import mapped_names, process_info
-from vmdiff.capture.consistent_read import ROLLUP, Detail, Reading
 from vmdiff.capture.page_cache import add_file_facts
 from vmdiff.capture.process_dir import ProcessFolder
+from vmdiff.capture.raw_reading import ROLLUP, Detail, Reading
 from vmdiff.errors import ListingError
 from vmdiff.importers.procfs import fast_reader
 from vmdiff.model import Mapping, Origin, Snapshot, add

@@ -9,6 +9,8 @@ from typing import NoReturn
 
 import vmdiff
 
+# Late imports: --version and --help load neither the commands nor the models (tests/test_economy.py).
+
 _BUG = 70  # EX_SOFTWARE of sysexits.h
 _INTERRUPTED = 130
 _TURN = 0.0002  # seconds

@@ -10,6 +10,8 @@ from vmdiff.cli import output, redacting, tags
 from vmdiff.comparison.match_mode import Match
 from vmdiff.report import RENDERERS, By, Format, ViewOptions
 
+# Late imports: a command loads only what it uses, so --help starts quickly (tests/test_economy.py).
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from vmdiff.model import Snapshot
     from vmdiff.redaction import Visible
 
+# Late imports: a command loads only what it uses, so --help starts quickly (tests/test_economy.py).
+
 _SAFE_KEY = 16  # bytes: fewer can be guessed
 _LARGEST_KEY = 1 << 20
 _DOCUMENTS = (".json", ".json.gz")
