@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from vmdiff.owners.allocators import musl
-from vmdiff.owners.allocators.block_headers import HEADER, BlockReader, FoundBlock, Peek
 from vmdiff.owners.allocators.glibc import LARGE_BLOCK, chunk
 from vmdiff.owners.allocators.musl import is_musl
+from vmdiff.owners.block_headers import HEADER, BlockReader, FoundBlock, Peek
 from vmdiff.owners.claim import Claim, Settled
 from vmdiff.owners.runtimes.cpython import ARENA, arena, is_python
 from vmdiff.owners.scene import Scene

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from vmdiff.model import Kind, PlacedMapping
-from vmdiff.owners.allocators.block_headers import FoundBlock, Peek
+from vmdiff.owners.block_headers import FoundBlock, Peek
 from vmdiff.owners.claim import Claim
 from vmdiff.owners.scene import Scene, is_plain
 from vmdiff.units import size

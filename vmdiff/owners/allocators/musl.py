@@ -6,7 +6,7 @@ is elsewhere and has the group's address and the length of its mapping.
 
 import struct
 
-from vmdiff.owners.allocators.block_headers import BlockReader, FoundBlock, Peek
+from vmdiff.owners.block_headers import BlockReader, FoundBlock, Peek
 from vmdiff.owners.scene import Scene
 
 GROUP = "musl malloc"

@@ -10,7 +10,7 @@ import re
 import struct
 
 from vmdiff.model import Kind
-from vmdiff.owners.allocators.block_headers import FoundBlock, Peek
+from vmdiff.owners.block_headers import FoundBlock, Peek
 from vmdiff.owners.scene import Scene
 
 ARENA = "python arena"
