@@ -344,3 +344,14 @@ def test_what_is_known_of_some_rows_only_is_shown_of_those():
 
     assert [row.cells[at].text for row in table.rows] == ["4 KiB", "?"]
     assert table.total.cells[at].text == "?"
+
+
+def test_a_tombstone_that_shows_one_thread_tells_of_no_thread_that_came_or_went():
+    one, other = (
+        snapshot(mapping(1, 1), threads=({"tid": tid, "name": "main"},)).noting(source="tombstone")
+        for tid in (7, 8)
+    )
+
+    shown = compose.of_comparison(compare(one, other), (), ViewOptions())
+
+    assert [fact for fact in shown.facts if "thread" in fact.name] == []

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
+from vmdiff.answer.parts import short
 from vmdiff.answer.sentence import Mover
-from vmdiff.comparison.change import Change, ChangeName
+from vmdiff.comparison.change import ChangeName
 from vmdiff.comparison.compare import Comparison
+from vmdiff.findings import swap_moves
+from vmdiff.findings.finding import has_owner
 from vmdiff.model import Kind, Mapping, Snapshot
 from vmdiff.model.memory_figures import figure
 from vmdiff.units import signed, size
@@ -53,16 +56,6 @@ def _off_heap(comparison: Comparison, mover: Mover) -> str:
     return "off-heap: outside of the Java heap"
 
 
-def has_owner(side: Snapshot, start: str) -> bool:
-    """Say whether a snapshot has memory of an owner whose name starts so."""
-    return any(
-        name.startswith(start)
-        for m in side.mappings
-        if m.owner
-        for name in (m.owner.name, *(part.name for part in m.owner.parts))
-    )
-
-
 def _deleted(comparison: Comparison, mover: Mover) -> str:
     """Say of a file that it was deleted: its memory and disk space stay until it is unmapped."""
     if mover.by != "object" or mover.delta < 0:
@@ -97,20 +90,9 @@ def of_swap(comparison: Comparison) -> str:
         return ""
     if swap < 0:
         return " (swapped in again, or freed there)" if resident > 0 else ""
-    proved = sum(_swapped_out(comparison, change) for change in comparison.changes)
-    if proved * 10 >= min(swap, -resident) * 8:
+    if swap_moves.proved(comparison) * 10 >= min(swap, -resident) * 8:
         return " (swapped out, not freed)"
     return " (part of it may be swapped out, not freed)"
-
-
-def _swapped_out(comparison: Comparison, change: Change) -> int:
-    resident, swap = change.delta.get("rss"), change.delta.get("swap")
-    if not change.before or not resident or not swap or resident > 0 or swap < 0:
-        return 0
-    sums = comparison.before.sums(change.before)
-    held = (sums.get("rss") or 0) + (sums.get("swap") or 0)
-    absent = max(0, (sums.get("size") or 0) - held)
-    return max(0, min(-resident, swap - absent))
 
 
 def of_virtual(comparison: Comparison) -> str:
@@ -136,7 +118,7 @@ def _deleted_files(comparison: Comparison) -> Iterator[str]:
     if gone:
         held = sum(mapping.size or 0 for change in gone for mapping in change.after)
         paths = dict.fromkeys(mapping.path for change in gone for mapping in change.after)
-        name = next(iter(paths)) if len(paths) == 1 else f"{len(paths)} files"
+        name = short(next(iter(paths)) or "") if len(paths) == 1 else f"{len(paths)} files"
         yield f"{name} ({size(held)}) was deleted and is still mapped"
 
 

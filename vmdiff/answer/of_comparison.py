@@ -9,9 +9,9 @@ from collections.abc import Callable
 from vmdiff.answer import notes, parts
 from vmdiff.answer.movement import Movement, movement
 from vmdiff.answer.sentence import Answer, Mover
-from vmdiff.answer.sharing import sharing
 from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.totals import Total
+from vmdiff.findings.fork_sharing import sharing
 from vmdiff.model import Snapshot
 from vmdiff.model.memory_figures import figure
 from vmdiff.units import signed

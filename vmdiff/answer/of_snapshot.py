@@ -66,7 +66,7 @@ def _deleted(snapshot: Snapshot) -> Iterator[str]:
     held = sum(mapping.size or 0 for mapping in gone)
     paths = dict.fromkeys(mapping.path for mapping in gone)
     if held >= _NOTEWORTHY:
-        which = next(iter(paths)) if len(paths) == 1 else f"{len(paths):,} files"
+        which = parts.short(next(iter(paths)) or "") if len(paths) == 1 else f"{len(paths):,} files"
         yield f"{which} ({size(held)}) deleted and still mapped"
 
 

@@ -21,6 +21,7 @@ _KINDS = {
     "shared-memory": "shared memory",
     "reserved": "reserved addresses",
 }
+_LONGEST = 40  # characters of a path in a sentence
 _UNSPLIT = frozenset({"mixed", "(not split)"})
 
 
@@ -98,7 +99,15 @@ def words(part: Mover, sides: Sequence[Snapshot]) -> str:
         if part.name == "anonymous" and all(_searched(side) for side in sides):
             return "mapped by the program itself"
         return _KINDS.get(part.name, f"{part.name} memory")
-    return part.name
+    return short(part.name) if part.by == "object" else part.name
+
+
+def short(path: str) -> str:
+    """Leave out the middle folders of a long path: its beginning and its name say what it is."""
+    folders = path.split("/")
+    if len(path) <= _LONGEST or len(folders) < 4:
+        return path
+    return "/".join([*folders[:2], "…", folders[-1]])
 
 
 def _searched(side: Snapshot) -> bool:

@@ -1,13 +1,26 @@
 """What the changes mean: one sentence each, with what it rests on.
 
-A finding never guesses: it is there only where the figures of the comparison show it, and its
-evidence says which. Names in messages are as the kernel gave them; a view makes them harmless.
+A finding never guesses: it is there only where the figures of the comparison prove it, and its
+evidence says which. Each rule states its precondition; `tests/findings` has for each a program in which
+the sentence would be tempting, and false. Names in messages are as the kernel wrote them; a view makes
+them harmless.
 """
 
 from collections.abc import Callable, Iterator
 
 from vmdiff.comparison.compare import Comparison
-from vmdiff.findings import growth, limits, state, trust
+from vmdiff.findings import (
+    file_pages,
+    fork_sharing,
+    growth,
+    limits,
+    locked_pages,
+    runtime_areas,
+    state,
+    swap_moves,
+    trust,
+    writable_code,
+)
 from vmdiff.findings.finding import Finding, Severity
 from vmdiff.model import Snapshot
 
@@ -19,20 +32,26 @@ COMPARISON_RULES: tuple[Callable[[Comparison], Iterator[Finding]], ...] = (
     limits.of_after,
     growth.heap_growth,
     growth.owner_growth,
+    runtime_areas.off_heap,
+    runtime_areas.class_metadata,
+    runtime_areas.wasm_memory,
     growth.many_arenas,
-    growth.writable_code,
-    state.swapped_out,
-    growth.file_backed_growth,
-    growth.lazily_read_file,
+    writable_code.writable_code,
+    swap_moves.swapped_out,
+    file_pages.file_backed_growth,
+    file_pages.file_pages_written,
+    file_pages.lazily_read_file,
     growth.large_blocks,
     growth.new_threads,
     growth.reservation,
     state.freed_but_resident,
     state.huge_pages,
-    state.sharing_broken,
+    state.hugetlb,
+    fork_sharing.became_shared,
+    fork_sharing.sharing_broken,
     state.peak_between,
     state.page_tables,
-    state.locked,
+    locked_pages.locked,
     trust.different_runs,
 )
 SNAPSHOT_RULES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
@@ -40,6 +59,7 @@ SNAPSHOT_RULES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     limits.mapping_count,
     limits.limits,
     limits.deleted_files,
+    limits.deleted_data,
     limits.library_gaps,
 )
 
@@ -47,12 +67,12 @@ _ORDER: tuple[Severity, ...] = ("warning", "notice", "info")
 
 
 def find(comparison: Comparison) -> tuple[Finding, ...]:
-    """Give what there is to say about a comparison, warnings first."""
+    """Return what there is to say about a comparison, warnings first."""
     return _ordered([finding for rule in COMPARISON_RULES for finding in rule(comparison)])
 
 
 def find_in(snapshot: Snapshot) -> tuple[Finding, ...]:
-    """Give what there is to say about one snapshot, warnings first."""
+    """Return what there is to say about one snapshot, warnings first."""
     return _ordered([finding for rule in SNAPSHOT_RULES for finding in rule(snapshot)])
 
 

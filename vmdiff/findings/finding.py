@@ -8,6 +8,7 @@ from vmdiff.comparison.change import Change, ChangeName
 from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.totals import Group
 from vmdiff.model import Mapping, Snapshot, add
+from vmdiff.model.memory_figures import figure
 from vmdiff.units import signed
 
 Severity = Literal["info", "notice", "warning"]
@@ -29,16 +30,19 @@ Found = Iterator[Finding]
 
 
 def delta(comparison: Comparison, counter: str) -> int | None:
-    """Give the change of a total in bytes; None where it is unknown."""
-    total = comparison.totals.get(counter)
-    return None if total is None else total.delta
+    """Return the change of a total, or of a figure such as ``resident``, in bytes; None where unknown."""
+    return figure({name: total.delta for name, total in comparison.totals.items()}, counter)
 
 
 def grown(comparison: Comparison, by: str, names: Iterable[str], counter: str) -> int | None:
-    """Give the change of a counter over some groups in bytes; None where it is unknown."""
+    """Return the change of a counter or figure over some groups in bytes; None where it is unknown."""
     wanted = frozenset(names)
-    groups = [group for group in comparison.grouped(by) if group.name in wanted]
-    return add(group.totals[counter].delta if counter in group.totals else None for group in groups)
+    return add(group_delta(group, counter) for group in comparison.grouped(by) if group.name in wanted)
+
+
+def group_delta(group: Group, counter: str) -> int | None:
+    """Return the change of a group's counter or figure in bytes; None where it is unknown."""
+    return figure({name: total.delta for name, total in group.totals.items()}, counter)
 
 
 def told(group: Group, *counters: str) -> str:
@@ -59,6 +63,16 @@ def arrived(comparison: Comparison) -> Iterator[Change]:
 def owned(snapshot: Snapshot, name: str) -> Iterator[Mapping]:
     """Yield the mappings that have an owner, as a whole."""
     return (mapping for mapping in snapshot.mappings if mapping.owner and mapping.owner.name == name)
+
+
+def has_owner(snapshot: Snapshot, start: str) -> bool:
+    """Say whether a snapshot has memory of an owner whose name starts so."""
+    return any(
+        name.startswith(start)
+        for mapping in snapshot.mappings
+        if mapping.owner
+        for name in (mapping.owner.name, *(part.name for part in mapping.owner.parts))
+    )
 
 
 def listed(names: Iterable[str], most: int = 3) -> str:

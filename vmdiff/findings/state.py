@@ -1,20 +1,11 @@
-"""What became of memory that was there: swapped out, freed but still counted, shared no longer."""
+"""What became of memory that was there, and what no mapping shows."""
 
+from vmdiff.comparison.change import Change
 from vmdiff.comparison.compare import Comparison
 from vmdiff.findings.finding import NOTEWORTHY, Finding, Found, delta
 from vmdiff.units import signed, size
 
 _HUGE = 2 << 20
-
-
-def swapped_out(comparison: Comparison) -> Found:
-    """Find resident memory that went to swap: it looks freed and is not."""
-    resident, swap = delta(comparison, "rss"), delta(comparison, "swap")
-    if resident is None or swap is None or swap < NOTEWORTHY or resident > -NOTEWORTHY:
-        return
-    out = min(swap, -resident)
-    message = f"resident fell by {size(-resident)}, but {size(out)} of that was swapped out, not freed"
-    yield Finding("swapped-out", "notice", message, (f"rss {signed(resident)}", f"swap {signed(swap)}"))
 
 
 def freed_but_resident(comparison: Comparison) -> Found:
@@ -30,26 +21,42 @@ def freed_but_resident(comparison: Comparison) -> Found:
 
 
 def huge_pages(comparison: Comparison) -> Found:
-    """Find growth that came in huge pages, of which a touch makes 2 MiB resident."""
-    huge, resident = delta(comparison, "anon_huge_pages"), delta(comparison, "rss")
-    if huge is None or resident is None or huge < _HUGE or huge * 2 < resident:
+    """Find growth that came in huge pages, of which a touch makes 2 MiB resident.
+
+    Precondition: half of the growth or more is proved to be in huge pages: in each region only what
+    exceeds all that was resident there before, for khugepaged and MADV_COLLAPSE make huge pages of
+    memory that was there.
+    """
+    resident = delta(comparison, "rss")
+    came = sum(_came_huge(comparison, change) for change in comparison.changes)
+    if resident is None or came < _HUGE or not came <= resident <= came * 2:
         return
-    message = f"{size(huge)} of the growth came in huge pages: resident counts all of a page, used or not"
+    message = f"{size(came)} of the growth came in huge pages: resident counts all of a page, used or not"
     yield Finding(
-        "huge-pages", "info", message, (f"anon_huge_pages {signed(huge)}", f"rss {signed(resident)}")
+        "huge-pages", "info", message, (f"anon_huge_pages {signed(came)}", f"rss {signed(resident)}")
     )
 
 
-def sharing_broken(comparison: Comparison) -> Found:
-    """Find pages that were shared and were copied when they were written to, as after a fork."""
-    shared, private = delta(comparison, "shared_dirty"), delta(comparison, "private_dirty")
-    if comparison.match != "address" or shared is None or private is None:
-        return
-    copied = min(-shared, private)
-    if copied >= NOTEWORTHY:
-        message = f"{size(copied)} that was shared with other processes, as after a fork, has become private"
-        evidence = (f"shared_dirty {signed(shared)}", f"private_dirty {signed(private)}")
-        yield Finding("sharing-broken", "info", message, evidence)
+def _came_huge(comparison: Comparison, change: Change) -> int:
+    grew, huge = change.delta.get("rss"), change.delta.get("anon_huge_pages")
+    if grew is None or huge is None or grew <= 0 or huge <= 0:
+        return 0
+    before = comparison.before.sums(change.before).get("rss") or 0
+    after = comparison.after.sums(change.after).get("anon_huge_pages") or 0
+    return max(0, min(grew, after - before))
+
+
+def hugetlb(comparison: Comparison) -> Found:
+    """Find memory of hugetlbfs, which the kernel counts in none of its totals of a process.
+
+    Precondition: the counters of hugetlb pages grew.
+    """
+    grew = sum(delta(comparison, name) or 0 for name in ("private_hugetlb", "shared_hugetlb"))
+    if grew >= NOTEWORTHY:
+        message = (
+            f"{size(grew)} more in hugetlb pages: they are part of resident here; ps and top leave them out"
+        )
+        yield Finding("hugetlb", "info", message, (f"private and shared hugetlb {signed(grew)}",))
 
 
 def peak_between(comparison: Comparison) -> Found:
@@ -80,11 +87,3 @@ def page_tables(comparison: Comparison) -> Found:
         f"page tables grew by {size(after - before)}: memory of the kernel, on top of all that is listed"
     )
     yield Finding("page-tables", "info", message, (f"page_tables {size(before)} to {size(after)}",))
-
-
-def locked(comparison: Comparison) -> Found:
-    """Find memory that was locked, so that it can never be swapped out or dropped."""
-    grown = delta(comparison, "locked")
-    if grown is not None and grown >= NOTEWORTHY:
-        message = f"{size(grown)} more is locked in memory"
-        yield Finding("locked", "info", message, (f"locked {signed(grown)}",))

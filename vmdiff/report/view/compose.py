@@ -121,7 +121,7 @@ def of_comparison(
         remarks=_remarks(findings),
         groups=groups,
         table=table,
-        facts=facts(comparison.process),
+        facts=facts(comparison.process, all_threads=_list_all_threads(comparison)),
     )
 
 
@@ -181,6 +181,11 @@ def _snapshot_tables(
     if options.by is By.MAPPING:
         return None, mappings_table(alone, columns, options)
     return None, groups_table(alone, columns, options.by, options, signed=False)
+
+
+def _list_all_threads(comparison: Comparison) -> bool:
+    """Say whether both sides list every thread: a tombstone shows the one that crashed."""
+    return "tombstone" not in (comparison.before.origin.source, comparison.after.origin.source)
 
 
 def who(snapshot: Snapshot) -> str:

@@ -28,11 +28,14 @@ _SIZES = frozenset(
 )
 
 
-def facts(changes: Iterable[FactChange]) -> tuple[Fact, ...]:
-    """Write the facts that differ; threads that came or went are one fact."""
+def facts(changes: Iterable[FactChange], *, all_threads: bool = True) -> tuple[Fact, ...]:
+    """Write the facts that differ; threads that came or went are one fact.
+
+    Without *all_threads* a side lists only some of its threads, so that none is known to have come or gone.
+    """
     found = list(changes)
     kept = [change for change in found if change.path not in _TOLD | _IDENTITY]
-    threads = [change for change in kept if change.path.startswith("threads.")]
+    threads = [change for change in kept if all_threads and change.path.startswith("threads.")]
     others = [change for change in kept if not change.path.startswith("threads.")]
     if _OTHER_PROCESS & {change.path for change in found}:
         threads = _not_in_both(threads)

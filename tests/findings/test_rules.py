@@ -11,7 +11,7 @@ from vmdiff.model import owner as owned_by
 BASE = mapping(1, 4, "r-xp", "/bin/x", rss=4 * KIB)
 
 
-RARER = ("shared_dirty", "anon_huge_pages", "lazy_free", "locked")
+RARER = ("shared_clean", "shared_dirty", "anon_huge_pages", "lazy_free", "locked")
 
 
 def ids(before, after):
@@ -22,7 +22,8 @@ def taken(*mappings):
     """A snapshot for which the rarer counters were read, too."""
     origin = snapshot(BASE).origin
     more = origin.model_copy(update={"counters": (*origin.counters, *RARER)})
-    every = sorted((BASE, *mappings), key=lambda one: one.start)
+    told = (one if one.flags else one._replace(flags=("rd",)) for one in (BASE, *mappings))
+    every = sorted(told, key=lambda one: one.start)
     return Snapshot(taken_at=NOON, origin=more, mappings=tuple(every))
 
 
@@ -60,6 +61,10 @@ def plain(perms="rw-p", **values):
     return mapping(0x9000, 4096, perms, **values)
 
 
+def locked(held):
+    return plain(rss=held, locked=held)._replace(flags=("rd", "lo"))
+
+
 def library(*, deleted):
     return mapping(0x300, 4, "r-xp", "/lib/libx.so")._replace(deleted=deleted)
 
@@ -78,7 +83,7 @@ def library(*, deleted):
         pytest.param(
             [file(64 * MIB, 0)],
             [file(64 * MIB, 0)._replace(values={"rss": 64 * MIB, "private_dirty": 64 * MIB})],
-            [],
+            ["file-pages-written"],
             id="a-file-written",
         ),
         pytest.param([], [file(64 * MIB, 64 * MIB)], ["file-backed-growth"], id="a-file-mapped-and-read"),
@@ -102,7 +107,9 @@ def library(*, deleted):
         pytest.param(
             [plain(perms="rwxp")], [plain(perms="rwxp", rss=PAGE)], [], id="writable-code-as-before"
         ),
-        pytest.param([plain(rss=8 * MIB)], [plain(rss=MIB, swap=7 * MIB)], ["swapped-out"], id="swapped-out"),
+        pytest.param(
+            [plain(rss=16 * MIB)], [plain(rss=MIB, swap=15 * MIB)], ["swapped-out"], id="swapped-out"
+        ),
         pytest.param([plain(rss=8 * MIB)], [plain(rss=MIB)], [], id="freed"),
         pytest.param(
             [plain(shared_dirty=4 * MIB, rss=4 * MIB)],
@@ -114,7 +121,7 @@ def library(*, deleted):
         pytest.param(
             [plain(rss=4 * MIB)], [plain(rss=4 * MIB, lazy_free=4 * MIB)], ["freed-but-resident"], id="lazy"
         ),
-        pytest.param([plain(rss=4 * MIB)], [plain(rss=4 * MIB, locked=4 * MIB)], ["locked"], id="locked"),
+        pytest.param([plain(rss=4 * MIB)], [locked(4 * MIB)], ["locked"], id="locked"),
         pytest.param([], [library(deleted=True)], ["deleted-files"], id="an-upgraded-library"),
         pytest.param([library(deleted=True)], [library(deleted=True)], [], id="upgraded-long-ago"),
         pytest.param([], [library(deleted=False)], [], id="a-library"),

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 
 import vmdiff
+from tests.findings.test_never_false import happened
 from vmdiff.findings import find, find_in
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="observes a live process")
@@ -162,6 +163,9 @@ def test_what_was_swapped_out_was_not_freed(tmp_path: Path) -> None:
         out = found(FILLED, "m.madvise(21)")  # MADV_PAGEOUT
         freed = found(FILLED, "m.madvise(mmap.MADV_DONTNEED)")
 
+        others = happened("freed-and-others-swapped", tmp_path)
+
+    assert "swapped-out" not in {finding.id for finding in find(others)}
     assert "of that was swapped out, not freed" in out["swapped-out"]
     assert "swapped-out" not in freed
 

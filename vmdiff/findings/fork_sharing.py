@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 from vmdiff.comparison.change import Change
 from vmdiff.comparison.compare import Comparison
+from vmdiff.findings.finding import NOTEWORTHY, Finding, Found, delta
 from vmdiff.model import Kind
 from vmdiff.model.memory_figures import figure
+from vmdiff.units import signed, size
 
 _FORKED = (Kind.ANONYMOUS, Kind.HEAP, Kind.STACK)  # shared by a fork only; of a file any process has pages
 _PAGE = 4096  # where the host's is unknown: the smallest, so that faults are never counted for too much
@@ -34,6 +36,47 @@ def sharing(comparison: Comparison) -> Sharing | None:
     shared = sum(max(0, one) for one in moved) - max(0, _total(comparison, "ksm"))
     unshared = -sum(min(0, one) for one in moved) + min(0, _total(comparison, "ksm"))
     return Sharing(max(0, shared), max(0, unshared), _copied(comparison, unshared))
+
+
+def became_shared(comparison: Comparison) -> Found:
+    """Find private memory that a fork shares now.
+
+    Precondition: anonymous memory became shared in regions that both sides have; only a fork of this
+    process does that to it (pages that KSM merged are taken off).
+    """
+    found = sharing(comparison)
+    if found is not None and found.shared >= NOTEWORTHY:
+        message = (
+            f"{size(found.shared)} became shared with a child (fork): nothing was freed, and what either of"
+            " the two writes to is copied"
+        )
+        yield Finding("became-shared", "info", message, _seen(comparison))
+
+
+def sharing_broken(comparison: Comparison) -> Found:
+    """Find pages that were shared after a fork and are private now: copied on write, or the other ended.
+
+    Precondition: as for `became_shared`. That they were copied here is said only where there were page
+    faults enough for it, and then as likely: the faults may have been for other pages.
+    """
+    found = sharing(comparison)
+    if found is None or found.unshared < NOTEWORTHY:
+        return
+    why = {
+        None: "copied on write, or the other process ended",
+        True: "copied on write, as the page faults suggest",
+        False: "the other process copied it on write or ended; this one copied little or nothing",
+    }[found.copied]
+    message = (
+        f"{size(found.unshared)} that was shared with other processes, as after a fork, has become private:"
+        f" {why}"
+    )
+    yield Finding("sharing-broken", "info", message, _seen(comparison))
+
+
+def _seen(comparison: Comparison) -> tuple[str, ...]:
+    figures = ((name, delta(comparison, name)) for name in ("shared", "private"))
+    return tuple(f"{name} {signed(change)}" for name, change in figures if change is not None)
 
 
 def _stayed(change: Change) -> bool:
