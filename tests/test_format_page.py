@@ -2,11 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 from vmdiff.comparison.change import ChangeName
 from vmdiff.model import KNOWN_COUNTERS, Kind, Snapshot
 from vmdiff.model.mapping import MappingRecord
+from vmdiff.report.json import trend_schema
 from vmdiff.report.json.schema import adapter
+from vmdiff.series.verdict import JudgementName
 from vmdiff.storage import json_document
 
 PAGE = (Path(__file__).parents[1] / "docs" / "format.md").read_text()
@@ -26,6 +29,10 @@ def test_every_key_of_a_snapshot_is_described():
 
 def test_every_key_of_a_comparison_is_described():
     assert set(keys(adapter().json_schema())) - NAMED == set()
+
+
+def test_every_key_and_verdict_of_a_trend_is_described():
+    assert {*keys(trend_schema.adapter().json_schema()), *get_args(JudgementName)} - NAMED == set()
 
 
 def test_the_keys_of_a_mapping_are_those_of_its_table():

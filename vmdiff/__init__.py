@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from vmdiff.findings import find
     from vmdiff.findings.finding import Finding
     from vmdiff.model import Kind, Mapping, Owner, Snapshot
+    from vmdiff.series.series import Series
+    from vmdiff.series.trends import Trend, trend
     from vmdiff.sources import load, save, snap
 
 # What is public, and the module it is imported from when first asked for:
@@ -47,13 +49,16 @@ _HOMES = {
     "OutputError": "vmdiff.errors",
     "Owner": "vmdiff.model",
     "ProcessError": "vmdiff.errors",
+    "Series": "vmdiff.series.series",
     "Snapshot": "vmdiff.model",
+    "Trend": "vmdiff.series.trends",
     "VmdiffError": "vmdiff.errors",
     "compare": "vmdiff.comparison.compare",
     "find": "vmdiff.findings",
     "load": "vmdiff.sources",
     "save": "vmdiff.sources",
     "snap": "vmdiff.sources",
+    "trend": "vmdiff.series.trends",
 }
 
 __all__ = [
@@ -71,13 +76,16 @@ __all__ = [
     "OutputError",
     "Owner",
     "ProcessError",
+    "Series",
     "Snapshot",
+    "Trend",
     "VmdiffError",
     "compare",
     "find",
     "load",
     "save",
     "snap",
+    "trend",
 ]
 
 

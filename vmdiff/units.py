@@ -36,6 +36,29 @@ def signed(count: int) -> str:
     return "0" if count == 0 else f"+{size(count)}" if count > 0 else f"-{size(-count)}"
 
 
+_TIMES = {"s": 1, "min": 60, "h": 3600, "d": 86400, "day": 86400}
+
+
+def rate(per_second: float) -> str:
+    """Write a growth in bytes a second for people, by the hour or by the day: ``+82 MiB/h``."""
+    hourly = per_second * 3600
+    if abs(hourly) >= 1 << 20:
+        return f"{signed(round(hourly))}/h"
+    return f"{signed(round(hourly * 24))}/day"
+
+
+def parse_rate(text: str) -> float:
+    """Read ``1MiB/h``, ``64KiB/min`` or ``1GiB/d`` as bytes a second.
+
+    Raises:
+        ValueError: the text is no rate.
+    """
+    amount, slash, time = (part.strip() for part in text.partition("/"))
+    if not slash or time not in _TIMES:
+        raise ValueError(f"{text!r} is not a rate such as 1MiB/h; times are {', '.join(_TIMES)}")
+    return parse_size(amount) / _TIMES[time]
+
+
 def parse_size(text: str) -> int:
     """Read ``4096``, ``10MiB``, ``10M``, ``1.5 GiB`` or ``64 kB`` as bytes (1024-based).
 

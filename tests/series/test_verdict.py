@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.series.shapes import MIB, OTHERS, TUNED, Shape
-from vmdiff.series.verdict import FEWEST, Verdict, judge
+from vmdiff.series.verdict import FEWEST, Judgement, judge
 
 RUNS = 60
 
 
-def verdicts(shape: Shape) -> Iterable[Verdict]:
+def verdicts(shape: Shape) -> Iterable[Judgement]:
     return [judge(*shape.series(Random(f"{shape.name} {run}"))) for run in range(RUNS)]
 
 
@@ -87,7 +87,7 @@ def test_too_little_is_undecided(values: list[int | None]) -> None:
 
 
 def test_what_is_equal_at_few_points_is_flat() -> None:
-    assert judge([0, 1], [5, 5]) == Verdict("flat", 0.0, "5 B at all 2 points")
+    assert judge([0, 1], [5, 5]) == Judgement("flat", 0.0, "5 B at all 2 points")
 
 
 # Values in pages, so that scaling is exact; times with gaps of any length.

@@ -40,6 +40,7 @@ class Document(StrEnum):
 
     SNAPSHOT = "snapshot"
     COMPARISON = "comparison"
+    TREND = "trend"
 
 
 Output = Annotated[
@@ -241,7 +242,7 @@ app.command()(redacting.redact)
 
 @app.command()
 def schema(
-    of: Annotated[Document, typer.Argument(metavar="snapshot|comparison", help="Which document.")],
+    of: Annotated[Document, typer.Argument(metavar="snapshot|comparison|trend", help="Which document.")],
 ) -> None:
     """Print the JSON Schema of a document."""
     import json
@@ -250,6 +251,10 @@ def schema(
         from vmdiff.model import Snapshot
 
         described = Snapshot.model_json_schema()
+    elif of is Document.TREND:
+        from vmdiff.report.json import trend_schema
+
+        described = trend_schema.adapter().json_schema()
     else:
         from vmdiff.report.json.schema import adapter
 

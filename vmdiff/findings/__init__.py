@@ -15,6 +15,7 @@ from vmdiff.findings import (
     growth,
     limits,
     locked_pages,
+    over_time,
     runtime_areas,
     state,
     swap_moves,
@@ -23,8 +24,18 @@ from vmdiff.findings import (
 )
 from vmdiff.findings.finding import Finding, Severity
 from vmdiff.model import Snapshot
+from vmdiff.series.trends import Trend
 
-__all__ = ["COMPARISON_RULES", "SNAPSHOT_RULES", "Finding", "Severity", "find", "find_in"]
+__all__ = [
+    "COMPARISON_RULES",
+    "SNAPSHOT_RULES",
+    "TREND_RULES",
+    "Finding",
+    "Severity",
+    "find",
+    "find_in",
+    "find_over_time",
+]
 
 COMPARISON_RULES: tuple[Callable[[Comparison], Iterator[Finding]], ...] = (
     trust.unsteady_sides,
@@ -63,6 +74,12 @@ SNAPSHOT_RULES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     limits.library_gaps,
 )
 
+TREND_RULES: tuple[Callable[[Trend], Iterator[Finding]], ...] = (
+    over_time.steady_growth,
+    over_time.cut,
+    over_time.kept_inside,
+)
+
 _ORDER: tuple[Severity, ...] = ("warning", "notice", "info")
 
 
@@ -74,6 +91,11 @@ def find(comparison: Comparison) -> tuple[Finding, ...]:
 def find_in(snapshot: Snapshot) -> tuple[Finding, ...]:
     """Return what there is to say about one snapshot, warnings first."""
     return _ordered([finding for rule in SNAPSHOT_RULES for finding in rule(snapshot)])
+
+
+def find_over_time(trend: Trend) -> tuple[Finding, ...]:
+    """Return what there is to say about a series, warnings first."""
+    return _ordered([finding for rule in TREND_RULES for finding in rule(trend)])
 
 
 def _ordered(findings: list[Finding]) -> tuple[Finding, ...]:

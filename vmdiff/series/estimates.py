@@ -80,7 +80,7 @@ def noise(values: Sequence[float]) -> float:
     return _NORMAL * median(abs(step - middle) for step in steps) / sqrt(2)
 
 
-class Line(NamedTuple):
+class FittedLine(NamedTuple):
     """A line of least squares: its value at time 0, its slope, and the slope's standard error."""
 
     level: float
@@ -93,12 +93,12 @@ class Line(NamedTuple):
         return abs(self.slope) / self.error if self.error > 0 else float("inf") if self.slope else 0.0
 
 
-def line(times: Sequence[float], values: Sequence[float]) -> Line:
+def line(times: Sequence[float], values: Sequence[float]) -> FittedLine:
     """Fit a line by least squares."""
     return _fitted([1.0] * len(times), times, values)
 
 
-def drift(times: Sequence[float], values: Sequence[float]) -> Line:
+def drift(times: Sequence[float], values: Sequence[float]) -> FittedLine:
     """Fit a line to values whose errors last, so that its strength can be trusted.
 
     Errors of memory last: what a cache took it has for a while. Plain least squares then calls any
@@ -122,16 +122,16 @@ def drift(times: Sequence[float], values: Sequence[float]) -> Line:
     return _fitted(whitened([1.0] * count), whitened(times), whitened(values))
 
 
-def _fitted(ones: Sequence[float], times: Sequence[float], values: Sequence[float]) -> Line:
+def _fitted(ones: Sequence[float], times: Sequence[float], values: Sequence[float]) -> FittedLine:
     aa, at, tt = _dot(ones, ones), _dot(ones, times), _dot(times, times)
     av, tv = _dot(ones, values), _dot(times, values)
     whole = aa * tt - at * at
     if whole <= 0 or len(times) < _FEWEST:
-        return Line(av / aa if aa else 0.0, 0.0, 0.0)
+        return FittedLine(av / aa if aa else 0.0, 0.0, 0.0)
     slope = (aa * tv - at * av) / whole
     level = (av - slope * at) / aa
     left = sum((v - level * a - slope * t) ** 2 for a, t, v in zip(ones, times, values, strict=True))
-    return Line(level, slope, sqrt(left / (len(times) - 2) * aa / whole))
+    return FittedLine(level, slope, sqrt(left / (len(times) - 2) * aa / whole))
 
 
 def _dot(one: Sequence[float], other: Sequence[float]) -> float:

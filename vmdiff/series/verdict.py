@@ -15,7 +15,7 @@ from vmdiff import units
 from vmdiff.series import estimates, floor
 from vmdiff.series.floor import Floor
 
-VerdictName = Literal["leak", "steps", "sawtooth", "plateau", "flat", "declines", "undecided"]
+JudgementName = Literal["leak", "steps", "sawtooth", "plateau", "flat", "declines", "undecided"]
 
 FEWEST = 8  # known points, below which no more is said than that all are equal
 _JUMP = 0.2  # of the whole range: a step of this height is one of few
@@ -26,28 +26,28 @@ _SETTLED = 0.25  # of the floor's range, within which a late half has come to re
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Judgement:
     """What a series does, and the figures that show it, in a sentence.
 
     *rate* is the growth of the floor in bytes a second; None where there is no steady one, or no time.
     """
 
-    name: VerdictName
+    name: JudgementName
     rate: float | None
     evidence: str
 
 
-def judge(times: Sequence[float], values: Sequence[int | None]) -> Verdict:
+def judge(times: Sequence[float], values: Sequence[int | None]) -> Judgement:
     """Say what a series of *values* in bytes does; None is unknown. *times*, in seconds, ascend."""
     known = [(time, value) for time, value in zip(times, values, strict=True) if value is not None]
     if not known:
-        return Verdict("undecided", None, "no value is known")
+        return Judgement("undecided", None, "no value is known")
     lowest = min(value for _, value in known)
     whens, whats = [time - known[0][0] for time, _ in known], [value - lowest for _, value in known]
     if max(whats) == 0 and len(known) > 1:
-        return Verdict("flat", 0.0, f"{units.size(lowest)} at all {len(known):,} points")
+        return Judgement("flat", 0.0, f"{units.size(lowest)} at all {len(known):,} points")
     if len(known) < FEWEST or whens[-1] == 0:
-        return Verdict("undecided", None, f"{len(known)} known points; {FEWEST} are needed")
+        return Judgement("undecided", None, f"{len(known)} known points; {FEWEST} are needed")
     jumps = _jumps(whats)
     if not jumps:
         return _of_floor(whens, whats)
@@ -55,7 +55,7 @@ def judge(times: Sequence[float], values: Sequence[int | None]) -> Verdict:
     between = _of_floor(whens[start:end], whats[start:end]) if end - start >= FEWEST else None
     if between is not None and between.name == "leak":
         return between
-    return Verdict("steps", None, _steps_told(whats, jumps))
+    return Judgement("steps", None, _steps_told(whats, jumps))
 
 
 def _jumps(values: Sequence[float]) -> list[int]:
@@ -91,9 +91,9 @@ def _steps_told(values: Sequence[float], jumps: Sequence[int]) -> str:
     return f"{len(heights)} steps that stayed: {', '.join(heights)}"
 
 
-def _of_floor(times: Sequence[float], values: Sequence[float]) -> Verdict:
+def _of_floor(times: Sequence[float], values: Sequence[float]) -> Judgement:
     if min(values) == max(values):
-        return Verdict("flat", 0.0, f"the same at {len(values):,} points")
+        return Judgement("flat", 0.0, f"the same at {len(values):,} points")
     falls = floor.quick_falls(values)
     if 0 < len(falls) < floor.TEETH:
         return _sawtooth(values, Floor([times[f.end] for f in falls], [values[f.end] for f in falls]))
@@ -107,47 +107,47 @@ def _of_floor(times: Sequence[float], values: Sequence[float]) -> Verdict:
         return _sawtooth(values, lows)
     if lows.late().spread <= _SETTLED * lows.spread:
         rose = median(lows.late().values) > lows.values[0]
-        return _settled(lows) if rose else Verdict("declines", None, _halves(lows, "fell"))
+        return _settled(lows) if rose else Judgement("declines", None, _halves(lows, "fell"))
     if drift.strength >= _WEAK and order < _PERHAPS:
-        return Verdict("undecided", None, f"{_halves(lows, 'moved')}; {_figures(drift, order)}")
+        return Judgement("undecided", None, f"{_halves(lows, 'moved')}; {_figures(drift, order)}")
     reach = units.size(round(max(values) - min(values)))
-    return Verdict("flat", 0.0, f"stays within {reach}, without direction")
+    return Judgement("flat", 0.0, f"stays within {reach}, without direction")
 
 
-def _sawtooth(values: Sequence[float], lows: Floor) -> Verdict:
+def _sawtooth(values: Sequence[float], lows: Floor) -> Judgement:
     """Judge a series that rises and falls, and whose lows are not certain to drift."""
     reach, times = max(values) - min(values), len(lows.times)
     within = units.size(round(reach))
     if times == 1:
-        return Verdict("undecided", None, f"rose and fell once within {within}: too short to see a floor")
+        return Judgement("undecided", None, f"rose and fell once within {within}: too short to see a floor")
     told = f"rose and fell {times} times within {within}"
     climbed = estimates.theil_sen(*lows) * (lows.times[-1] - lows.times[0])
     if climbed > _SETTLED * reach:
         lows_told = f"its lows rose by {units.size(round(climbed))}, in too little order to be sure"
-        return Verdict("undecided", None, f"{told}, and {lows_told}")
-    return Verdict("sawtooth", 0.0, f"{told}; its lows do not climb")
+        return Judgement("undecided", None, f"{told}, and {lows_told}")
+    return Judgement("sawtooth", 0.0, f"{told}; its lows do not climb")
 
 
-def _drifting(lows: Floor, drift: estimates.Line, whole: float) -> Verdict:
+def _drifting(lows: Floor, drift: estimates.FittedLine, whole: float) -> Judgement:
     """Judge a floor that is certain to drift: a leak unless its late half has slowed down."""
     if drift.slope < 0:
-        return Verdict("declines", whole, _halves(lows, "fell"))
+        return Judgement("declines", whole, _halves(lows, "fell"))
     early, late = estimates.line(*lows.early()).slope, estimates.line(*lows.late()).slope
     ratio = late / max(whole, early, drift.slope)
     slowed = _slowed(early, estimates.drift(*lows.late()))
     if ratio >= 0.38 or (ratio >= 0.2 and slowed < 4) or (ratio > 0 and slowed < _WEAK):
         rate = late if ratio < 0.75 and slowed > _WEAK else whole
-        return Verdict("leak", rate, _halves(lows, "grew"))
+        return Judgement("leak", rate, _halves(lows, "grew"))
     return _settled(lows)
 
 
-def _slowed(early: float, late: estimates.Line) -> float:
+def _slowed(early: float, late: estimates.FittedLine) -> float:
     """Return by how many standard errors of the late slope it is below the early one."""
     return (early - late.slope) / late.error if late.error > 0 else float("inf")
 
 
-def _settled(lows: Floor) -> Verdict:
-    return Verdict("plateau", estimates.theil_sen(*lows.late()), _halves(lows, "grew"))
+def _settled(lows: Floor) -> Judgement:
+    return Judgement("plateau", estimates.theil_sen(*lows.late()), _halves(lows, "grew"))
 
 
 def _halves(lows: Floor, verb: str) -> str:
@@ -158,6 +158,6 @@ def _halves(lows: Floor, verb: str) -> str:
     return f"its floor {verb}: {first} in the first half, {second} in the second"
 
 
-def _figures(drift: estimates.Line, order: float) -> str:
+def _figures(drift: estimates.FittedLine, order: float) -> str:
     strength = "exactly" if drift.strength == float("inf") else f"at {drift.strength:.1f} standard errors"
     return f"drift {strength}, Kendall p {order:.2g}"

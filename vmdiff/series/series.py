@@ -1,0 +1,107 @@
+"""Snapshots of one process in order of time.
+
+What is compared over time must be one process: where a process was restarted the series is cut, and only
+one piece is judged, which is the last that is long enough.
+"""
+
+from collections import abc
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TypeVar
+
+from vmdiff.model import Snapshot
+from vmdiff.series.figure_columns import FigureColumns, Identity, Point, facts_of
+from vmdiff.series.verdict import FEWEST
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may end a process's growth, as the last snapshot has it; bytes by name."""
+
+    process: abc.Mapping[str, int]
+    host_memory: int | None
+
+
+class Series:
+    """Snapshots of one process in order of time, kept as columns of figures.
+
+    Without times (listings of other tools have none) they are in the order in which they came, and have
+    no rates.
+    """
+
+    def __init__(
+        self, snapshots: Iterable[Snapshot | tuple[str, Snapshot]], *, mappings: bool = False
+    ) -> None:
+        columns = FigureColumns(mappings=mappings)
+        points: list[Point] = []
+        last: Snapshot | None = None
+        latest: Snapshot | None = None
+        for one in snapshots:
+            file, last = one if isinstance(one, tuple) else (None, one)
+            columns.add(last)
+            points.append(Point(last.taken_at, last.label, file, Identity.of(last)))
+            if latest is None or _later(last, latest):
+                latest = last
+        self._columns = columns.groups
+        self._order = _order(points)
+        self.points = tuple(points[at] for at in self._order)
+        self.limits = Limits(
+            facts_of(latest.process) if latest else {}, latest.host.memory_total if latest else None
+        )
+        self.name = latest.process.name if latest else None
+
+    @cached_property
+    def timed(self) -> bool:
+        """Whether every point has a time."""
+        return all(point.taken_at is not None for point in self.points)
+
+    @cached_property
+    def times(self) -> tuple[float, ...]:
+        """Seconds since the first point; the numbers of the points where they have no time."""
+        if not self.timed:
+            return tuple(map(float, range(len(self.points))))
+        moments = [point.taken_at.timestamp() for point in self.points if point.taken_at is not None]
+        return tuple(moment - moments[0] for moment in moments)
+
+    @cached_property
+    def runs(self) -> tuple[range, ...]:
+        """The pieces in which the process was the same."""
+        pairs = enumerate(pairwise(self.points), start=1)
+        cuts = [at for at, (before, after) in pairs if before.process.differs(after.process)]
+        return tuple(range(start, end) for start, end in pairwise((0, *cuts, len(self.points))))
+
+    @cached_property
+    def judged(self) -> range:
+        """The last piece that has enough points, else the longest."""
+        enough = [run for run in self.runs if len(run) >= FEWEST]
+        return enough[-1] if enough else max(reversed(self.runs), key=len)
+
+    def part(self, values: abc.Sequence[_Value]) -> abc.Sequence[_Value]:
+        """Return the values of the piece that is judged."""
+        return values[self.judged.start : self.judged.stop]
+
+    def names(self, grouping: str) -> Iterator[str]:
+        """Yield the names of the groups of one of `GROUPINGS`."""
+        return (name for by, name in self._columns if by == grouping)
+
+    def values(self, grouping: str, name: str, counter: str) -> tuple[int | None, ...]:
+        """Return the values of a group, one a point; None where it is unknown."""
+        columns = self._columns.get((grouping, name))
+        if columns is None:
+            return (None,) * len(self.points)
+        every = columns[counter].part(0, len(self.points))
+        return tuple(every[at] for at in self._order)
+
+
+def _later(one: Snapshot, other: Snapshot) -> bool:
+    return one.taken_at is None or other.taken_at is None or one.taken_at >= other.taken_at
+
+
+def _order(points: abc.Sequence[Point]) -> list[int]:
+    places = list(range(len(points)))
+    moments = [point.taken_at for point in points]
+    return places if None in moments else sorted(places, key=moments.__getitem__)  # type: ignore[arg-type]

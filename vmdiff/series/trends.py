@@ -1,0 +1,124 @@
+"""What each group of memory does over a series of snapshots."""
+
+from collections import abc
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+from vmdiff.comparison.totals import GROUPINGS
+from vmdiff.errors import ConditionError
+from vmdiff.model import Snapshot
+from vmdiff.series.figure_columns import COUNTERS, FREE, IN_USE, MAPPING, TOTAL, USAGE
+from vmdiff.series.series import Series
+from vmdiff.series.verdict import Judgement, judge
+from vmdiff.units import rate as rate_words
+from vmdiff.units import size
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How many of the steps from one known point to the next grew, fell, and did neither."""
+
+    grew: int
+    fell: int
+    same: int
+
+
+@dataclass(frozen=True)
+class GroupTrend:
+    """What one group of memory does over a series; figures are bytes of one counter.
+
+    *values* has every point, the rest is of the piece that was judged. *first* and *last* are its first and
+    last known values; None if there is none.
+    """
+
+    name: str
+    counter: str
+    values: tuple[int | None, ...]
+    first: int | None
+    last: int | None
+    steps: Steps
+    judgement: Judgement
+
+    @property
+    def change(self) -> int | None:
+        """Last less first."""
+        return None if self.first is None or self.last is None else self.last - self.first
+
+    @property
+    def rate(self) -> float | None:
+        """The growth of its floor in bytes a second; None where there is no steady one."""
+        return self.judgement.rate
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A series judged by one counter, as a whole and by group."""
+
+    series: Series
+    counter: str = "rss"
+
+    @cached_property
+    def total(self) -> GroupTrend:
+        """The whole process."""
+        return self._group(TOTAL, TOTAL)
+
+    @cached_property
+    def groups(self) -> abc.Mapping[str, tuple[GroupTrend, ...]]:
+        """The groups of each grouping that the series has: what leaks first, then what moved most."""
+        return {by: self.grouped(by) for by in (*GROUPINGS, MAPPING) if any(self.series.names(by))}
+
+    def grouped(self, by: str) -> tuple[GroupTrend, ...]:
+        """Judge the groups of one of `GROUPINGS` or of ``mapping``."""
+        return tuple(sorted((self._group(by, name) for name in self.series.names(by)), key=_weight))
+
+    def _group(self, by: str, name: str) -> GroupTrend:
+        values = self.series.values(by, name, self.counter)
+        part = self.series.part(values)
+        known = [value for value in part if value is not None]
+        judgement = self._judgement(part)
+        if by == "owner" and judgement.name == "leak":
+            judgement = self._unless_kept(name, judgement)
+        first, last = (known[0], known[-1]) if known else (None, None)
+        return GroupTrend(name, self.counter, values, first, last, _steps(known), judgement)
+
+    def _judgement(self, part: abc.Sequence[int | None]) -> Judgement:
+        found = judge(self.series.part(self.series.times), part)
+        return found if self.series.timed else Judgement(found.name, None, found.evidence)
+
+    def _unless_kept(self, owner: str, growing: Judgement) -> Judgement:
+        """Look at what is in use where the allocator says so: what it got back and keeps is no leak."""
+        if owner not in self.series.names(USAGE):
+            return growing
+        used, free = (self.series.part(self.series.values(USAGE, owner, name)) for name in (IN_USE, FREE))
+        inner = self._judgement(used)
+        if None in used or inner.name in {"leak", "undecided"}:
+            return growing
+        kept = f", {size(free[-1])} of it free at the end" if free[-1] else ""
+        told = f"resident grows by {rate_words(growing.rate)}" if growing.rate else "resident grows"
+        evidence = f"{told}, and what is in use does not{kept}: {inner.evidence}"
+        return Judgement(inner.name, growing.rate, evidence)
+
+
+def trend(snapshots: Iterable[Snapshot] | Series, *, counter: str = "rss") -> Trend:
+    """Say what each group of memory does over snapshots of a process.
+
+    Raises:
+        ConditionError: a series does not keep that counter.
+    """
+    if counter not in COUNTERS:
+        raise ConditionError(f"a series has no {counter!r}; it has {', '.join(COUNTERS)}")
+    return Trend(snapshots if isinstance(snapshots, Series) else Series(snapshots), counter)
+
+
+def _steps(known: abc.Sequence[int]) -> Steps:
+    moves = [after - before for before, after in pairwise(known)]
+    grew, fell = sum(move > 0 for move in moves), sum(move < 0 for move in moves)
+    return Steps(grew, fell, len(moves) - grew - fell)
+
+
+def _weight(group: GroupTrend) -> tuple[bool, float, int, int, str]:
+    leaks = group.judgement.name == "leak"
+    rate = group.rate or 0.0 if leaks else 0.0
+    return not leaks, -rate, -abs(group.change or 0), -(group.last or 0), group.name
