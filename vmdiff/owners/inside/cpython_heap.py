@@ -38,7 +38,8 @@ def cpython(scene: Scene, budget: Budget) -> Iterator[Usage]:
         yield _unknown(found, "too many pools to read in the time; --inside reads them")
         return
     heap, steady = two_readings(lambda: _heap(scene, vector))
-    yield usage(found, heap, steady=steady)
+    seen = usage(found, heap, steady=steady)
+    yield _counted(found, heap, seen) if budget.census and heap.pools else seen
 
 
 def _heap(scene: Scene, vector: int) -> Heap:
@@ -50,6 +51,15 @@ def _heap(scene: Scene, vector: int) -> Heap:
             return Heap(known, None)
         found += used
     return Heap(known, tuple(found))
+
+
+def _counted(found: Interpreter, heap: Heap, seen: Usage) -> Usage:
+    """Return a usage with the objects by type, of one moment if the pools still are as read."""
+    from vmdiff.owners.inside.cpython_census import census
+
+    counts = census(found, heap.pools or ())
+    steady = counts.whole and all(pools(found.scene, arena) is not None for arena in heap.arenas)
+    return seen.model_copy(update={"types": counts.rows, "partial": seen.partial if steady else MOVED})
 
 
 def _unknown(found: Interpreter, reason: str) -> Usage:
