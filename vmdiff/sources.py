@@ -72,7 +72,7 @@ def _with_owners(folder: ProcessFolder, snapshot: "Snapshot", *, inside: bool) -
     from vmdiff.owners import RULES, Scene, assign
     from vmdiff.owners.inside import QUICK, WHOLE, look_inside
 
-    with LiveMemory(folder.pid, mappings=snapshot.mappings) as memory:
+    with LiveMemory(folder.pid, folder=folder, mappings=snapshot.mappings) as memory:
         owned = assign(Scene(snapshot, memory), RULES)
         usage = look_inside(Scene(owned, memory), WHOLE if inside else QUICK)
     return owned.model_copy(update={"usage": usage})

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.model import AddressIndex, Kind, Mapping, PlacedMapping
 from vmdiff.storage.regular_file import open_regular
 
@@ -48,7 +49,7 @@ _MOST_REGIONS = 1 << 20
 
 
 class LiveMemory:
-    """The memory of one process, by its pid.
+    """The memory of one process: the one that *folder* is open for, else the one with that *pid* now.
 
     Reading a page that is not in memory would bring it there: the process would look larger after a
     snapshot than before, and page tables for terabytes of sanitizer shadow are hundreds of
@@ -65,10 +66,17 @@ class LiveMemory:
     """
 
     def __init__(
-        self, pid: int, proc: Path = Path("/proc"), *, mappings: Sequence[Mapping] | None = None
+        self,
+        pid: int,
+        proc: Path = Path("/proc"),
+        *,
+        folder: ProcessFolder | None = None,
+        mappings: Sequence[Mapping] | None = None,
     ) -> None:
         self._pid = pid
-        self._home = proc / str(pid)
+        self._folder = _opened(proc / str(pid)) if folder is None else folder.duplicate()
+        # Under this name the folder is found by its open file and not by the number, which may be reused.
+        self._home = Path("/proc/self/fd") / str(self._folder)
         self._mappings = mappings
         self._denied: set[str] = set()
         self._open: dict[str, int | None] = {}
@@ -88,6 +96,9 @@ class LiveMemory:
             if fd is not None:
                 os.close(fd)
         self._open.clear()
+        if self._folder is not None:
+            os.close(self._folder)
+            self._folder = None
 
     @property
     def denied(self) -> frozenset[str]:
@@ -122,6 +133,8 @@ class LiveMemory:
         while at < len(present):
             asked = present[at : at + batch]
             got = _readv(self._pid, asked, length)
+            if not self._is_alive():  # the call goes by number, which may be another process's now
+                break
             found.update(zip(asked, got, strict=False))
             at += len(got)
             if len(got) < len(asked):  # the kernel stopped at one that it could not read
@@ -151,6 +164,31 @@ class LiveMemory:
             if not waiting or STACK_POINTERS in self._denied:
                 break
         return found
+
+    def own_ids(self, tids: Iterable[int]) -> dict[int, int]:
+        """Return the ids that the process itself knows its threads by, as keys, and the ids here as values.
+
+        They differ where it is in a pid namespace of its own, as in a container (``NSpid``, since Linux 4.1).
+        """
+        listed = list(tids)
+        if len(self._namespace_ids(self._pid)) < 2:
+            return {tid: tid for tid in listed}
+        return {ids[-1]: tid for tid in listed if (ids := self._namespace_ids(tid))}
+
+    def _namespace_ids(self, tid: int) -> list[int]:
+        try:
+            text = (self._home / f"task/{tid}/status").read_text(errors="replace")
+        except OSError:
+            return []
+        line = next((line for line in text.split("\n") if line.startswith("NSpid:")), "")
+        return [int(word) for word in line.split()[1:]]
+
+    def _is_alive(self) -> bool:
+        try:
+            os.close(os.open(self._home / "stat", os.O_RDONLY | os.O_CLOEXEC))
+        except OSError:
+            return False
+        return True
 
     def open_object(self, mapping: Mapping) -> BinaryIO | None:
         """Open the file behind a mapping for reading; None where it cannot be had.
@@ -382,6 +420,13 @@ class LiveMemory:
     def _note(self, error: OSError, what: str) -> None:
         if error.errno in _REFUSED:
             self._denied.add(what)
+
+
+def _opened(folder: Path) -> int | None:
+    try:
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
 
 
 def _runs(entries: "array[int]", address: int, length: int) -> Iterator[tuple[int, int, int]]:

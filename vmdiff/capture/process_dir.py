@@ -70,6 +70,10 @@ class ProcessFolder:
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
 
+    def duplicate(self) -> int:
+        """Return another descriptor of the folder; it is the caller's to close."""
+        return os.dup(self._descriptor)
+
     def open(self, name: str, flags: int = 0) -> int:
         """Open one of its files for reading; the descriptor is the caller's to close."""
         return os.open(name, os.O_RDONLY | os.O_CLOEXEC | flags, dir_fd=self._descriptor)

@@ -58,6 +58,10 @@ class CoreMemory:
         known = self._core.notes.pointers
         return {tid: pointer for tid in tids if (pointer := known.get(tid)) is not None}
 
+    def own_ids(self, tids: Iterable[int]) -> dict[int, int]:
+        """Return the ids as they are: a core has them as the process knew them."""
+        return {tid: tid for tid in tids}
+
     def open_object(self, mapping: Mapping) -> BinaryIO | None:
         """Open the file behind a mapping, if the one of that name here is proven to be the same.
 
