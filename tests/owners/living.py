@@ -20,11 +20,11 @@ COUNTERS = ("rss", "pss", "anonymous", "swap", "private_dirty", "lazy_free")
 
 
 @functools.cache
-def compiled(source: Path, *options: str) -> Path:
+def compiled(source: Path, *options: str, compiler: str = "gcc") -> Path:
     """Compile a C program once a test run; it is deleted with the temporary folder."""
     folder = tempfile.mkdtemp(prefix="vmdiff-owners-")
     program = Path(folder) / source.stem
-    subprocess.run(["gcc", "-O1", "-pthread", "-o", program, source, *options], check=True)
+    subprocess.run([compiler, "-O1", "-pthread", "-o", program, source, *options], check=True)
     return program
 
 

@@ -69,6 +69,9 @@ class Noise:
     def stack_pointer(self, tid: int) -> int | None:
         return self.stack_pointers([tid]).get(tid)
 
+    def own_ids(self, tids: Iterable[int]) -> dict[int, int]:
+        return {tid: tid for tid in tids}
+
     def stack_pointers(self, tids: Iterable[int]) -> dict[int, int]:
         chosen = random.Random(self._seed)
         return {tid: (chosen.choice(self._mappings).start or 0) + chosen.randrange(9999) for tid in tids}

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.owners.living import compiled, owned, owner_at, running, wait_until_waiting
+from tests.owners.real import program
+from tests.owners.truth import judged
 from vmdiff.model import Part, Snapshot
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -80,7 +82,7 @@ def test_memory_that_fibers_run_on_is_no_thread_stack(stacks: tuple[Snapshot, di
         assert (owner.name, owner.tid, owner.basis) == ("thread stack", tid, "record")
 
 
-def test_a_stack_pointer_above_a_guard_is_enough_for_another_c_library(tmp_path: Path) -> None:
+def test_a_thread_of_musl_is_known_by_its_record(tmp_path: Path) -> None:
     if shutil.which("musl-gcc") is None:
         pytest.skip("musl is not here")
     source = tmp_path / "musl.c"
@@ -93,11 +95,11 @@ def test_a_stack_pointer_above_a_guard_is_enough_for_another_c_library(tmp_path:
         owner = owner_at(seen, address)
 
         assert owner is not None
-        assert (owner.name, owner.tid, owner.basis) == ("thread stack", tid, "register")
+        assert (owner.name, owner.tid, owner.basis) == ("thread stack", tid, "record")
         assert [m.owner.tid for m in seen.mappings if m.owner and m.owner.name == "guard page"] == [tid]
 
 
-def test_threads_of_another_pid_namespace_are_known_by_their_pointers() -> None:
+def test_threads_of_another_pid_namespace_are_known_by_their_ids_there() -> None:
     apart = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if shutil.which("unshare") is None or subprocess.run([*apart, "true"], capture_output=True).returncode:
         pytest.skip("no pid namespace can be made here")
@@ -109,8 +111,23 @@ def test_threads_of_another_pid_namespace_are_known_by_their_pointers() -> None:
         stacks = [owner_at(seen, int(line.split()[0], 16)) for line in said["stack"]]
 
     assert {owner.name for owner in stacks if owner} == {"thread stack"}
-    waiting = [owner for owner in stacks if owner and owner.tid]
-    assert len(waiting) == 3, "one thread is never seen waiting, and its own id means nothing here"
-    assert all(owner.tid == threads[owner.label] for owner in waiting)
+    named = [owner for owner in stacks if owner and owner.tid]
+    assert len(named) == 4
+    assert all(owner.tid == threads[owner.label] for owner in named)
     pieces = [piece for m in seen.mappings if m.owner for piece in (m.owner.parts or (m.owner,))]
     assert [piece.name for piece in pieces if piece.label == "main thread"] == ["loader"]
+
+
+@pytest.mark.parametrize("acts", ["j", "J", "s", "m", "d", "f", "F", "a", "jJsmdFa"])
+@pytest.mark.parametrize("library", ["glibc", "musl"])
+def test_only_the_stacks_of_living_threads_are_thread_stacks(library: str, acts: str) -> None:
+    if library == "musl":
+        program("musl-gcc")
+        acts = acts.translate(str.maketrans("", "", "fF"))
+        built = compiled(PROGRAMS / "user_stacks.c", "-static", "-DNO_FIBERS", compiler="musl-gcc")
+    else:
+        built = compiled(PROGRAMS / "user_stacks.c")
+    with running([built, acts]) as (process, said):
+        verdicts = judged(owned(process.pid), said)
+
+    assert [verdict for verdict in verdicts if verdict.word != "right"] == []

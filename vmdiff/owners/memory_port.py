@@ -25,6 +25,9 @@ class Memory(Protocol):
     def stack_pointers(self, tids: Iterable[int]) -> dict[int, int]:
         """Give the stack pointers of those threads that could be seen waiting, in a few tries."""
 
+    def own_ids(self, tids: Iterable[int]) -> dict[int, int]:
+        """Return the ids here of some threads by the ids that the process itself has for them."""
+
     def open_object(self, mapping: PlacedMapping) -> BinaryIO | None:
         """Open the file behind a mapping for reading; None where it cannot be had."""
 

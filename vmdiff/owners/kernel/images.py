@@ -6,54 +6,93 @@ as a likeness.
 
 from collections.abc import Iterator
 
-from vmdiff.elf.headers import SegmentType
+from vmdiff.elf.headers import SegmentFlag, SegmentType
 from vmdiff.model import PlacedMapping
 from vmdiff.owners.claim import Claim
 from vmdiff.owners.mapped_objects import MappedObject
 from vmdiff.owners.scene import Scene, is_plain
-from vmdiff.owners.threads.stacks import main_record
+from vmdiff.owners.threads.glibc_threads import GlibcThreads
+from vmdiff.owners.threads.thread_record import DESCRIPTOR, own_ids
 
 _MOST_MAPS = 1024  # link maps that are followed
 _LARGEST_OF_LOADER = 64 << 10
+_LARGEST_BSS = 1 << 20  # of a small object, where its headers cannot be read
 
 
 def images(scene: Scene) -> Iterator[Claim]:
     """Claim what each object has besides its file's contents."""
     for thing in scene.objects:
         if thing.bias is not None:
-            yield from _by_headers(scene, thing, thing.bias)
-        else:
+            if _is_loaded(scene, thing, thing.bias):
+                yield from _by_headers(scene, thing, thing.bias)
+        elif thing.head is None and any("x" in mapping.perms for mapping in thing.mappings):
             yield from _by_layout(scene, thing)
+
+
+def _is_loaded(scene: Scene, thing: MappedObject, bias: int) -> bool:
+    """Return whether the file is mapped as a loader does, and not just read.
+
+    Debuggers, profilers and symbolisers map whole files to read them: then no segment that is run or
+    written is where its program header says, with these permissions.
+    """
+    page, loads = scene.page_size, thing.headers.of_type(SegmentType.LOAD) if thing.headers else []
+    needed = [s for s in loads if s.file_size and s.flags & (SegmentFlag.EXECUTE | SegmentFlag.WRITE)]
+    for segment in needed:
+        low, offset = (bias + segment.address) // page * page, segment.offset // page * page
+        last = (bias + segment.address + segment.file_size - 1) // page * page
+        first, final = scene.at(low), scene.at(last)
+        if first is None or final is None or not {first.path, final.path} <= {thing.path}:
+            return False
+        if first.offset is None or first.offset + low - first.start != offset:
+            return False
+        if segment.flags & SegmentFlag.EXECUTE and "x" not in first.perms:
+            return False
+    return bool(needed)
 
 
 def loader(scene: Scene) -> Iterator[Claim]:
     """Claim the pages that the dynamic linker allocated before there was a malloc.
 
     It keeps the list of loaded objects (struct link_map) in them, which ``_r_debug`` leads to, and
-    the control block of the main thread with its thread-local variables.
+    the control block of the main thread with its thread-local variables. The kernel merges what a program
+    maps with these pages, so only the pages that hold such a record are the linker's.
     """
-    listed = {m.start: m for m in map(scene.at, _link_maps(scene)) if m and is_plain(m)}
-    for start, mapping in (listed | _beside_objects(scene)).items():
-        first, end = mapping.start, mapping.end
-        small = end - first <= _LARGEST_OF_LOADER
-        if small and start in listed:
-            yield Claim(
-                first, end, "loader", "record", "the dynamic linker's list of objects (link_map) is in it"
-            )
-            continue
-        record = main_record(scene, max(first, end - _LARGEST_OF_LOADER), end)
-        if record is not None:
-            low = first if small else record // scene.page_size * scene.page_size
-            how = "the control block of the main thread is in it"
-            yield Claim(low, end, "loader", "record", how, "main thread")
+    page = scene.page_size
+    how = "the dynamic linker's list of objects (link_map) is in it"
+    pages = {at // page * page for at in _link_maps(scene) if (held := scene.at(at)) and is_plain(held)}
+    for start, end in _joined(sorted(pages), page):
+        yield Claim(start, end, "loader", "record", how)
+    how = "the control block of the main thread is in it, with its variables below"
+    pid = scene.snapshot.process.pid or 0
+    own = next((own for own, tid in own_ids(scene).items() if tid == pid), pid)
+    for at in GlibcThreads(scene.word_size).main_records(scene, own):
+        low = (at - _static_tls(scene)) // page * page
+        mapping = scene.at(at)
+        if mapping is not None and is_plain(mapping):
+            end = min(_up(at + DESCRIPTOR, page), mapping.end)
+            yield Claim(max(low, mapping.start), end, "loader", "record", how, "main thread")
+            return
 
 
-def _beside_objects(scene: Scene) -> dict[int | None, PlacedMapping]:
-    """Give the plain mappings that touch an object, by their start."""
-    edges = [
-        edge for thing in scene.objects for edge in (thing.mappings[0].start - 1, thing.mappings[-1].end)
-    ]
-    return {m.start: m for m in map(scene.at, edges) if m and is_plain(m)}
+def _joined(starts: list[int], size: int) -> Iterator[tuple[int, int]]:
+    """Join ranges of one *size* that touch; yield their bounds."""
+    first = reach = 0
+    for start in starts:
+        if start != reach:
+            if reach:
+                yield first, reach
+            first = start
+        reach = start + size
+    if reach:
+        yield first, reach
+
+
+def _static_tls(scene: Scene) -> int:
+    """Return how many bytes below the control block the variables of the program and of libc surely take."""
+    libc = scene.find_object("libc.so.6", "libc-2.")
+    known = [thing for thing in (scene.executable, libc) if thing is not None and thing.headers is not None]
+    segments = [s for thing in known if thing.headers for s in thing.headers.of_type(SegmentType.TLS)]
+    return min(sum(segment.memory_size for segment in segments), _LARGEST_OF_LOADER)
 
 
 def _link_maps(scene: Scene) -> Iterator[int]:
@@ -81,9 +120,10 @@ def _by_headers(scene: Scene, thing: MappedObject, bias: int) -> Iterator[Claim]
     for segment in loads:
         start = _up(bias + segment.address + segment.file_size, page)
         end = _up(bias + segment.address + segment.memory_size, page)
-        if start < end:
-            how = "the program header asks for more memory than the file has"
-            yield Claim(start, end, "bss", "elf", how, name)
+        how = "the program header asks for more memory than the file has"
+        for mapping in scene.within(start, end) if start < end else ():
+            if is_plain(mapping):  # a program may map files over its arrays
+                yield Claim(max(start, mapping.start), min(end, mapping.end), "bss", "elf", how, name)
     for segment in thing.headers.of_type(SegmentType.RELRO) if thing.headers else ():
         yield from _relro(scene, thing, bias + segment.address, segment.memory_size, name)
     spans = [(bias + s.address // page * page, _up(bias + s.address + s.memory_size, page)) for s in loads]
@@ -116,6 +156,8 @@ def _by_layout(scene: Scene, thing: MappedObject) -> Iterator[Claim]:
     last = thing.mappings[-1]
     following = scene.at(last.end)
     if last.perms.startswith("rw") and following is not None and is_plain(following):
+        if following.size > max(_LARGEST_BSS, 4 * sum(mapping.size for mapping in thing.mappings)):
+            return
         how = "begins where the object's variables end"
         yield Claim(following.start, following.end, "bss", "shape", how, name)
 

@@ -1,169 +1,136 @@
-"""Thread stacks, by the C library's own record of a thread or by a stack pointer within bounds.
+"""Thread stacks, by the C library's own records of its threads; without those, likely by stack pointer.
 
-A stack pointer alone proves nothing: blocked goroutines and fibers have theirs in heap memory. It
-does where the memory has the bounds of a stack: inaccessible pages below, or the mark of MAP_STACK
-(``nh`` since Linux 6.7). glibc keeps a ``struct pthread`` at the top of each stack that points to
-itself and holds the thread's id and the exact bounds (nptl/descr.h); stacks of threads that have
-ended stay in its cache, with the id cleared.
+A record bounds the stack to the byte and names the thread. A stack pointer proves nothing: fibers, signal
+stacks and blocked goroutines have theirs in memory that looks like a stack, with guards and MAP_STACK.
 """
 
-from bisect import bisect_left, bisect_right
-from collections import abc
 from collections.abc import Iterator, Sequence
-from itertools import islice, pairwise
-from typing import NamedTuple
+from functools import partial
 
-from vmdiff.model import Kind, PlacedMapping
+from vmdiff.model import AddressIndex, Mapping, PlacedMapping
 from vmdiff.owners.claim import Claim
 from vmdiff.owners.scene import Scene, is_guard, is_plain
+from vmdiff.owners.threads.glibc_threads import GlibcThreads
+from vmdiff.owners.threads.musl_threads import MuslThreads
+from vmdiff.owners.threads.thread_record import ENDED, ThreadLibrary, ThreadRecord, follow, linked, own_ids
 
-_LARGEST_GUARD = 1 << 20
-_LARGEST_TLS = 64 << 10  # how far below the end of a stack its record may lie, with static TLS
-_SMALLEST_STACK = 16 << 10  # PTHREAD_STACK_MIN
 _DEFAULT_STACK = 8 << 20
-_DESCRIPTOR = 0x900  # longer than struct pthread of any glibc
-_MOST_ZONES = 16  # HotSpot cuts a stack into a few zones of its own
-_TOP = 4 << 10
+_TOP = 4 << 10  # where in a stack the record is, but for large static TLS
 _MOST_TOPS, _BATCH = 32_768, 256
-_MOST_RECORDS = 2  # in one top: the real one is the only one
-_DEEP = 128 << 10
-
-# By the bytes of a word: where the record points to itself, and where it holds the thread id.
-_SELF_AT = {8: 16, 4: 8}
-_TID_AT = {8: 0x2D0, 4: 0x68}
 
 _JAVA_ZONES = (16 << 10, 12 << 10, 20 << 10)
 
-
-_ENDED, _UNKNOWN = 0, -1
-_GONE = frozenset({0, 0xFFFFFFFF})  # what the kernel and pthread_join leave as the id
-_HOW = {
-    _ENDED: "the C library's record of a thread that has ended is in it, with these bounds",
-    _UNKNOWN: "the C library's record of a thread is in it, with these bounds and an id not known here",
-}
-_KNOWN = "the C library's record of the thread is in it, with these bounds"
-
-
-class RecordedStack(NamedTuple):
-    """The bounds of a thread's stack, its guard included.
-
-    *tid* is 0 where the thread has ended, -1 where the record has the id of another pid namespace.
-    """
-
-    start: int
-    end: int
-    tid: int
+_ENDED_HOW = "the C library's record of a thread that has ended is in it, with these bounds, and in its list"
+_KNOWN_HOW = "the C library's record of the thread is in it, with these bounds, and in its list of threads"
 
 
 def stacks(scene: Scene) -> Iterator[Claim]:
-    """Claim the stacks of all threads, and the guard pages at their low ends.
+    """Claim the stacks of all threads, and the guard pages at their low ends."""
+    ids = own_ids(scene)
+    main = scene.snapshot.process.pid or 0
+    wanted = {own for own, tid in ids.items() if tid != main and tid not in scene.settled.threads}
+    own_pid = next((own for own, tid in ids.items() if tid == main), main)
+    records = _records(scene, wanted, own_pid)
+    for record in records:
+        yield from _claims(scene, record, ids)
+    rest = {ids[own] for own in wanted - {record.tid for record in records}}
+    if scene.can_read:
+        yield from _by_pointer(scene, rest, records)
+    if not scene.can_read:
+        yield from _by_shape(scene)
 
-    RecordedStack pointers are asked for only where records leave threads without a stack.
+
+def _libraries(scene: Scene) -> Iterator[ThreadLibrary]:
+    """Yield the C libraries whose records may be there."""
+    if not (scene.find_object("ld-musl") or scene.find_object("libc.musl")):
+        yield GlibcThreads(scene.word_size)
+    if scene.word_size == 8 and not scene.find_object("libc.so.6", "libc-2."):
+        yield MuslThreads()
+
+
+def _records(scene: Scene, wanted: set[int], main: int) -> list[ThreadRecord]:
+    """Return the records of threads that a list of their library has, the live ones of *wanted* among them.
+
+    They are looked for where stacks end. What is at no such place, as stacks that a program supplied or that
+    the kernel merged with what follows, the lists lead to.
     """
-    tids = set(scene.thread_names) - {scene.snapshot.process.pid or 0} - scene.settled.threads
-    marked = list(_marked(scene)) if scene.memory else []
-    records = list(_at_tops(scene, marked))
-    # Ids of another pid namespace mean nothing here, not even those that happen to exist here too.
-    foreign = any(stack.tid not in tids and stack.tid not in _GONE for stack in records)
-    named = set() if foreign else {stack.tid for stack in records}
-    pointers = scene.memory.stack_pointers(sorted(tids - named)) if scene.memory and tids - named else {}
-    records += _elsewhere(scene, pointers, records, marked)
-    by_pointer = sorted((pointer, tid) for tid, pointer in pointers.items())
-    for stack in records:
-        tid = _whose(stack, by_pointer, set() if foreign else tids)
-        pointers.pop(tid, None)
-        yield from _claims(scene, stack._replace(tid=tid))
-    yield from _by_pointer(scene, pointers)
-    yield from _by_shape(scene)
+    if not scene.can_read:
+        return []
+    heads = list(_tops(scene, list(_marked(scene))))
+    for library in _libraries(scene):
+        at_tops = (record for base, head in heads for record in library.records_in(scene, base, head))
+        found = linked(scene, {record.address: record for record in at_tops}.values(), library)
+        missing = wanted - {record.tid for record in found}
+        if missing:
+            entry = found[0].link if found else next(library.main_links(scene, main), None)
+            found += linked(scene, follow(scene, library, entry, found), library)
+        if found:
+            return _apart(found)
+    return []
 
 
-def _claims(scene: Scene, stack: RecordedStack) -> Iterator[Claim]:
+def _apart(records: Sequence[ThreadRecord]) -> list[ThreadRecord]:
+    """Return the records whose stacks do not overlap those before them, each once."""
+    kept: list[ThreadRecord] = []
+    for record in sorted(set(records), key=lambda record: (record.start, record.end)):
+        if not kept or kept[-1].end <= record.start:
+            kept.append(record)
+    return kept
+
+
+def _claims(scene: Scene, record: ThreadRecord, ids: dict[int, int]) -> Iterator[Claim]:
     """Claim a recorded stack: what is accessible as stack, what is not at its low end as guard."""
-    label, tid = (scene.thread_names.get(stack.tid), stack.tid) if stack.tid > 0 else (None, None)
-    if stack.tid == _ENDED:
-        label = "unused"
-    bottom = _lightweight_guard(scene, stack)
-    for mapping in scene.within(stack.start, stack.end):
+    tid = ids.get(record.tid)
+    label = "unused" if record.tid == ENDED else scene.thread_names.get(tid or 0)
+    bottom = _lightweight_guard(scene, record)
+    for mapping in scene.within(record.start, record.end):
         if mapping.perms.startswith("---"):
-            bottom = max(bottom, min(mapping.end, stack.end))
-    if stack.start < bottom:
+            bottom = max(bottom, min(mapping.end, record.end))
+    if record.start < bottom:
         why = "the inaccessible low end of a recorded stack"
-        yield Claim(stack.start, bottom, "guard page", "record", why, label, tid)
-    if bottom < stack.end:
-        yield Claim(bottom, stack.end, "thread stack", "record", _HOW.get(stack.tid, _KNOWN), label, tid)
+        yield Claim(record.start, bottom, "guard page", "record", why, label, tid)
+    if bottom < record.end:
+        how = _ENDED_HOW if record.tid == ENDED else _KNOWN_HOW
+        yield Claim(bottom, record.end, "thread stack", "record", how, label, tid)
 
 
-def _lightweight_guard(scene: Scene, stack: RecordedStack) -> int:
-    """Give the end of the MADV_GUARD_INSTALL range that a stack begins with, or its start."""
-    first = scene.at(stack.start)
+def _lightweight_guard(scene: Scene, record: ThreadRecord) -> int:
+    """Return the end of the MADV_GUARD_INSTALL range that a stack begins with, or its start."""
+    first = scene.at(record.start)
     if scene.memory is None or first is None or not _may_have_guards(first):
-        return stack.start
-    guards = scene.memory.guards(stack.start, stack.end) or []
-    return next((end for start, end in guards if start == stack.start), stack.start)
+        return record.start
+    guards = scene.memory.guards(record.start, record.end) or []
+    return next((end for start, end in guards if start == record.start), record.start)
 
 
-def _may_have_guards(mapping: PlacedMapping) -> bool:
+def _may_have_guards(mapping: Mapping) -> bool:
     return mapping.flags is None or "gu" in mapping.flags
 
 
-def _at_tops(scene: Scene, mappings: Sequence[PlacedMapping]) -> Iterator[RecordedStack]:
-    """Find the C library's records where stacks in these mappings would end, each once."""
-    if scene.memory is None or not mappings:
-        return
-    tops = list(dict.fromkeys(end - _TOP for mapping in mappings for end in _tops(scene, mapping)))[
-        :_MOST_TOPS
-    ]
-    found: set[RecordedStack] = set()
-    for first in range(0, len(tops), _BATCH):  # not all at once: that could be hundreds of megabytes
-        some = tops[first : first + _BATCH]
-        for start, head in zip(some, scene.memory.read_many(some, _TOP), strict=True):
-            for stack in _records(scene, start, head or b""):
-                if stack not in found:
-                    found.add(stack)
-                    yield stack
-
-
-def _elsewhere(
-    scene: Scene,
-    pointers: abc.Mapping[int, int],
-    records: Sequence[RecordedStack],
-    marked: Sequence[PlacedMapping],
-) -> Iterator[RecordedStack]:
-    """Find the records of stacks that hold a pointer and nothing marks: supplied or merged ones."""
-    known = {mapping.start for mapping in marked}
-    held = {m.start: m for pointer in pointers.values() if (m := scene.at(pointer)) and is_plain(m)}
-    found = [*records, *_at_tops(scene, [m for start, m in held.items() if start not in known])]
-    yield from found[len(records) :]
-    bounds = sorted((stack.start, stack.end) for stack in found)
-    for pointer in pointers.values():
-        at = bisect_right(bounds, (pointer, 1 << 64)) - 1
-        inside = at >= 0 and pointer < bounds[at][1]
-        if not inside and (merged := _above(scene, pointer)):
-            yield merged
-
-
-def _whose(stack: RecordedStack, by_pointer: Sequence[tuple[int, int]], known: set[int]) -> int:
-    """Say whose stack it is: of the one that the record names, else of the one whose pointer is in it."""
-    if stack.tid in known:
-        return stack.tid
-    low = bisect_left(by_pointer, (stack.start, 0))
-    inside = by_pointer[low : bisect_left(by_pointer, (stack.end, 0))]
-    if len(inside) == 1:
-        return inside[0][1]
-    return _ENDED if stack.tid in _GONE else _UNKNOWN
-
-
 def _marked(scene: Scene) -> Iterator[PlacedMapping]:
-    """Give the anonymous mappings that are bounded or marked like a stack and not explained yet."""
+    """Yield the anonymous mappings that are bounded or marked like a stack and not settled yet."""
     guarded = {above.start for _, above in scene.guarded}
     for mapping in scene.touched:
         start, end, flags = mapping.start, mapping.end, mapping.flags or ()
-        if (start in guarded or "nh" in flags or "gu" in flags) and (scene.settled.end_at(start) or 0) < end:
+        marked = start in guarded or "nh" in flags or "gu" in flags
+        if marked and (scene.settled.end_at(start) or 0) < end:
             yield mapping
 
 
-def _tops(scene: Scene, mapping: PlacedMapping) -> Iterator[int]:
-    """Give the ends of the stacks that a mapping may hold: its own end, and where guards begin."""
+def _tops(scene: Scene, mappings: Sequence[PlacedMapping]) -> Iterator[tuple[int, bytes]]:
+    """Yield address and bytes of the memory where stacks in these mappings would end."""
+    if scene.memory is None:
+        return
+    tops = list(dict.fromkeys(end - _TOP for mapping in mappings for end in _ends(scene, mapping)))
+    for first in range(0, min(len(tops), _MOST_TOPS), _BATCH):  # all at once may be hundreds of megabytes
+        some = tops[first : first + _BATCH]
+        for base, head in zip(some, scene.memory.read_many(some, _TOP), strict=True):
+            if head:
+                yield base, head
+
+
+def _ends(scene: Scene, mapping: PlacedMapping) -> Iterator[int]:
+    """Yield the ends of the stacks that a mapping may hold: its own end, and where guards begin."""
     start, end = mapping.start, mapping.end
     if end - start >= _TOP:
         yield end
@@ -173,100 +140,38 @@ def _tops(scene: Scene, mapping: PlacedMapping) -> Iterator[int]:
                 yield low
 
 
-def _records(scene: Scene, base: int, head: bytes) -> Iterator[RecordedStack]:
-    """Read the records in a piece of memory that begins at *base* and say what stacks they bound."""
-    for at, tid, word in islice(_descriptors(scene, base, head), _MOST_RECORDS):
-        if bounds := _bounds(scene, head[at : at + _DESCRIPTOR], base + at, word):
-            yield RecordedStack(*bounds, tid)
+def _by_pointer(scene: Scene, tids: set[int], records: Sequence[ThreadRecord]) -> Iterator[Claim]:
+    """Claim as likely what holds one thread's stack pointer and has the bounds of a stack.
 
-
-def _descriptors(scene: Scene, base: int, head: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield where in *head* a thread's record points to itself, the id there, and the bytes of a word."""
-    word = scene.word_size
-    words = memoryview(head[: len(head) // word * word]).cast("Q" if word == 8 else "I")
-    step, self_at, tid_at = 64 // word, _SELF_AT[word] // word, _TID_AT[word]
-    last = (len(head) - tid_at - 4) // word // step * step
-    for at in range(last, -1, -step):
-        address = base + at * word
-        if words[at] == address == words[at + self_at]:
-            yield at * word, int.from_bytes(head[at * word + tid_at :][:4], "little"), word
-
-
-def main_record(scene: Scene, start: int, end: int) -> int | None:
-    """Give where in a range the main thread's record lies, which is on no stack, or None.
-
-    Its id is that of the process, or another one in the process's own pid namespace.
+    Only of threads that no record bounds: threads of a runtime of its own, or of another C library.
     """
-    head = scene.read(start, end - start) or b""
-    for at, tid, word in islice(_descriptors(scene, start, head), _MOST_RECORDS):
-        record = head[at : at + _DESCRIPTOR]
-        if tid == scene.snapshot.process.pid or (tid and not _bounds(scene, record, start + at, word)):
-            return start + at
-    return None
-
-
-def _bounds(scene: Scene, record: bytes, address: int, word: int) -> tuple[int, int] | None:
-    """Find the stack's block, size and guard size in a record, wherever this glibc has them."""
-    words = memoryview(record[: len(record) // word * word]).cast("Q" if word == 8 else "I")
-    for at in range(_TID_AT[word] // word, len(words) - 2):
-        block, size, guard = words[at : at + 3]
-        if not 0 < block < address or size < _SMALLEST_STACK or guard >= size or guard % 4096:
-            continue
-        if address < block + size <= address + _LARGEST_TLS and _is_one_piece(scene, block, block + size):
-            return block, block + size
-    return None
-
-
-def _is_one_piece(scene: Scene, start: int, end: int) -> bool:
-    """Tell whether anonymous memory, some of it inaccessible perhaps, fills a range without holes."""
-    pieces = scene.within(start, end)
-    if not 0 < len(pieces) <= _MOST_ZONES or pieces[0].start > start or pieces[-1].end < end:
-        return False
-    touching = all(below.end == above.start for below, above in pairwise(pieces))
-    return touching and all(is_plain(piece) or piece.kind is Kind.RESERVED for piece in pieces)
-
-
-def _above(scene: Scene, pointer: int) -> RecordedStack | None:
-    """Look for a record from a stack pointer up, where the kernel merged the stack with what follows."""
-    mapping = scene.at(pointer)
-    if mapping is None or not is_plain(mapping):
-        return None
-    base = pointer // 64 * 64
-    head = scene.read(base, min(_DEEP, mapping.end - base))
-    found = _records(scene, base, head or b"")
-    return next((stack for stack in found if stack.start <= pointer < stack.end), None)
-
-
-def _by_pointer(scene: Scene, pointers: dict[int, int]) -> Iterator[Claim]:
-    """Claim the mappings that hold one stack pointer and have the bounds of a stack."""
+    pointers = scene.memory.stack_pointers(sorted(tids)) if scene.memory and tids else {}
+    recorded = AddressIndex(records)
     inside: dict[int, list[int]] = {}
     for tid, pointer in pointers.items():
-        index = scene.span(pointer, pointer + 1)[0]
-        if scene.at(pointer) is not None:
-            inside.setdefault(index, []).append(tid)
-    names = scene.thread_names
-    for index, tids in inside.items():
+        if recorded.at(pointer) is None and scene.at(pointer) is not None:
+            inside.setdefault(scene.span(pointer, pointer + 1)[0], []).append(tid)
+    for index, holders in inside.items():
         mapping = scene.mappings[index]
         below = scene.mappings[index - 1] if index else None
-        if len(tids) > 1 or not is_plain(mapping):
-            continue
         guarded = below is not None and is_guard(below, mapping)
-        if not guarded and "nh" not in (mapping.flags or ()):
+        if len(holders) > 1 or not is_plain(mapping) or not (guarded or "nh" in (mapping.flags or ())):
             continue
-        (tid,) = tids
+        claim = partial(Claim, label=scene.thread_names.get(holders[0]), tid=holders[0])
         bound = "inaccessible pages below it" if guarded else "the mark of a stack (VmFlags nh)"
         how = f"holds the thread's stack pointer and no other's, with {bound}"
-        yield Claim(mapping.start, mapping.end, "thread stack", "register", how, names.get(tid), tid)
+        yield claim(mapping.start, mapping.end, "thread stack", "shape", how)
         if guarded and below is not None:
-            why = "inaccessible pages below a thread's stack"
-            yield Claim(below.start, below.end, "guard page", "register", why, names.get(tid), tid)
+            yield claim(
+                below.start, below.end, "guard page", "shape", "inaccessible pages below a stack pointer"
+            )
 
 
 def _by_shape(scene: Scene) -> Iterator[Claim]:
     """Claim what looks like a stack: a guard and above it as much memory as a stack has by default."""
     limit = (scene.snapshot.process.limits or {}).get("stack")
     usual = {_DEFAULT_STACK, limit} if isinstance(limit, int) else {_DEFAULT_STACK}
-    java = any("libjvm.so" in mapping.path for mapping in scene.mappings if mapping.path)
+    java = scene.find_object("libjvm.so") is not None
     for below, mapping in scene.guarded:
         guard, size = below.size, mapping.size
         like_java = java and guard in _JAVA_ZONES and guard + size == 1 << 20
