@@ -45,7 +45,7 @@ def _is_loaded(scene: Scene, thing: MappedObject, bias: int) -> bool:
             return False
         if first.offset is None or first.offset + low - first.start != offset:
             return False
-        if segment.flags & SegmentFlag.EXECUTE and "x" not in first.perms:
+        if segment.flags & SegmentFlag.EXECUTE and first.perms[2] not in "x?":
             return False
     return bool(needed)
 
