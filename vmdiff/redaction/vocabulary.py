@@ -188,6 +188,7 @@ OWNERS = frozenset(
         "library gap",
         "relro",
         "python arena",
+        "postgres contexts",
         "jvm heap",
         "jvm metaspace",
         "jvm class space",
@@ -220,7 +221,11 @@ TYPES = _set("""
     array.array collections.deque collections.defaultdict collections.OrderedDict
     TopMemoryContext CacheMemoryContext MessageContext PortalContext TopTransactionContext
     CurTransactionContext ExprContext ExecutorState RowDescriptionContext ErrorContext
-""")
+    TopPortalContext PostmasterContext weakref.ReferenceType CachedPlan CachedPlanSource
+""") | {
+    "(no object)", "index info", "relation rules", "WAL record construction", "Relcache by OID",
+    "PgStat Pending", "smgr relation table", "LOCALLOCK hash", "Timezones", "TableSpace cache",
+}  # fmt: skip
 
 # Accounts that systems come with: an account of this name tells nothing.
 SYSTEM_ACCOUNTS = _set("""
