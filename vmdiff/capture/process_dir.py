@@ -36,6 +36,18 @@ class Stat(NamedTuple):
     start_ticks: int
 
 
+def check_system() -> None:
+    """Check that this is a system whose processes can be read.
+
+    Raises:
+        ProcessError: it is not Linux.
+    """
+    if not sys.platform.startswith("linux"):
+        raise ProcessError(
+            "live processes are read on Linux only; elsewhere vmdiff reads snapshots and listings"
+        )
+
+
 class ProcessFolder:
     """``/proc/PID``, opened once; every file is opened relative to it.
 
@@ -44,10 +56,7 @@ class ProcessFolder:
     """
 
     def __init__(self, pid: int, proc: Path = PROC) -> None:
-        if not sys.platform.startswith("linux"):
-            raise ProcessError(
-                "live processes are read on Linux only; elsewhere vmdiff reads snapshots and listings"
-            )
+        check_system()
         self.between_reads: Callable[[], None] | None = None
         self._descriptor = -1
         self._open(pid, proc)

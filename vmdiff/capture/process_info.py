@@ -6,14 +6,16 @@ Facts: proc(5); limits are the soft ones, as they are what a process runs into.
 
 import os
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 from vmdiff.capture.process_dir import PROC, ProcessFolder
-from vmdiff.model import Host, Process, Thread
+from vmdiff.model import LONGEST_STRING, Host, Process, Thread
 
 KB = 1024
+MOST_ARGUMENTS = 100_000  # that are kept; a document may have 400,000 values beside the mappings
 _LIMIT = re.compile(r"Max (.+?)(?: size)? {2,}(\S+) +(\S+)")
 
 
@@ -99,8 +101,19 @@ def _started_at(ticks: int, proc: Path) -> datetime | None:
 
 
 def _arguments(folder: ProcessFolder) -> tuple[str, ...] | None:
+    """Return the command line, cut to what a document holds; `cut_arguments` says by how much."""
     text = folder.text("cmdline")
-    return None if text is None else tuple(text.removesuffix("\0").split("\0"))
+    if text is None:
+        return None
+    words = text.removesuffix("\0").split("\0", MOST_ARGUMENTS)
+    return tuple(word[:LONGEST_STRING] for word in words[:MOST_ARGUMENTS])
+
+
+def cut_arguments(folder: ProcessFolder, kept: tuple[str, ...] | None) -> Iterator[str]:
+    """Yield a doubt where the arguments that were *kept* are not all, or not whole."""
+    whole = (folder.text("cmdline") or "").removesuffix("\0")
+    if kept is not None and len(kept) + sum(map(len, kept)) - 1 < len(whole):
+        yield f"the command line was cut: its {len(whole):,} characters are more than a document holds"
 
 
 def _user(uids: str | None) -> str | None:

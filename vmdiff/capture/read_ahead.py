@@ -34,7 +34,7 @@ class Texts:
         pieces = _pieces(folder, names, optional)
         first = list(islice(pieces, 2))
         many = len(first[-1][1]) >= _LARGE and not folder.between_reads  # a hook is called in this thread
-        self._others = _Fetched(pieces) if many else pieces
+        self._others = (_fetched(pieces) if many else None) or pieces
         self._texts = groupby(chain(first, self._others), key=itemgetter(0))
 
     def __iter__(self) -> Self:
@@ -57,6 +57,14 @@ def _pieces(folder: ProcessFolder, names: Sequence[str], optional: str) -> Gener
             for text in folder.chunks(name, large=large):
                 large = large or len(text) >= _LARGE
                 yield place, text
+
+
+def _fetched(pieces: Generator[Piece]) -> "_Fetched | None":
+    """Fetch the pieces by a thread, where one can be had (RLIMIT_NPROC, a cgroup's pids.max)."""
+    try:
+        return _Fetched(pieces)
+    except RuntimeError:  # "can't start new thread"
+        return None
 
 
 class _Fetched:

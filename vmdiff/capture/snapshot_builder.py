@@ -67,7 +67,7 @@ def assembled(
             seconds=round(time.perf_counter() - started, 6),
             attempts=attempts,
             consistent=reading.consistent,
-            doubts=(*doubts, *open_names),
+            doubts=(*doubts, *open_names, *process_info.cut_arguments(folder, process.arguments)),
             counters=reading.listing.counters,
             attributes=(*reading.listing.attributes, *added),
         ),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vmdiff.cli import output, redacting, tags
+from vmdiff.cli import kept_text, output, redacting, tags
 from vmdiff.comparison.match_mode import Match
 from vmdiff.report import RENDERERS, By, Format, ViewOptions
 
@@ -126,7 +126,7 @@ def snap(
         owners=not no_owners,
         inside=inside,
         arguments=arguments,
-        label=label,
+        label=None if label is None else kept_text.checked(label, "--label"),
         tags=tags.parsed(tag),
         freeze=freeze or limit is not None,
         freeze_limit=limit,

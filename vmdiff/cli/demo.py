@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vmdiff import findings, sources
+from vmdiff.capture.process_dir import check_system
 from vmdiff.cli import actor
 from vmdiff.comparison.compare import Comparison, compare
 from vmdiff.errors import OutputError, ProcessError
@@ -43,6 +44,7 @@ def run(write: Write, options: ViewOptions) -> None:
         ProcessError: processes cannot be observed here.
         OutputError: there is no room for the folder.
     """
+    check_system()
     with _folder() as folder, _acting() as process:
         last: Snapshot | None = None
         for number, act in enumerate(ACTS, start=1):

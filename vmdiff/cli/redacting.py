@@ -10,6 +10,7 @@ import typer
 
 from vmdiff.cli import output
 from vmdiff.errors import InputError, OutputError, VmdiffError
+from vmdiff.storage import atomic_file
 
 if TYPE_CHECKING:
     from vmdiff.model import Snapshot
@@ -101,11 +102,11 @@ def read_key(path: Path | None) -> bytes | None:
 
 def _made(path: Path) -> bool:
     try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        descriptor = atomic_file.create(path)
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(32) + "\n")
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_hex(32).encode() + b"\n")
     return True
 
 

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from vmdiff.cli import kept_text
+
 _LONGEST_NAME = 200  # as `vmdiff.model.snapshot.Name` has it
 _MOST = 100
 
@@ -26,7 +28,8 @@ def parsed(texts: list[str] | None) -> dict[str, str]:
             raise typer.BadParameter(f"{text!r} is no tag; write NAME=VALUE", param_hint="--tag")
         if name in tags:
             raise typer.BadParameter(f"{name!r} is named twice", param_hint="--tag")
-        tags[name] = value
+        tags[name] = kept_text.checked(value, "--tag")
+        kept_text.checked(name, "--tag")
     if len(tags) > _MOST:
         raise typer.BadParameter(f"at most {_MOST} tags", param_hint="--tag")
     return tags

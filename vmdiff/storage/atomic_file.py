@@ -1,7 +1,6 @@
 """Files are read within bounds, and written whole or not at all."""
 
 import errno
-import fcntl
 import glob
 import os
 import stat
@@ -11,11 +10,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from vmdiff.errors import InputError, OutputError
+from vmdiff.storage import file_lock
 
 LARGEST_INPUT = 1 << 30  # bytes
 _PARTIAL = ".vmdiff-partial"
 _NAME_KEPT = 50  # characters of up to 4 bytes; a name may have 255 bytes
+_O_TMPFILE = getattr(os, "O_TMPFILE", 0)  # Linux only
+_CREATE = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NO_TMPFILE = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL, errno.ENOSYS})
+# What link(2) returns where there are no hard links: vfat, exfat, many FUSE and SMB mounts, Android.
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK, errno.EACCES})
+_NAMED_WHEN_CLOSED = os.name == "nt"  # Windows renames no file that is open
 
 
 def read(path: Path | str, *, largest: int = LARGEST_INPUT) -> bytes:
@@ -72,6 +77,16 @@ def write(path: Path | str, chunks: Iterable[bytes], *, force: bool = False) -> 
         raise OutputError(f"{path}: {_reason(error)}; nothing was written") from error
 
 
+def create(path: Path) -> int:
+    """Create a file that only its owner may read, and return its descriptor.
+
+    Raises:
+        FileExistsError: there is one of that name.
+        OSError: it cannot be created.
+    """
+    return os.open(path, _CREATE, 0o600)
+
+
 def check_free(path: Path) -> None:
     """Find out before the work that its result could not be written.
 
@@ -103,47 +118,78 @@ def _write(path: Path, chunks: Iterable[bytes], *, force: bool) -> None:
 
 
 def _write_unnamed(path: Path, chunks: Iterable[bytes]) -> bool:
-    """Write a file that has no name until it is whole; False where the file system has none such."""
+    """Write through O_TMPFILE and link the file into place. Return False if that is unsupported."""
+    if not _O_TMPFILE:
+        return False
     try:
-        descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path.parent, _O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     except OSError as error:
         if error.errno in _NO_TMPFILE and path.parent.is_dir():
             return False
         raise
+    unnamed = f"/proc/self/fd/{descriptor}"
+    if not os.path.lexists(unnamed):  # no /proc here, so it could not be linked when it is whole
+        os.close(descriptor)
+        return False
     with _filled(descriptor, chunks):
         # Naming a folder makes Python call linkat, which alone follows the link.
-        os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor, follow_symlinks=True)
+        os.link(unnamed, path, src_dir_fd=descriptor, follow_symlinks=True)
     return True
 
 
 def _write_aside(path: Path, chunks: Iterable[bytes], *, force: bool) -> None:
-    """Write under a name of its own and give it the right one when it is whole."""
+    """Write under a temporary name and rename when the file is whole."""
     _remove_litter(path)
     temporary = path.parent / f".{path.name[:_NAME_KEPT]}.{os.urandom(4).hex()}{_PARTIAL}"
-    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    descriptor = create(temporary)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # says that its writer lives
         with _filled(descriptor, chunks):
-            if force:
-                temporary.replace(path)
-            else:
-                os.link(temporary, path)
+            if not _NAMED_WHEN_CLOSED:
+                _rename(temporary, path, force=force)
+        if _NAMED_WHEN_CLOSED:
+            _rename(temporary, path, force=force)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _rename(temporary: Path, path: Path, *, force: bool) -> None:
+    """Rename a whole file to *path*, which without *force* must not exist.
+
+    Raises:
+        FileExistsError: it exists.
+    """
+    if force:
+        temporary.replace(path)
+        return
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+    else:
+        return
+    # No hard links here: take the name first, which fails if it is taken, and then rename over it.
+    os.close(create(path))
+    try:
+        temporary.replace(path)
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def _remove_litter(path: Path) -> None:
     """Remove what a vmdiff that was killed while it wrote this file left behind."""
     for left in path.parent.glob(f".{glob.escape(path.name[:_NAME_KEPT])}.????????{_PARTIAL}"):
-        with suppress(OSError), left.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            left.unlink()
+        with suppress(OSError):
+            if file_lock.is_abandoned(left):
+                left.unlink()
 
 
 @contextmanager
 def _filled(descriptor: int, chunks: Iterable[bytes]) -> Iterator[None]:
-    """Fill an open file and see it to the disk before the body gives it its name."""
+    """Write the chunks to an open file and sync it to the disk before the body names it."""
     with os.fdopen(descriptor, "wb") as file:
+        file_lock.lock(descriptor)
         _give_to_caller(descriptor)
         for chunk in chunks:
             file.write(chunk)
@@ -153,9 +199,9 @@ def _filled(descriptor: int, chunks: Iterable[bytes]) -> Iterator[None]:
 
 
 def _give_to_caller(descriptor: int) -> None:
-    """Let a file that root writes belong to the user who called sudo."""
+    """Change the owner of a file that root writes to the user who called sudo."""
     uid, gid = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
-    if os.geteuid() == 0 and uid.isdigit() and gid.isdigit():
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and uid.isdigit() and gid.isdigit():
         with suppress(OSError):  # a file system without owners
             os.fchown(descriptor, int(uid), int(gid))
 
