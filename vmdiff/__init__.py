@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vmdiff.findings import find
     from vmdiff.findings.finding import Finding
     from vmdiff.model import Kind, Mapping, Owner, Snapshot
+    from vmdiff.recording.recorder import Recorded, record
     from vmdiff.series.series import Series
     from vmdiff.series.trends import Trend, trend
     from vmdiff.sources import load, save, snap
@@ -49,6 +50,7 @@ _HOMES = {
     "OutputError": "vmdiff.errors",
     "Owner": "vmdiff.model",
     "ProcessError": "vmdiff.errors",
+    "Recorded": "vmdiff.recording.recorder",
     "Series": "vmdiff.series.series",
     "Snapshot": "vmdiff.model",
     "Trend": "vmdiff.series.trends",
@@ -56,6 +58,7 @@ _HOMES = {
     "compare": "vmdiff.comparison.compare",
     "find": "vmdiff.findings",
     "load": "vmdiff.sources",
+    "record": "vmdiff.recording.recorder",
     "save": "vmdiff.sources",
     "snap": "vmdiff.sources",
     "trend": "vmdiff.series.trends",
@@ -76,6 +79,7 @@ __all__ = [
     "OutputError",
     "Owner",
     "ProcessError",
+    "Recorded",
     "Series",
     "Snapshot",
     "Trend",
@@ -83,6 +87,7 @@ __all__ = [
     "compare",
     "find",
     "load",
+    "record",
     "save",
     "snap",
     "trend",

@@ -52,7 +52,7 @@ def snap(
             snapshot = read(folder, detail=detail, arguments=arguments, label=label, notify=notify)
             if tags:
                 snapshot = snapshot.model_copy(update={"tags": dict(tags)})
-            return _with_owners(folder, snapshot, inside=inside) if owners else snapshot
+            return with_owners(folder, snapshot, inside=inside) if owners else snapshot
 
         return _frozen(folder, freeze_limit, taken) if freeze else taken()
 
@@ -67,7 +67,8 @@ def _frozen(folder: ProcessFolder, limit: float | None, taken: "Callable[[], Sna
     return snapshot.noting(*freeze.doubts, frozen_seconds=round(freeze.seconds, 6))
 
 
-def _with_owners(folder: ProcessFolder, snapshot: "Snapshot", *, inside: bool) -> "Snapshot":
+def with_owners(folder: ProcessFolder, snapshot: "Snapshot", *, inside: bool = False) -> "Snapshot":
+    """Look for who asked for the memory of a snapshot that was just read from *folder*."""
     from vmdiff.capture.live_memory import LiveMemory
     from vmdiff.owners import RULES, Scene, assign
     from vmdiff.owners.inside import QUICK, WHOLE, look_inside
@@ -83,14 +84,19 @@ def load(
 ) -> "Snapshot":
     """Read a snapshot, or a listing of any known format, from a file or, for ``-``, standard input.
 
-    ``FILE#2`` is the second listing of a text that holds several. Of an HTML report that carries before
-    and after it is what the report ends with, the one after, unless ``#1`` chooses; *notify* is told so.
+    ``FILE#2`` is the second listing of a text that holds several, ``DIR#17`` point 17 of a recording. Of
+    an HTML report that carries before and after it is what the report ends with, the one after, unless
+    ``#1`` chooses; *notify* is told so.
     *known* makes several that resemble each other cheaper (see `vmdiff.storage.json_document.load`).
 
     Raises:
         InputError: it cannot be read, is nothing that vmdiff reads, or holds several listings.
     """
     name, choice = _choice(str(path))
+    if choice is not None and os.path.isdir(name):  # noqa: PTH112
+        from vmdiff.storage import series_folder
+
+        name, choice = str(series_folder.point(name, choice)), None
     if _is_elf(name):
         try:
             with Path(name).open("rb") as file:  # read where it lies: cores may be larger than memory
@@ -100,6 +106,10 @@ def load(
     from vmdiff.storage import json_document
 
     source, data = _read(name)
+    from vmdiff.storage import point_delta, series_folder
+
+    if point_delta.is_delta(data):
+        data = series_folder.document_of(data, name)
     if json_document.is_document(data):
         return json_document.load(data, source=source, known=known)
     from vmdiff.storage import html_embedding

@@ -59,6 +59,26 @@ def parse_rate(text: str) -> float:
     return parse_size(amount) / _TIMES[time]
 
 
+_SPAN = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ms|s|min|h|d|day|days|)\s*")
+
+
+def parse_span(text: str) -> float:
+    """Read ``500ms``, ``10s``, ``5min``, ``8h`` or ``2d`` as seconds; a bare number is seconds.
+
+    Raises:
+        ValueError: the text is no stretch of time longer than nothing.
+    """
+    found = _SPAN.fullmatch(text)
+    seconds = 0.0 if found is None else float(found[1]) * _factor(found[2])
+    if seconds <= 0:
+        raise ValueError(f"{text!r} is not a time such as 10s, 5min or 8h")
+    return seconds
+
+
+def _factor(unit: str) -> float:
+    return 0.001 if unit == "ms" else _TIMES[unit.removesuffix("s") or "s"]
+
+
 def parse_size(text: str) -> int:
     """Read ``4096``, ``10MiB``, ``10M``, ``1.5 GiB`` or ``64 kB`` as bytes (1024-based).
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vmdiff.cli import kept_text, output, redacting, tags
+from vmdiff.cli import kept_text, output, recording_command, redacting, tags
 from vmdiff.comparison.match_mode import Match
 from vmdiff.report import RENDERERS, By, Format, ViewOptions
 
@@ -238,6 +238,7 @@ def convert(
 
 
 app.command()(redacting.redact)
+app.command()(recording_command.record)
 
 
 @app.command()

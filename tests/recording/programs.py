@@ -1,0 +1,69 @@
+"""A program that does as it is told, a line at a time, and a pace of its own."""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+OBEDIENT = """
+import mmap, sys
+with open("/proc/self/comm", "w") as name:
+    name.write(sys.argv[1])
+held = []
+print("ready", flush=True)
+for line in sys.stdin:
+    word, _, number = line.partition(" ")
+    if word == "grow":
+        block = mmap.mmap(-1, int(number) << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        for at in range(0, len(block), 4096):
+            block[at] = 1
+        held.append(block)
+    print("done", flush=True)
+"""
+
+
+class Obedient:
+    def __init__(self, name: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", OBEDIENT, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
+        self.pid = self.process.pid
+
+    def grow(self, mib: int) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"grow {mib}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "done\n"
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@contextlib.contextmanager
+def obedient(name: str = "vmdiff-obeys") -> Iterator[Obedient]:
+    program = Obedient(name)
+    try:
+        yield program
+    finally:
+        program.end()
+
+
+class Pace:
+    """A clock that moves only when somebody waits; what is due while they wait is done then."""
+
+    def __init__(self, **due: Callable[[], object]) -> None:
+        self.time = 0.0
+        self._due = {float(name.removeprefix("at_")): action for name, action in due.items()}
+
+    def now(self) -> float:
+        return self.time
+
+    def wait(self, seconds: float) -> None:
+        assert seconds > 0
+        self.time += seconds
+        for moment in sorted(moment for moment in self._due if moment <= self.time):
+            self._due.pop(moment)()

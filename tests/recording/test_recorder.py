@@ -1,0 +1,156 @@
+"""A recording of a real process, at a pace that the test sets."""
+
+from pathlib import Path
+
+import pytest
+
+import vmdiff
+from tests.recording.programs import Obedient, Pace, obedient
+from vmdiff.errors import InputError, OutputError, ProcessError
+from vmdiff.storage import series_folder
+
+MIB = 1 << 20
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def recorded(target, to=None, pacer=None, **options):
+    return list(vmdiff.record(target, to, pacer=pacer or Pace(), **options))
+
+
+def test_points_come_at_the_beat_and_are_files(tmp_path):
+    with obedient() as program:
+        found = recorded(program.pid, tmp_path, every=10, duration=45)
+
+    assert [point.number for point in found] == [0, 1, 2, 3, 4]
+    assert [vmdiff.load(point.file) for point in found] == [point.snapshot for point in found]
+    assert len(series_folder.points(tmp_path)) == 5
+
+
+def test_it_ends_after_so_many_points_and_needs_no_folder():
+    with obedient() as program:
+        found = recorded(program.pid, count=3)
+
+    assert [(point.number, point.file) for point in found] == [(0, None), (1, None), (2, None)]
+
+
+def test_owners_are_looked_for_once_while_the_layout_stays():
+    with obedient() as program:
+        first, second, third = recorded(program.pid, count=3)
+
+    assert (first.looked, second.looked, third.looked) == ("first point", None, None)
+    assert [m.owner and m.owner.name for m in third.snapshot.mappings] == [
+        m.owner and m.owner.name for m in first.snapshot.mappings
+    ]
+
+
+def test_what_is_kept_is_what_a_look_finds():
+    with obedient() as program:
+        *_, kept = recorded(program.pid, count=2)
+        looked = vmdiff.snap(program.pid)
+
+    assert kept.looked is None
+    assert [m.owner and (m.owner.name, m.owner.label) for m in kept.snapshot.mappings] == [
+        m.owner and (m.owner.name, m.owner.label) for m in looked.mappings
+    ]
+
+
+def test_another_layout_is_looked_at():
+    with obedient() as program:
+        _, second = recorded(program.pid, count=2, pacer=Pace(at_10=lambda: program.grow(8)))
+
+    assert second.looked == "another layout"
+
+
+def test_the_end_of_the_process_ends_it_where_that_was_asked_for():
+    said: list[str] = []
+    with obedient() as program:
+        found = recorded(program.pid, until_exit=True, pacer=Pace(at_20=program.end), notify=said.append)
+
+    assert len(found) == 2
+    assert said == [f"process {program.pid} (vmdiff-obeys) ended"]
+
+
+def test_a_restarted_process_is_gone_on_with():
+    started: list[Obedient] = []
+    said: list[str] = []
+    with obedient("vmdiff-again") as program:
+        pace = Pace(at_10=program.end, at_15=lambda: started.append(Obedient("vmdiff-again")))
+        try:
+            found = recorded(program.pid, count=3, pacer=pace, notify=said.append)
+        finally:
+            for one in started:
+                one.end()
+
+    assert [point.snapshot.process.pid for point in found] == [program.pid, started[0].pid, started[0].pid]
+    assert said[-1] == f"going on with process {started[0].pid} (vmdiff-again)"
+
+
+def test_nobody_is_waited_for_beyond_the_end():
+    with obedient("vmdiff-never") as program:
+        assert len(recorded(program.pid, duration=60, pacer=Pace(at_10=program.end))) == 1
+
+
+def test_only_points_of_which_the_condition_holds_are_kept(tmp_path):
+    with obedient() as program:
+        found = recorded(
+            program.pid, tmp_path, duration=45, when="rss > +4MiB", pacer=Pace(at_30=lambda: program.grow(8))
+        )
+
+    assert [point.number for point in found] == [0, None, None, 1, None]
+
+
+def test_a_point_is_taken_when_it_moved_before_the_beat():
+    pace = Pace(at_3=lambda: None)
+    with obedient() as program:
+        pace = Pace(at_3=lambda: program.grow(16))
+        points = vmdiff.record(program.pid, every=100, count=2, moved=8 * MIB, pacer=pace)
+        next(points)
+        second = next(points)
+
+    assert pace.now() == 3
+    assert second.snapshot.total("rss") > 16 * MIB
+
+
+def test_a_process_is_found_by_its_name_if_it_is_the_only_one():
+    with obedient("vmdiff-named") as program:
+        assert recorded("name:vmdiff-named", count=1)[0].snapshot.process.pid == program.pid
+        with (
+            obedient("vmdiff-named"),
+            pytest.raises(InputError, match="2 processes are called 'vmdiff-named'"),
+        ):
+            recorded("name:vmdiff-named", count=1)
+
+
+@pytest.mark.parametrize("target", ["name:", "redis", "-1", "99999999999"])
+def test_what_is_no_target_is_refused(target):
+    with pytest.raises(InputError):
+        vmdiff.record(target)
+
+
+def test_a_process_that_is_not_there_is_named():
+    with pytest.raises(ProcessError):
+        vmdiff.record("name:vmdiff-nobody")
+
+
+def test_a_point_that_cannot_be_written_leaves_those_before_whole(tmp_path):
+    with obedient() as program:
+        points = vmdiff.record(program.pid, tmp_path / "r", pacer=Pace())
+        next(points)
+        (tmp_path / "r").rename(tmp_path / "elsewhere")
+        with pytest.raises(OutputError):
+            next(points)
+
+    assert len(list(series_folder.documents(tmp_path / "elsewhere"))) == 1
+
+
+def test_a_recording_leaves_no_descriptor_open(tmp_path):
+    with obedient() as program:
+        points = vmdiff.record(program.pid, tmp_path, count=40, pacer=Pace())
+        next(points)
+        before = descriptors()
+        for _ in points:
+            pass
+        assert descriptors() == before

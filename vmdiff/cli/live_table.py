@@ -1,0 +1,92 @@
+"""The table that ``vmdiff record`` shows in a terminal while it runs."""
+
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from vmdiff.comparison.totals import GROUPINGS, tally
+from vmdiff.model import Snapshot
+from vmdiff.recording.recorder import Recorded
+from vmdiff.report import wording
+from vmdiff.report.sparkline import sparkline
+
+_SHOWN = 8  # owners
+_WIDTH = 24  # points of a sparkline
+_OWNER = GROUPINGS.index("owner")
+
+
+class Watch:
+    """What is shown: the first and the last figures of each owner, and its latest ones."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, int] = {}
+        self._latest: dict[str, deque[int | None]] = {}
+        self._points = 0
+        self._start: Recorded | None = None
+
+    def table(self, point: Recorded, folder: Path) -> Group:
+        """Return the table after one more point."""
+        self._start = self._start or point
+        self._points += point.number is not None
+        held = _by_owner(point.snapshot)
+        for name in {*held, *self._latest}:
+            value = held.get(name, 0)
+            self._first.setdefault(name, 0 if self._points > 1 else value)
+            self._latest.setdefault(name, deque(maxlen=_WIDTH)).append(value)
+        movers = sorted(held, key=lambda name: (-abs(self._change(name)), -held[name], name))[:_SHOWN]
+        return Group(Text(self._head(point, folder)), self._rows(movers, held))
+
+    def _change(self, name: str) -> int:
+        return (self._latest[name][-1] or 0) - self._first[name]
+
+    def _head(self, point: Recorded, folder: Path) -> str:
+        start, now = self._start or point, point.snapshot
+        elapsed = _between(start.snapshot, now)
+        rss, was = now.total("rss"), start.snapshot.total("rss")
+        change = None if rss is None or was is None else rss - was
+        who = f"{wording.name(now.process.name or '?')} (pid {now.process.pid})"
+        share = f"{point.seconds / elapsed:.2%} of a core" if elapsed > 0 else ""
+        return (
+            f"{who} for {wording.span(elapsed)}: resident {wording.size(rss)}, {wording.signed(change)}\n"
+            f"{wording.plural(self._points, 'point')} in {wording.name(str(folder))},"
+            f" {wording.size(point.written)}; cost {point.seconds:.1f} s {share}\n"
+        )
+
+    def _rows(self, movers: list[str], held: dict[str, int]) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        table.add_column("owner", no_wrap=True)
+        table.add_column("resident", justify="right")
+        table.add_column("change", justify="right")
+        table.add_column("latest points", no_wrap=True)
+        for name in movers:
+            change = wording.cell(self._change(name), sign=True)
+            line = sparkline(list(self._latest[name]), _WIDTH)
+            table.add_row(Text(wording.name(name)), wording.size(held[name]), change, Text(line))
+        return table
+
+
+def _by_owner(snapshot: Snapshot) -> dict[str, int]:
+    held: dict[str, int] = {}
+    for names, sums in tally(snapshot).items():
+        held[names[_OWNER]] = held.get(names[_OWNER], 0) + (sums.get("rss") or 0)
+    return held
+
+
+def _between(before: Snapshot, after: Snapshot) -> float:
+    if before.taken_at is None or after.taken_at is None:
+        return 0.0
+    return max(0.0, (after.taken_at - before.taken_at).total_seconds())
+
+
+def watched(points: Iterable[Recorded], folder: Path, *, width: int, colour: bool) -> None:
+    """Show the table while *points* are recorded; the last one stays."""
+    console = Console(width=width, no_color=not colour, highlight=False)
+    watch = Watch()
+    with Live(console=console, auto_refresh=False) as live:
+        for point in points:
+            live.update(watch.table(point, folder), refresh=True)

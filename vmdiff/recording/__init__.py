@@ -1,0 +1,1 @@
+"""Many snapshots of one process, at the cost of few."""
