@@ -234,7 +234,7 @@ def test_memory_is_read_across_segments_and_not_beyond_what_was_dumped():
     assert memory.read(0x1FFE, 4) == b"aabb"
     assert memory.read_many([0x1000, 0x2FFF, 0x3000, 0x10000, 0], 1) == [b"a", b"b", None, None, None]
     assert memory.read(0x2FFF, 2) is None
-    assert memory.residency(0x1000, 0x2000) is None
+    assert memory.residency([0x1000, 0x2000]) is None
 
 
 def test_more_headers_than_the_header_can_count_are_read():

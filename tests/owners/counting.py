@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import BinaryIO
 
 from vmdiff.capture.live_memory import LiveMemory
-from vmdiff.model import Mapping
+from vmdiff.model import Mapping, Residency
 
 
 class Counting(LiveMemory):
@@ -31,9 +31,9 @@ class Counting(LiveMemory):
         self.calls += 1
         return super().open_object(mapping)
 
-    def residency(self, start: int, end: int) -> tuple[int, int] | None:
+    def residency(self, borders: Sequence[int], *, exclusive: bool = False) -> list[Residency] | None:
         self.calls += 1
-        return super().residency(start, end)
+        return super().residency(borders, exclusive=exclusive)
 
     def guards(self, start: int, end: int) -> list[tuple[int, int]] | None:
         self.calls += 1

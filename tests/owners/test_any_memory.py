@@ -2,12 +2,13 @@
 
 import random
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import BinaryIO
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vmdiff.model import Host, Mapping, Origin, Process, Snapshot, Thread, images, kind_of
+from vmdiff.model import Host, Mapping, Origin, Process, Residency, Snapshot, Thread, images, kind_of
 from vmdiff.owners import RULES, Scene, assign
 
 PAGE = 4096
@@ -79,8 +80,8 @@ class Noise:
     def open_object(self, mapping: Mapping) -> BinaryIO | None:  # noqa: ARG002
         return None
 
-    def residency(self, start: int, end: int) -> tuple[int, int] | None:
-        return (end - start) // 2, 0
+    def residency(self, borders: Sequence[int], *, exclusive: bool = False) -> list[Residency] | None:  # noqa: ARG002
+        return [Residency((end - start) // 2, 0, 0) for start, end in pairwise(borders)]
 
     def guards(self, start: int, end: int) -> list[tuple[int, int]] | None:  # noqa: ARG002
         return [(start, start + PAGE)] if self._seed % 2 else []

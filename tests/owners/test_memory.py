@@ -113,7 +113,7 @@ def test_pages_of_a_file_that_are_not_there_are_read_from_the_file(tmp_path: Pat
             found = memory.read(held.start or 0, 2 * PAGE)
 
             assert found == b"a" * PAGE + b"b" * 100 + bytes(PAGE - 100)
-            assert memory.residency(held.start or 0, held.end or 0) == (0, 0)
+            assert memory.residency([held.start or 0, held.end or 0]) == [(0, 0, None)]
         assert len(area) == PAGE + 100
 
 
@@ -122,11 +122,44 @@ def test_resident_bytes_are_those_that_were_touched(memory: LiveMemory) -> None:
         area[0] = area[5 * PAGE] = 1
         _ = area[9 * PAGE]  # reading maps the shared page of zeros, which is not counted
 
-        assert memory.residency(address, address + 16 * PAGE) == (2 * PAGE, 0)
-        assert memory.residency(address + PAGE, address + 5 * PAGE) == (0, 0)
-        assert memory._residency_by_entry(address + 10 * PAGE, address + 16 * PAGE) == (0, 0)
-        assert memory._residency_by_entry(address + 5 * PAGE, address + 9 * PAGE) == (PAGE, 0)
+        assert memory.residency([address, address + 16 * PAGE]) == [(2 * PAGE, 0, None)]
+        assert memory.residency([address + PAGE, address + 5 * PAGE]) == [(0, 0, None)]
+        assert memory._residency_by_entry(address + 10 * PAGE, address + 16 * PAGE) == (0, 0, 0)
+        assert memory._residency_by_entry(address + 5 * PAGE, address + 9 * PAGE) == (PAGE, 0, PAGE)
         assert memory._residency_by_entry(address, address + 16 * PAGE) is None
+
+
+@contextlib.contextmanager
+def forked() -> Iterator[None]:
+    """Keep a child that shares all memory."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.close(writing)
+        os.read(reading, 1)  # ends when the parent closes its end, or is gone
+        os._exit(0)
+    os.close(reading)
+    try:
+        yield
+    finally:
+        os.close(writing)
+        os.waitpid(pid, 0)
+
+
+def test_pages_are_counted_between_borders(memory: LiveMemory) -> None:
+    with block(16) as (area, address):
+        area[: 6 * PAGE] = b"x" * (6 * PAGE)
+        borders = [address, address + 2 * PAGE, address + 5 * PAGE, address + 6 * PAGE, address + 16 * PAGE]
+
+        alone = memory.residency(borders, exclusive=True)
+        with forked():
+            area[0] = 1  # copied: this page is mapped here only
+            shared = memory.residency(borders, exclusive=True)
+
+    assert [one.resident // PAGE for one in alone or ()] == [2, 3, 1, 0]
+    assert [one.exclusive for one in alone or ()] == [one.resident for one in alone or ()]
+    assert [one.resident // PAGE for one in shared or ()] == [2, 3, 1, 0]
+    assert [(one.exclusive or 0) // PAGE for one in shared or ()] == [1, 0, 0, 0]
 
 
 def test_guards_are_found(memory: LiveMemory) -> None:
@@ -138,7 +171,7 @@ def test_guards_are_found(memory: LiveMemory) -> None:
             pytest.skip("this kernel has no guard regions")
 
         assert memory.guards(address, address + 8 * PAGE) == [(start, start + PAGE)]
-        assert memory.residency(address, address + 8 * PAGE) == (7 * PAGE, 0)
+        assert memory.residency([address, address + 8 * PAGE]) == [(7 * PAGE, 0, None)]
 
 
 def test_a_waiting_thread_shows_its_stack(memory: LiveMemory) -> None:
@@ -173,7 +206,7 @@ def test_a_process_that_is_not_there_has_no_memory() -> None:
     with LiveMemory(1 << 30) as memory:
         assert memory.read(4096, 8) is None
         assert memory.read_many([4096], 8) == [None]
-        assert memory.residency(0, PAGE) is None
+        assert memory.residency([0, PAGE]) is None
         assert memory.guards(0, PAGE) is None
         assert memory.stack_pointers([1, 2]) == {}
         assert memory.denied == frozenset()

@@ -9,18 +9,19 @@ import errno
 import fcntl
 import os
 import struct
+import sys
 import time
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, cached_property
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from vmdiff.capture.process_dir import ProcessFolder
-from vmdiff.model import AddressIndex, Kind, Mapping, PlacedMapping
+from vmdiff.model import AddressIndex, Kind, Mapping, PlacedMapping, Residency
 from vmdiff.storage.regular_file import open_regular
 
 MEMORY, STACK_POINTERS, PAGES, FILES = "memory", "stack pointers", "pages", "files"
@@ -45,6 +46,14 @@ _SCAN_ARG = struct.Struct("=12Q")
 _PAGE_REGION = struct.Struct("=3Q")
 _PRESENT, _SWAPPED, _ZERO, _GUARD = 1 << 3, 1 << 4, 1 << 5, 1 << 8
 _REGIONS = 1024
+
+# Documentation/admin-guide/mm/pagemap.rst: the flags of an entry are in its highest byte. Bit 63 says
+# present, 62 swapped, 61 that the page is of a file or shared memory, 56 that it is mapped once.
+_TOP = 7 if sys.byteorder == "little" else 0
+_EXCLUSIVE = bytes(top for top in range(256) if top & 0x81 == 0x81)
+_IS_PRESENT = bytes(range(128, 256))
+_IS_SWAPPED = bytes(range(64, 128))
+_ZERO_OR_SHARED = bytes(top for top in range(128, 256) if not top & 0x21)
 _MOST_REGIONS = 1 << 20
 
 
@@ -212,21 +221,43 @@ class LiveMemory:
             self._note(error, FILES)
             return None
 
-    def residency(self, start: int, end: int) -> tuple[int, int] | None:
-        """Give the resident and the swapped bytes in ``[start, end)``; None where unknown.
+    def residency(self, borders: Sequence[int], *, exclusive: bool = False) -> list[Residency] | None:
+        """Count the pages of each stretch between *borders*, which ascend; None where that is unknown.
 
-        Counts as the kernel does in smaps: the shared page of zeros is not resident.
+        *exclusive* asks for the pages that no other process maps, too, which takes longer.
         """
-        regions = self._scan(start, end, _PRESENT | _SWAPPED)
+        regions = self._scan(borders[0], borders[-1], _PRESENT | _SWAPPED)
         if regions is None:
-            return self._residency_by_entry(start, end)
-        resident = swapped = 0
-        for low, high, what in regions:
-            if what & _PRESENT:
-                resident += 0 if what & _ZERO else high - low
-            elif not what & _GUARD:
-                swapped += high - low
-        return resident, swapped
+            found = [self._residency_by_entry(start, end) for start, end in pairwise(borders)]
+            return None if None in found else [one for one in found if one is not None]
+        counts = [[0, 0, 0] for _ in borders[1:]]
+        for at, low, high, what in _cut(regions, borders):
+            if what & _PRESENT and not what & _ZERO:
+                counts[at][0] += high - low
+                alone = self._exclusive(low, high) if exclusive else 0
+                if alone is None:
+                    return None
+                counts[at][2] += alone
+            elif not what & (_PRESENT | _GUARD):
+                counts[at][1] += high - low
+        return [Residency(here, away, own if exclusive else None) for here, away, own in counts]
+
+    def _exclusive(self, start: int, end: int) -> int | None:
+        """Count the bytes of the present pages in ``[start, end)`` that only this process maps."""
+        tops = self._tops(start, end)
+        return None if tops is None else _count(tops, _EXCLUSIVE) * page_size()
+
+    def _tops(self, start: int, end: int) -> bytes | None:
+        """Return the highest byte of each pagemap entry, where the flags are; None if it cannot be had."""
+        fd, page = self._file("pagemap", PAGES), page_size()
+        length = (end - start) // page * 8
+        if fd is None or not 0 < length <= _LONGEST_READ:
+            return None
+        try:
+            raw = os.pread(fd, length, start // page * 8)
+        except (OSError, OverflowError):
+            return None
+        return raw[_TOP::8] if len(raw) == length else None
 
     def guards(self, start: int, end: int) -> list[tuple[int, int]] | None:
         """Give the guard ranges (MADV_GUARD_INSTALL) in ``[start, end)``; None where unknown."""
@@ -385,27 +416,20 @@ class LiveMemory:
             return False
         return True
 
-    def _residency_by_entry(self, start: int, end: int) -> tuple[int, int] | None:
-        """Read page by page, on kernels before 6.7; zeros cannot be told from data there.
+    def _residency_by_entry(self, start: int, end: int) -> Residency | None:
+        """Count page by page, on kernels before 6.7; zeros cannot be told from data there.
 
         So with pages that are present and neither exclusive nor of a file nothing is known.
         """
-        fd = self._file("pagemap", PAGES)
+        tops = self._tops(start, end)
+        if tops is None or _count(tops, _ZERO_OR_SHARED):
+            return None
         page = page_size()
-        length = (end - start) // page * 8
-        if fd is None or not 0 < length <= _LONGEST_READ:
-            return None
-        try:
-            entries = array("Q", os.pread(fd, length, start // page * 8))
-        except (OSError, OverflowError, ValueError):
-            return None
-        if len(entries) * 8 != length:
-            return None
-        present = [entry for entry in entries if entry >> 63]
-        if not all(entry >> 56 & 0b100001 for entry in present):  # bit 56 exclusive, bit 61 file
-            return None
-        swapped = sum(1 for entry in entries if entry >> 62 == 1)
-        return len(present) * page, swapped * page
+        return Residency(
+            _count(tops, _IS_PRESENT) * page,
+            _count(tops, _IS_SWAPPED) * page,
+            _count(tops, _EXCLUSIVE) * page,
+        )
 
     def _file(self, name: str, what: str) -> int | None:
         """Open a file of the process once; None where that is not possible."""
@@ -438,6 +462,25 @@ def _runs(entries: "array[int]", address: int, length: int) -> Iterator[tuple[in
         reach += sum(1 for _ in run) * page
         yield low, min(reach, end), state
         low = reach
+
+
+def _cut(
+    regions: Iterable[tuple[int, int, int]], borders: Sequence[int]
+) -> Iterator[tuple[int, int, int, int]]:
+    """Cut regions of pages, which ascend, at borders: yield the stretch's number, bounds and categories."""
+    at = 0
+    for low, high, what in regions:
+        start = low
+        while start < high:
+            while borders[at + 1] <= start:
+                at += 1
+            end = min(high, borders[at + 1])
+            yield at, start, end, what
+            start = end
+
+
+def _count(tops: bytes, wanted: bytes) -> int:
+    return len(tops) - len(tops.translate(None, wanted))
 
 
 def _scan_argument(start: int, end: int, vector: int, categories: int, wanted: int) -> bytes:

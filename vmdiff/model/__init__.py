@@ -23,6 +23,7 @@ from vmdiff.model.mapping import (
 )
 from vmdiff.model.owner import MIXED, Basis, Owner, Part, owner
 from vmdiff.model.path_text import DELETED, base_name, same_path, split_deleted
+from vmdiff.model.residency import Residency
 from vmdiff.model.snapshot import (
     MOST_MAPPINGS,
     PAGE_SIZES,
@@ -64,6 +65,7 @@ __all__ = [
     "PlacedMapping",
     "Process",
     "Redaction",
+    "Residency",
     "Scalar",
     "Snapshot",
     "Thread",

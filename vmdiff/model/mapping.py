@@ -325,7 +325,7 @@ def owner_record(owner: Owner) -> dict[str, Any]:
 
 def _part_record(part: Part) -> dict[str, Any]:
     bounds = {"start": f"{part.start:x}", "end": f"{part.end:x}"}
-    fields = ("name", "certainty", "basis", "label", "tid", "evidence", "rss", "swap")
+    fields = ("name", "certainty", "basis", "label", "tid", "evidence", "rss", "swap", "private")
     return bounds | _present(part, fields)
 
 

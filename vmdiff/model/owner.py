@@ -31,7 +31,8 @@ _AS_DESCRIBED = ConfigDict(extra="forbid", strict=True)
 class Part:
     """A stretch of one mapping with an owner of its own.
 
-    *rss* and *swap* are bytes, and only there where page-level reading gave them exactly.
+    *rss*, *swap* and *private* (what of *rss* no other process maps) are bytes, and only there where
+    page-level reading gave them exactly.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _AS_DESCRIBED
@@ -46,6 +47,7 @@ class Part:
     tid: int | None = None
     rss: int | None = None
     swap: int | None = None
+    private: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

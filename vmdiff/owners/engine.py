@@ -1,13 +1,13 @@
 """Settle what several rules claim into one owner for each mapping."""
 
 from bisect import bisect_right
-from collections import abc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from vmdiff.model import MIXED, Owner, Part, PlacedMapping, Snapshot
 from vmdiff.model.owner import certainty
 from vmdiff.owners.claim import Claim, Settled
 from vmdiff.owners.memory_port import Memory
+from vmdiff.owners.part_counters import count_parts
 from vmdiff.owners.scene import Scene
 
 Rule = Callable[[Scene], Iterable[Claim]]
@@ -122,51 +122,9 @@ def _joined(pieces: Iterable[HeldPiece]) -> Iterator[HeldPiece]:
 
 
 def _parts(scene: Scene, mapping: PlacedMapping, held: list[HeldPiece]) -> Iterator[Part]:
-    split = _split(scene, mapping, held)
+    borders = sorted({mapping.start, mapping.end, *(border for piece in held for border in piece[:2])})
+    counted = count_parts(scene.memory, scene.snapshot, mapping, borders)
+    by_start = dict(zip(borders, counted, strict=False))
     for start, end, claim in held:
-        rss, swap = split.get(start, (None, None))
-        yield Part(
-            start,
-            end,
-            claim.name,
-            certainty(claim.basis),
-            claim.basis,
-            claim.evidence,
-            claim.label,
-            claim.tid,
-            rss,
-            swap,
-        )
-
-
-def _split(scene: Scene, mapping: PlacedMapping, held: list[HeldPiece]) -> abc.Mapping[int, tuple[int, int]]:
-    """Give the resident and swapped bytes of the pieces and of what lies between, by start.
-
-    Nothing unless they add up to what the snapshot says of the mapping: pages may have come and
-    gone since, and parts that do not sum to their whole would not be exact.
-    """
-    rss, swap = (scene.snapshot.value(mapping, counter) for counter in ("rss", "swap"))
-    if scene.memory is None or rss is None:
-        return {}
-    if not rss and not swap:
-        return {start: (0, 0) for start, _, _ in held}
-    found: dict[int, tuple[int, int]] = {}
-    for start, end in _tiles(mapping, held):
-        counted = scene.memory.residency(start, end)
-        if counted is None:
-            return {}
-        found[start] = counted
-    fits = sum(r for r, _ in found.values()) == rss and sum(s for _, s in found.values()) == (swap or 0)
-    return found if fits else {}
-
-
-def _tiles(mapping: PlacedMapping, held: list[HeldPiece]) -> Iterator[tuple[int, int]]:
-    """Cut the whole mapping at the borders of the pieces."""
-    low = mapping.start
-    for start, end, _ in held:
-        if low < start:
-            yield low, start
-        yield start, end
-        low = end
-    if low < mapping.end:
-        yield low, mapping.end
+        _, _, name, basis, evidence, label, tid, _ = claim
+        yield Part(start, end, name, certainty(basis), basis, evidence, label, tid, *by_start[start])

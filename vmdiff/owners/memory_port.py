@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import BinaryIO, Protocol
 
-from vmdiff.model import PlacedMapping
+from vmdiff.model import PlacedMapping, Residency
 
 
 class Memory(Protocol):
@@ -31,8 +31,11 @@ class Memory(Protocol):
     def open_object(self, mapping: PlacedMapping) -> BinaryIO | None:
         """Open the file behind a mapping for reading; None where it cannot be had."""
 
-    def residency(self, start: int, end: int) -> tuple[int, int] | None:
-        """Give the resident and the swapped bytes in ``[start, end)``; None where unknown."""
+    def residency(self, borders: Sequence[int], *, exclusive: bool = False) -> list[Residency] | None:
+        """Count the pages of each stretch between *borders*, which ascend; None where that is unknown.
+
+        *exclusive* asks for the pages that no other process maps, too, which takes longer.
+        """
 
     def guards(self, start: int, end: int) -> list[tuple[int, int]] | None:
         """Give the guard ranges (MADV_GUARD_INSTALL) in ``[start, end)``; None where unknown."""

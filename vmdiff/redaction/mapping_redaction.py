@@ -129,6 +129,7 @@ class Mappings:
                 tid=part.tid,
                 rss=part.rss,
                 swap=part.swap,
+                private=part.private,
             )
 
     def _evidence(self, basis: Basis | None, evidence: str) -> str:

@@ -95,9 +95,9 @@ class CoreMemory:
         base = files[index].start
         return build_id(lambda at, length: self.read(base + at, length), loaded=True)
 
-    def residency(self, start: int, end: int) -> tuple[int, int] | None:  # noqa: ARG002  # the port's
+    def residency(self, borders: Sequence[int], *, exclusive: bool = False) -> None:  # noqa: ARG002  # the port's
         """Give None: a core does not tell what was resident."""
-        return None
+        return
 
     def guards(self, start: int, end: int) -> list[tuple[int, int]] | None:  # noqa: ARG002  # the port's
         """Give None: a core does not tell where guard pages were."""

@@ -1,0 +1,43 @@
+"""Count what is resident, swapped and private of each stretch of one mapping."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from vmdiff.model import PlacedMapping, Snapshot, add
+from vmdiff.owners.memory_port import Memory
+
+
+class PartCounters(NamedTuple):
+    """The bytes of one stretch, None where unknown; *private* is what of *rss* no other process maps."""
+
+    rss: int | None = None
+    swap: int | None = None
+    private: int | None = None
+
+
+def count_parts(
+    memory: Memory | None, snapshot: Snapshot, mapping: PlacedMapping, borders: Sequence[int]
+) -> list[PartCounters]:
+    """Return the counters of each stretch between *borders*, the first and last of which are the mapping's.
+
+    They are unknown unless they add up to the snapshot's counters of the mapping: pages may have come and
+    gone since these were read, and stretches that do not sum to their whole would not be exact.
+    """
+    unknown = [PartCounters()] * (len(borders) - 1)
+    rss, swap = snapshot.value(mapping, "rss"), snapshot.value(mapping, "swap")
+    if rss is None or memory is None:
+        return unknown
+    if not rss and not swap:
+        return [PartCounters(0, 0, 0)] * len(unknown)
+    private = add(snapshot.value(mapping, name) for name in ("private_clean", "private_dirty"))
+    some = private is not None and 0 < private < rss
+    found = memory.residency(borders, exclusive=some)
+    if found is None or sum(one.resident for one in found) != rss:
+        return unknown
+    if sum(one.swapped for one in found) != (swap or 0):
+        return unknown
+    if private in {0, rss}:
+        return [PartCounters(one.resident, one.swapped, one.resident if private else 0) for one in found]
+    if private is None or add(one.exclusive for one in found) != private:
+        return [PartCounters(one.resident, one.swapped) for one in found]
+    return [PartCounters(*one) for one in found]
