@@ -1,9 +1,10 @@
 """Count what is resident, swapped and private of each stretch of one mapping."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from vmdiff.model import PlacedMapping, Snapshot, add
+from vmdiff.model import Mapping, PlacedMapping, Snapshot, add
 from vmdiff.owners.memory_port import Memory
 
 
@@ -41,3 +42,16 @@ def count_parts(
     if private is None or add(one.exclusive for one in found) != private:
         return [PartCounters(one.resident, one.swapped) for one in found]
     return [PartCounters(*one) for one in found]
+
+
+def recounted(memory: Memory, snapshot: Snapshot, mapping: Mapping) -> Mapping:
+    """Return a mapping of *snapshot* with the counters of its owner's parts as they are now."""
+    owner = mapping.owner
+    if owner is None or not owner.parts or not isinstance(mapping, PlacedMapping):
+        return mapping
+    bounds = [border for part in owner.parts for border in (part.start, part.end)]
+    borders = sorted({*mapping.range, *bounds})
+    by_start = dict(zip(borders, count_parts(memory, snapshot, mapping, borders), strict=False))
+    return mapping.owned_by(
+        replace(owner, parts=tuple(replace(part, **by_start[part.start]._asdict()) for part in owner.parts))
+    )
