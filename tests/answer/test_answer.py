@@ -187,7 +187,7 @@ def test_malloc_beside_a_java_heap_is_off_heap():
     java = owned("jvm heap", A, MIB)
     grown = sentence([java, owned("malloc heap", B, MIB)], [java, owned("malloc heap", B, 99 * MIB)])
 
-    assert "malloc heap +98.0 MiB (off-heap: outside of the Java heap)" in grown
+    assert "malloc heap +98.0 MiB (off-heap)" in grown
 
 
 def test_a_snapshot_says_what_it_consists_of_and_what_stands_out():

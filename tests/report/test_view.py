@@ -21,9 +21,9 @@ from vmdiff.errors import ConditionError
 from vmdiff.findings import find
 from vmdiff.model import Origin
 from vmdiff.model import owner as owned_by
-from vmdiff.report import By, ViewOptions, wording
+from vmdiff.report import RENDERERS, By, Format, ViewOptions, wording
 from vmdiff.report.terminal import table_layout
-from vmdiff.report.view import compose
+from vmdiff.report.view import compose, tables
 from vmdiff.report.view.compose import Role
 
 OPTIONS = st.builds(
@@ -244,9 +244,9 @@ def test_owners_are_named_with_their_labels(owner, expected):
         ("/usr/lib/x86_64-linux-gnu/libc.so.6", 30, "…/x86_64-linux-gnu/libc.so.6"),
         ("5 × /usr/lib/x86_64-linux-gnu/libc.so.6", 20, "5 × …/libc.so.6"),
         ("/usr/lib/x86_64-linux-gnu/libc.so.6: relro", 24, "…/libc.so.6: relro"),
-        ("/x/_decimal.cpython-311-x86_64-linux-gnu.so", 20, "…/_decimal.cpython-…"),
-        ("python arena + malloc large block", 20, "python arena + mall…"),
-        ("/漢字漢字漢字", 8, "…/漢字…"),
+        ("/x/_decimal.cpython-311-x86_64-linux-gnu.so", 20, "…/_decimal.…x-gnu.so"),
+        ("python arena + malloc large block", 20, "python arena + …"),
+        ("/漢字漢字漢字", 8, "…/漢…字"),
     ],
 )
 def test_a_name_that_is_too_long_keeps_what_tells_it_apart(text, columns, expected):
@@ -257,13 +257,14 @@ def test_a_name_that_is_too_long_keeps_what_tells_it_apart(text, columns, expect
 @pytest.mark.parametrize(
     ("width", "sort", "expected"),
     [
-        (80, None, ["virtual", "resident", "swap"]),
-        (80, "private", ["virtual", "resident", "private"]),
-        (80, "pss", ["virtual", "resident", "pss"]),
-        (120, "pss", ["virtual", "resident", "private", "swap", "pss"]),
+        (80, None, ["virtual", "resident", "private", "swap"]),
+        (60, None, ["resident", "swap"]),
+        (80, "private", ["virtual", "resident", "private", "swap"]),
+        (80, "pss", ["virtual", "resident", "pss", "swap"]),
+        (120, "pss", ["virtual", "resident", "private", "pss", "swap"]),
     ],
 )
-def test_a_narrow_table_has_three_figures_and_what_is_sorted_by_is_one(width, sort, expected):
+def test_a_narrow_table_has_fewer_figures_and_what_is_sorted_by_is_one(width, sort, expected):
     comparison = compare(snapshot(mapping(1, 4, rss=PAGE)), snapshot(mapping(1, 4, rss=PAGE, swap=PAGE)))
 
     assert [column.name for column in seen(comparison, width=width, sort=sort).table.columns] == expected
@@ -355,3 +356,94 @@ def test_a_tombstone_that_shows_one_thread_tells_of_no_thread_that_came_or_went(
     shown = compose.of_comparison(compare(one, other), (), ViewOptions())
 
     assert [fact for fact in shown.facts if "thread" in fact.name] == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(comparisons(), st.integers(1, 6))
+def test_a_table_that_is_cut_to_a_screen_still_adds_up(comparison, lines):
+    table = tables.shortened(compose.of_comparison(comparison, (), ViewOptions()).table, lines)
+
+    assert len(table.rows) <= lines
+    assert len([fold for fold in table.folds if fold.members]) <= 1
+    for at in range(len(table.columns)):
+        values = [row.cells[at].value for row in (*table.rows, *table.folds)]
+        assert sum(values) == table.total.cells[at].value
+
+
+def test_rows_below_one_percent_are_one_row_and_all_shows_them():
+    large = [mapping(0x100000, 0x8000, "rw-p", "[heap]", rss=100 * MIB)]
+    small = [mapping(0x10 * at, 1, "r--p", f"/x{at}", rss=PAGE) for at in range(1, 6)]
+    comparison = compare(snapshot(), snapshot(*large, *small))
+
+    table = seen(comparison).table
+    assert [row.title for row in table.rows] == ["[heap]"]
+    assert [(fold.title, fold.count) for fold in table.folds] == [("5 changes below 1 %", 5)]
+    assert len(seen(comparison, show_all=True).table.rows) == 6
+
+
+def test_memory_copied_on_write_is_not_folded_with_what_is_shared_differently():
+    before = mapping(0x1000, 0x1000, rss=16 * MIB, private_dirty=0)
+    after = mapping(0x1000, 0x1000, rss=16 * MIB, private_dirty=16 * MIB)
+
+    assert [row.word for row in seen(compare(snapshot(before), snapshot(after))).table.rows] == ["recounted"]
+
+
+def test_regions_that_split_alike_are_one_row():
+    def cut(at):
+        return [mapping(at, 2), mapping(at + 2, 2, "r--p")]
+
+    places = range(0x1000, 0x1800, 0x100)
+    before = [mapping(at, 4) for at in places]
+    shown = seen(compare(snapshot(*before), snapshot(*(one for at in places for one in cut(at))))).table
+
+    assert [(row.word, row.title, row.count) for row in shown.rows] == [("split", "8 × anonymous", 8)]
+
+
+def test_alike_mappings_of_one_snapshot_are_one_row():
+    stacks = [mapping(0x1000 * at, 0x800, rss=PAGE) for at in range(1, 301)]
+    (row,) = compose.of_snapshot(snapshot(*stacks), (), ViewOptions()).table.rows
+
+    assert (row.title, row.count, row.cells[1].value) == ("300 × anonymous, 8,192 KiB each", 300, 300 * PAGE)
+
+
+def many_kinds_of_changes():
+    """A comparison with more of everything than a screen holds."""
+    before, after = [], []
+    for at in range(1, 60):
+        owner = owned_by(f"owner {at:02}", "record", "seen")
+        one = mapping(0x10000 * at, 0x100 * at, rss=0)._replace(owner=owner)
+        before.append(one)
+        after.append(one._replace(values={"rss": at * 64 * KIB}))
+    threads = tuple({"tid": tid, "name": f"worker {tid}"} for tid in range(99))
+    return compare(snapshot(*before, threads=threads[:1]), snapshot(*after, later=3, threads=threads))
+
+
+@pytest.mark.parametrize("height", [24, 30, 50])
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_comparison_fits_on_one_screen(height, width):
+    comparison = many_kinds_of_changes()
+    options = ViewOptions(width=width, height=height)
+    text = RENDERERS[Format.TERMINAL].comparison(comparison, find(comparison), options)
+    lines = text.splitlines()
+
+    assert height - 4 <= len(lines) < height
+    assert max(map(table_layout.width, lines)) <= width
+    assert lines[1].startswith("resident +111 MiB, spread over 59 owners; the largest: owner 59 ")
+    taken = RENDERERS[Format.TERMINAL].snapshot(comparison.after, (), options)
+    assert len(taken.splitlines()) < height
+
+
+def test_what_a_snapshot_holds_has_its_share_of_the_total():
+    taken = snapshot(mapping(0x100, 3, "rw-p", "[heap]", rss=3 * PAGE), mapping(0x200, 1, rss=PAGE))
+    text = RENDERERS[Format.TERMINAL].snapshot(taken, (), ViewOptions())
+
+    assert [line.split()[-3:] for line in text.splitlines() if line.startswith("(heap)")] == [
+        ["12", "KiB", "75%"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(0.0404, "40 ms"), (0.9996, "1 s"), (1.0, "1 s"), (8.2, "8.2 s")]
+)
+def test_a_stretch_of_time(seconds, expected):
+    assert wording.span(seconds) == expected

@@ -8,6 +8,7 @@ from vmdiff.comparison.change import ChangeName
 from vmdiff.comparison.compare import Comparison
 from vmdiff.findings import swap_moves
 from vmdiff.findings.finding import has_owner
+from vmdiff.findings.runtime_areas import new_wasm_memories
 from vmdiff.model import Kind, Mapping, Snapshot
 from vmdiff.model.memory_figures import figure
 from vmdiff.units import signed, size
@@ -53,7 +54,15 @@ def _off_heap(comparison: Comparison, mover: Mover) -> str:
     """Say of malloc in a JVM that it is memory beside the Java heap."""
     if mover.name not in _MALLOC or not has_owner(comparison.after, _JVM):
         return ""
-    return "off-heap: outside of the Java heap"
+    return "off-heap"
+
+
+def _wasm(comparison: Comparison, mover: Mover) -> str:
+    """Say of unowned memory in a JavaScript engine that WebAssembly has it, where that is most of it."""
+    count, grew = new_wasm_memories(comparison) if mover.name == "anonymous" else (0, 0)
+    if count <= 0 or grew * 10 < mover.delta * 8:
+        return ""
+    return f"{count:,} new WebAssembly {'memory' if count == 1 else 'memories'}"
 
 
 def _deleted(comparison: Comparison, mover: Mover) -> str:
@@ -76,7 +85,7 @@ def _shared(comparison: Comparison, mover: Mover) -> str:
     return "shared, counted in every process that maps it"
 
 
-_NOTES: tuple[Callable[[Comparison, Mover], str], ...] = (_new_ones, _off_heap, _deleted, _shared)
+_NOTES: tuple[Callable[[Comparison, Mover], str], ...] = (_new_ones, _off_heap, _wasm, _deleted, _shared)
 
 
 def of_swap(comparison: Comparison) -> str:

@@ -161,12 +161,14 @@ def show(
 ) -> None:
     """Show what one snapshot holds."""
     output.check_free(to, force=force)
+    if form is Format.HTML:
+        output.check_html(to)
     options = _options(by, sort, minimum, only, show_all, to)
     from vmdiff import findings, sources
 
     snapshot = sources.resolve(file, notify=output.say)
     text = RENDERERS[form].snapshot(snapshot, findings.find_in(snapshot), options)
-    output.write(text, to, force=force)
+    output.show(text, to, force=force)
     redacting.warn(form, {file: snapshot})
 
 
@@ -199,6 +201,8 @@ def compare(
 ) -> None:
     """Show what changed between two snapshots."""
     output.check_free(to, force=force)
+    if form is Format.HTML:
+        output.check_html(to)
     options = _options(by, sort, minimum, only, show_all, to)
     from vmdiff import conditions, findings, sources
     from vmdiff.comparison.compare import compare as compare_snapshots
@@ -208,7 +212,7 @@ def compare(
     comparison = compare_snapshots(*pair, match=match)
     held = [condition for condition in asked if condition.holds(comparison)]
     text = RENDERERS[form].comparison(comparison, findings.find(comparison), options)
-    output.write(text, to, force=force)
+    output.show(text, to, force=force)
     redacting.warn(form, {before: comparison.before, after or before: comparison.after})
     for condition in held:
         output.say(f"condition holds: {condition.text}")
@@ -290,5 +294,6 @@ def _options(
         only=None if only is None else selector.parse(only),
         show_all=show_all,
         width=width,
+        height=output.height(to),
         colour=colour,
     )

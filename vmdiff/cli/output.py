@@ -49,6 +49,43 @@ def look(to: Path | None) -> tuple[int, bool]:
     return shutil.get_terminal_size().columns, not plain
 
 
+def height(to: Path | None) -> int | None:
+    """Return the lines of the terminal that a result goes to; None where it goes to none."""
+    return shutil.get_terminal_size().lines if is_stdout(to) and is_terminal() else None
+
+
+def show(result: str | bytes, to: Path | None, *, force: bool = False) -> None:
+    """Write a result for a reader: through a pager where it is longer than the terminal.
+
+    Raises:
+        OutputError: as `write`; and bytes that no terminal shows.
+    """
+    lines = height(to)
+    if lines is None:
+        write(result, to, force=force)
+    elif isinstance(result, bytes):
+        raise OutputError("standard output is a terminal, and this is not text; -o FILE writes to a file")
+    elif result.count("\n") < lines or not _paged(result):
+        write(result)
+
+
+def _paged(text: str) -> bool:
+    from vmdiff.cli import pager
+
+    command = pager.pager(os.environ)
+    return command is not None and pager.show(text.encode(errors="backslashreplace"), command)
+
+
+def check_html(to: Path | None) -> None:
+    """Find out before the work that an HTML report would fill a terminal with markup.
+
+    Raises:
+        OutputError: standard output is a terminal.
+    """
+    if is_stdout(to) and is_terminal():
+        raise OutputError("an HTML report is for a browser; -o report.html writes it to a file")
+
+
 def check_free(to: Path | None, *, force: bool) -> None:
     """Find out before the work that its result could not be written.
 

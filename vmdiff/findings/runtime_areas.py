@@ -50,15 +50,20 @@ def wasm_memory(comparison: Comparison) -> Found:
     Precondition: a V8 heap on both sides, and more reservations as large as V8 makes for WebAssembly
     memories only (8 GiB and more, accessible at their start and inaccessible after that).
     """
-    if not all(has_owner(side, "v8 heap") for side in (comparison.before, comparison.after)):
-        return
-    before, after = (_memories(side) for side in (comparison.before, comparison.after))
-    count = len(after) - len(before)
-    grew = sum(after) - sum(before)
+    count, grew = new_wasm_memories(comparison)
     if count > 0 and grew >= NOTEWORTHY:
         what = "new WebAssembly memory" if count == 1 else f"{count:,} new WebAssembly memories"
         message = f"{what}, {size(grew)} resident"
         yield Finding("wasm-memory", "info", message, (f"reservations of {size(_WASM)} {count:+}",))
+
+
+def new_wasm_memories(comparison: Comparison) -> tuple[int, int]:
+    """Return by how many, and by how many resident bytes, the memories of WebAssembly grew."""
+    sides = comparison.before, comparison.after
+    if not all(has_owner(side, "v8 heap") for side in sides):
+        return 0, 0
+    before, after = map(_memories, sides)
+    return len(after) - len(before), sum(after) - sum(before)
 
 
 def _memories(side: Snapshot) -> list[int]:
@@ -70,4 +75,5 @@ def _memories(side: Snapshot) -> list[int]:
 def _is_memory(low: Mapping, high: Mapping) -> bool:
     if low.end != high.start or not high.perms.startswith("---") or not low.perms.startswith("rw"):
         return False
-    return not low.path and not low.owner and (low.size or 0) + (high.size or 0) >= _WASM
+    owned = low.owner is not None and "wasm" not in low.owner.name
+    return not low.path and not owned and (low.size or 0) + (high.size or 0) >= _WASM

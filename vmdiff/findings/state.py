@@ -83,7 +83,5 @@ def page_tables(comparison: Comparison) -> Found:
     before, after = comparison.before.process.page_tables, comparison.after.process.page_tables
     if before is None or after is None or after - before < NOTEWORTHY:
         return
-    message = (
-        f"page tables grew by {size(after - before)}: memory of the kernel, on top of all that is listed"
-    )
+    message = f"page tables grew by {size(after - before)}: memory of the kernel that no mapping shows"
     yield Finding("page-tables", "info", message, (f"page_tables {size(before)} to {size(after)}",))

@@ -30,6 +30,11 @@ def figure(counts: Counts, name: str) -> int | None:
     return sum(filter(None, values)) + sum(counts.get(part) or 0 for part in _HUGETLB.get(name, ()))
 
 
+def needed_for(name: str) -> tuple[str, ...]:
+    """Return the counters without which a figure is unknown."""
+    return _PARTS.get(name, (name,))
+
+
 def parts_of(name: str) -> tuple[str, ...]:
     """Return the counters that a figure is the sum of."""
     return (*_PARTS.get(name, (name,)), *_HUGETLB.get(name, ()))

@@ -38,7 +38,8 @@ class ViewOptions:
     counter's name (or ``virtual``, ``resident``, ``private``, ``address``), None the usual order.
     *minimum* is in bytes: smaller rows are folded. *only* folds what it does not select. *rows* is how
     many a table shows before it folds the rest (None: all of them); *show_all* unfolds crowds too.
-    *width* is in columns, for what has columns; *colour* asks for escape sequences, for what can have them.
+    *width* is in columns, for what has columns, *height* in lines: a table is cut so that all fits on one
+    screen (None: there is none). *colour* asks for escape sequences, for what can have them.
     """
 
     by: By | None = None
@@ -48,6 +49,7 @@ class ViewOptions:
     show_all: bool = False
     rows: int | None = 20  # with the headline and the groups, about one screen
     width: int = 80
+    height: int | None = None
     colour: bool = False
 
 

@@ -51,6 +51,13 @@ def signed(count: int | None) -> str:
     return UNKNOWN if count is None else units.signed(count)
 
 
+def percent(part: int | None, whole: int | None) -> str:
+    """Write a share of a total: ``78%``, ``<1%``; blank where it is unknown or nothing."""
+    if not part or not whole:
+        return ""
+    return "<1%" if part * 100 < whole else f"{part * 100 // whole}%"
+
+
 def cell(count: int | None, *, sign: bool) -> str:
     """Write a figure of a table: as `signed` or `size`, but zero is blank."""
     if count == 0:
@@ -67,10 +74,10 @@ def residency(held: int, able: int) -> str:
 
 def span(seconds: float) -> str:
     """Write a stretch of time: ``40 ms``, ``8.2 s``, ``3 min 20 s``, ``5 h 2 min``, ``12 days``."""
-    if seconds < 1:
+    if round(seconds * 1000) < 1000:
         return f"{round(seconds * 1000)} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s".replace(".0 s", " s")
     whole = round(seconds)
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"

@@ -11,6 +11,7 @@ from vmdiff.report.options import ViewOptions
 from vmdiff.report.terminal import strip, table_layout
 from vmdiff.report.view import compose
 
+_TALL = 32  # lines from which the strip of addresses does not take the place of the tables
 NARROWEST = 60  # a table does not fit into less
 WIDEST = 140  # columns; further apart, a name and its figures are hard to read as one line
 
@@ -18,6 +19,7 @@ WIDEST = 140  # columns; further apart, a name and its figures are hard to read 
 STYLES = {
     "title": "bold",
     "head": "bold",
+    "answer": "bold",
     "bold": "bold",
     "word": "cyan",
     "dim": "dim",
@@ -42,17 +44,21 @@ STYLES = {
 def comparison(found: Comparison, findings: Sequence[Finding], options: ViewOptions) -> str:
     """Write a comparison for a terminal of ``options.width`` columns."""
     options = _readable(options)
-    picture = strip.of_comparison(found, options.width, colour=options.colour)
+    picture = _room_for_picture(options) and strip.of_comparison(found, options.width, colour=options.colour)
     shown = compose.of_comparison(found, findings, options)
-    return _dressed(table_layout.comparison_lines(shown, options, picture), options)
+    return _dressed(table_layout.comparison_lines(shown, options, picture or ()), options)
 
 
 def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions) -> str:
     """Write one snapshot for a terminal of ``options.width`` columns."""
     options = _readable(options)
-    picture = strip.of_snapshot(taken, options.width, colour=options.colour)
+    picture = _room_for_picture(options) and strip.of_snapshot(taken, options.width, colour=options.colour)
     shown = compose.of_snapshot(taken, findings, options)
-    return _dressed(table_layout.snapshot_lines(shown, options, picture), options)
+    return _dressed(table_layout.snapshot_lines(shown, options, picture or ()), options)
+
+
+def _room_for_picture(options: ViewOptions) -> bool:
+    return options.height is None or options.show_all or options.height >= _TALL
 
 
 def _readable(options: ViewOptions) -> ViewOptions:

@@ -5,24 +5,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from vmdiff.comparison.change import Change, ChangeName
+from vmdiff.comparison.change import Change, ChangeName, Counts
 from vmdiff.comparison.compare import Comparison
 from vmdiff.model import MIXED, Kind, Mapping, add
 from vmdiff.report import wording
 from vmdiff.report.options import ViewOptions
 from vmdiff.report.view.figures import (
     HEADLINE,
-    SUMS,
     Cell,
     Column,
     figures_of,
+    folds_small,
     largest,
+    parts_of,
     row_limit,
     sort_column,
     value_of,
     weight,
 )
-from vmdiff.report.view.tables import HOW_TO_SEE, Role, Row, Table, total_of_changes
+from vmdiff.report.view.folding import set_apart_small
+from vmdiff.report.view.tables import HOW_TO_SEE, Role, Row, Table, rest_title, total_of_changes
 
 UNTOUCHED = 1 << 20  # a mapping smaller than this is not worth a word about how little is resident
 
@@ -33,16 +35,22 @@ def changes_table(comparison: Comparison, columns: tuple[Column, ...], options: 
     """Give a row to each change or crowd that the reader asked for, and count the others."""
     picked, folds = _sift_changes(comparison, options)
     dress = partial(_change_row, columns)
-    rows = _rows(picked, options, sort_column(comparison.totals, options))
+    rows = _rows(picked, options, sort := sort_column(comparison.totals, options))
+    rows, small = set_apart_small(rows, _together, sort) if folds_small(options) else (rows, [])
     limit = row_limit(options)
-    shown, hidden = rows[:limit], [change for row in rows[limit:] for change in row]
+    shown, hidden = rows[:limit], [change for row in (*rows[limit:], *small) for change in row]
     if hidden:
-        folds.insert(0, ("…", wording.plural(len(hidden), "more change"), hidden))
+        folds.insert(0, ("…", rest_title(len(hidden), "change", cut=len(rows) > limit), hidden))
     return Table(
         title="changes",
         columns=columns,
         rows=tuple(dress(row[0]) if len(row) == 1 else _crowd_row(columns, row) for row in shown),
-        folds=tuple(_fold(columns, word, text, members) for word, text, members in folds if members),
+        folds=tuple(
+            _fold(columns, word, text, members, rest=members is hidden)
+            for word, text, members in folds
+            if members
+        ),
+        noun="change",
         total=total_of_changes(columns, comparison.totals),
         dress=dress,
     )
@@ -59,7 +67,7 @@ def _sift_changes(comparison: Comparison, options: ViewOptions) -> tuple[list[Ch
     for change in comparison.changes:
         if options.only and not options.only.matches_any(change.mappings):
             others.append(change)
-        elif folds_recounted and change.change is ChangeName.RECOUNTED:
+        elif folds_recounted and change.change is ChangeName.RECOUNTED and not _moved_private(change):
             recounted.append(change)
         elif options.minimum and largest(change.delta, sort) < options.minimum:
             small.append(change)
@@ -71,6 +79,11 @@ def _sift_changes(comparison: Comparison, options: ViewOptions) -> tuple[list[Ch
         ("…", f"{wording.plural(len(others), 'change')} not selected", others),
         ("recounted", shared, recounted),
     ]
+
+
+def _moved_private(change: Change) -> bool:
+    """Say whether so much was copied on write, or became shared, that it must not be folded away."""
+    return abs(value_of(change.delta, "private") or 0) >= UNTOUCHED
 
 
 def _rows(changes: Sequence[Change], options: ViewOptions, sort: Column | None) -> list[tuple[Change, ...]]:
@@ -100,6 +113,9 @@ def _crowd(change: Change) -> abc.Hashable:
         return ("crowd", change.crowd)
     if change.kind is Kind.IMAGE and change.path is not None:
         return (change.change, change.path)
+    if change.change in (ChangeName.SPLIT, ChangeName.MERGED, ChangeName.REDRAWN):
+        owner = change.owner and change.owner.name
+        return (change.change, change.kind, change.path, owner, len(change.before), len(change.after))
     return None
 
 
@@ -110,8 +126,15 @@ def _lowest(change: Change) -> int:
 def _row_weight(row: Sequence[Change], first: str | None) -> tuple[int, ...]:
     if len(row) == 1:
         return weight(row[0].delta, first)
-    names = {"rss", "swap", "accessible", "size", *SUMS.get(first or "", (first or "rss",))}
+    names = {*parts_of("rss"), "swap", "accessible", "size", *parts_of(first or "rss")}
     return weight({name: add(change.delta.get(name) for change in row) for name in names}, first)
+
+
+def _together(row: Sequence[Change]) -> Counts:
+    """Add up the deltas of the changes that are one row."""
+    if len(row) == 1:
+        return row[0].delta
+    return {name: add(change.delta.get(name) for change in row) for name in row[0].delta}
 
 
 def _change_row(columns: tuple[Column, ...], change: Change) -> Row:
@@ -260,10 +283,11 @@ def _common(values: Iterable[str]) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def _fold(columns: tuple[Column, ...], word: str, text: str, members: Sequence[Change]) -> Row:
+def _fold(columns: tuple[Column, ...], word: str, text: str, members: Sequence[Change], *, rest: bool) -> Row:
     return Row(
         role=Role.FOLD,
-        note=HOW_TO_SEE if " more " in text else "",
+        note=HOW_TO_SEE if rest else "",
+        rest=rest,
         word=word,
         title=text,
         cells=_summed(columns, members),

@@ -100,6 +100,9 @@ class SnapshotView:
     table: Table
 
 
+_SAID_BY_THE_ANSWER = frozenset({"heap-growth", "owner-growth"})
+
+
 def of_comparison(
     comparison: Comparison, findings: Sequence[Finding], options: ViewOptions
 ) -> ComparisonView:
@@ -118,7 +121,7 @@ def of_comparison(
         figures=tuple(_figures(comparison.before, comparison.after)),
         counts=_counts(comparison),
         faults=_faults(comparison),
-        remarks=_remarks(findings),
+        remarks=_remarks([finding for finding in findings if finding.id not in _SAID_BY_THE_ANSWER]),
         groups=groups,
         table=table,
         facts=facts(comparison.process, all_threads=_list_all_threads(comparison)),

@@ -8,11 +8,15 @@ from typing import NamedTuple
 from vmdiff.comparison.change import Counts
 from vmdiff.comparison.totals import Total
 from vmdiff.errors import ConditionError
-from vmdiff.model import add
+from vmdiff.model import memory_figures
+from vmdiff.model.memory_figures import figure
 from vmdiff.report import wording
 from vmdiff.report.options import ViewOptions
 
-NARROW = 100  # columns of text below which three figures a row are enough
+NARROWEST_NAME = 32  # columns of text that a name and its permissions need beside the figures
+_FIGURE = 11  # columns that a figure takes, with the gap before it
+_VISIBLE = 10  # a tenth: PSS that differs less from RSS says nothing new
+_NOTEWORTHY = 1 << 20  # bytes
 
 Totals = abc.Mapping[str, Total]
 
@@ -27,11 +31,12 @@ class Column(NamedTuple):
 VIRTUAL = Column("virtual", "size")
 RESIDENT = Column("resident", "rss")
 PRIVATE = Column("private", "private")
+SHARE = Column("pss", "pss")
 SWAP = Column("swap", "swap")
 HEADLINE = (VIRTUAL, RESIDENT, PRIVATE, SWAP)
-
-# Figures that are sums of the kernel's counters.
-SUMS = {"private": ("private_clean", "private_dirty")}
+_COLUMNS = (VIRTUAL, RESIDENT, PRIVATE, SHARE, SWAP)
+_FIRST_TO_GO = (SHARE, PRIVATE, VIRTUAL, SWAP)
+_FIGURES = {"rss": "resident"}  # a column shows the figure of a counter, with hugetlb pages
 
 
 class Cell(NamedTuple):
@@ -42,36 +47,50 @@ class Cell(NamedTuple):
 
 
 def value_of(counts: Counts, counter: str) -> int | None:
-    """Give a counter, or a figure such as ``private`` that is a sum of some; None where unknown."""
-    if parts := SUMS.get(counter):
-        return add(counts.get(part) for part in parts)
-    return counts.get(counter)
+    """Return a counter, or a figure such as ``private`` that is a sum of some; None where unknown."""
+    return figure(counts, _FIGURES.get(counter, counter))
+
+
+def parts_of(counter: str) -> tuple[str, ...]:
+    """Return the counters that the figure of a column is made of."""
+    return memory_figures.parts_of(_FIGURES.get(counter, counter))
 
 
 def columns_of(
     totals: Totals, options: ViewOptions, *, partly: abc.Set[str] = frozenset()
 ) -> tuple[Column, ...]:
-    """Choose the columns: what is known, swap where there is any, and what is sorted by.
+    """Choose the columns: what is known and says something, and what is sorted by, as far as they fit.
+
+    Swap is shown where there is any, PSS where it differs from what is resident.
 
     *partly* are counters that some rows know although their total is unknown.
     """
     sort = sort_column(totals, options)
-    columns = [column for column in HEADLINE if _speaks(totals, column, partly)]
+    columns = [column for column in _COLUMNS if column == sort or _speaks(totals, column, partly)]
     if sort is not None and sort not in columns:
         columns.append(sort)
-    spare = [column for column in (PRIVATE, SWAP) if column in columns and column != sort]
-    while options.width < NARROW and len(columns) > 3 and spare:
+    spare = [column for column in _FIRST_TO_GO if column in columns and column != sort]
+    while NARROWEST_NAME + len(columns) * _FIGURE > options.width and len(columns) > 2 and spare:
         columns.remove(spare.pop(0))
     return tuple(columns)
 
 
 def _speaks(totals: Totals, column: Column, partly: abc.Set[str]) -> bool:
     """Say whether the column is known, and whether it says anything."""
-    names = SUMS.get(column.counter, (column.counter,))
+    names = memory_figures.needed_for(_FIGURES.get(column.counter, column.counter))
     parts = {name: totals.get(name, Total(None, None)) for name in names}
     if any(part.delta is None and name not in partly for name, part in parts.items()):
         return False
+    if column == SHARE:
+        return _differs(totals)
     return column != SWAP or any(part.before != 0 or part.after != 0 for part in parts.values())
+
+
+def _differs(totals: Totals) -> bool:
+    """Say whether PSS, or its change, is visibly another figure than what is resident."""
+    rss, pss = totals.get("rss", Total(None, None)), totals["pss"]
+    one, other = (rss.after, pss.after) if (rss, pss) == (rss[::-1], pss[::-1]) else (rss.delta, pss.delta)
+    return None not in (one, other) and abs(one - other) >= max(_NOTEWORTHY, abs(one) // _VISIBLE)  # type: ignore[operator, arg-type]  # none is None
 
 
 def sort_column(totals: Totals, options: ViewOptions) -> Column | None:
@@ -79,8 +98,8 @@ def sort_column(totals: Totals, options: ViewOptions) -> Column | None:
     wanted = options.sort
     if wanted is None or wanted == "address":
         return None
-    for column in HEADLINE:
-        if wanted in column:
+    for column in _COLUMNS:
+        if wanted in column and (column.counter in totals or column in HEADLINE):
             return column
     if wanted not in totals:
         known = ", ".join(dict.fromkeys([*(column.name for column in HEADLINE), "address", *totals]))
@@ -98,7 +117,7 @@ def figures_of(
 
 def weight(delta: Counts, first: str | None = None) -> tuple[int, ...]:
     """Give the key that sorts deltas as the command line promises, largest first."""
-    held = abs((delta.get("rss") or 0) + (delta.get("swap") or 0))
+    held = abs((value_of(delta, "rss") or 0) + (delta.get("swap") or 0))
     usual = (-held, -abs(delta.get("accessible") or 0), -abs(delta.get("size") or 0))
     return usual if first is None else (-abs(value_of(delta, first) or 0), *usual)
 
@@ -107,6 +126,14 @@ def largest(counts: Counts, sort: Column | None) -> int:
     """Give what a row's size is measured by: the counter sorted by, else its largest figure."""
     counters = [sort.counter] if sort else [column.counter for column in HEADLINE]
     return max(abs(value_of(counts, counter) or 0) for counter in counters)
+
+
+NARROW = 100  # columns of text in which every figure fits beside its name
+
+
+def folds_small(options: ViewOptions) -> bool:
+    """Say whether small rows are folded: in the usual view, unless the reader wants to see all."""
+    return options.by is None and not options.show_all and options.rows is not None
 
 
 def row_limit(options: ViewOptions) -> int:

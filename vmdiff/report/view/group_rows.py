@@ -14,13 +14,23 @@ from vmdiff.report.view.figures import (
     VIRTUAL,
     Column,
     figures_of,
+    folds_small,
     largest,
     row_limit,
     sort_column,
     value_of,
     weight,
 )
-from vmdiff.report.view.tables import HOW_TO_SEE, Role, Row, Table, total_of_changes, total_of_sizes
+from vmdiff.report.view.folding import set_apart_small
+from vmdiff.report.view.tables import (
+    HOW_TO_SEE,
+    Role,
+    Row,
+    Table,
+    rest_title,
+    total_of_changes,
+    total_of_sizes,
+)
 
 _UNSPLIT = "of several owners in one mapping"
 
@@ -50,13 +60,19 @@ def groups_table(
     total = (
         total_of_changes(columns, comparison.totals) if signed else total_of_sizes(columns, comparison.after)
     )
-    folded = [_fold(columns, text, members, signed=signed) for text, members in folds if members]
+    folded = [
+        _fold(columns, text, members, signed=signed, rest=at == 0)
+        for at, (text, members) in enumerate(folds)
+        if members
+    ]
     if options.only:
         folded.append(_others(columns, total, [*map(dress, rows), *folded], signed=signed))
-    return Table(f"by {by}", columns, tuple(map(dress, rows)), tuple(folded), total, dress, signed=signed)
+    rows_shown = tuple(map(dress, rows))
+    return Table(f"by {by}", columns, rows_shown, tuple(folded), total, dress, signed=signed, noun=_NOUNS[by])
 
 
 _Folds = list[tuple[str, list[Group]]]
+_NOUNS = {By.OWNER: "owner", By.KIND: "kind", By.OBJECT: "object", By.MAPPING: "mapping"}
 
 
 def _sift(
@@ -76,9 +92,14 @@ def _sift(
             small.append(group)
         else:
             rows.append(group)
+    slight: list[Group] = []
+    if folds_small(options):
+        rows, slight = set_apart_small(rows, lambda group: counts[group.name], sort)
     limit = row_limit(options)
+    rest = [*rows[limit:], *slight, *(still if slight and signed else [])]
+    still = [] if slight else still
     return rows[:limit], [
-        (f"{wording.plural(len(rows[limit:]), 'more group')}", rows[limit:]),
+        (rest_title(len(rest), "other", cut=len(rows) > limit), rest),
         (f"{wording.plural(len(small), 'group')} below {wording.size(options.minimum)}", small),
         # An empty group of one snapshot is only where figures come from that no column shows.
         (f"{wording.plural(len(still), 'other')}, unchanged", still if signed else []),
@@ -106,14 +127,15 @@ def _now(group: Group) -> str:
     return wording.residency(resident.after, virtual.after)
 
 
-def _fold(columns: Sequence[Column], text: str, groups: Sequence[Group], *, signed: bool) -> Row:
+def _fold(columns: Sequence[Column], text: str, groups: Sequence[Group], *, signed: bool, rest: bool) -> Row:
     def value(counter: str) -> int | None:
         return add(value_of(_counts(group, signed=signed), counter) for group in groups)
 
     return Row(
         role=Role.FOLD,
         title=text,
-        note=HOW_TO_SEE if " more " in text else "",
+        note=HOW_TO_SEE if rest else "",
+        rest=rest,
         cells=figures_of(columns, value, sign=signed),
         count=len(groups),
         members=tuple(groups),

@@ -1,7 +1,7 @@
 """Tables: rows in the order to show them, the folds, the total."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -50,6 +50,7 @@ class Row:
     count: int = 1
     item: Item | None = None
     members: tuple[Item, ...] = ()
+    rest: bool = False  # a fold of rows that are only too many or too small
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,30 @@ class Table:
     total: Row
     dress: Callable[[Any], Row] = field(repr=False)
     signed: bool = True  # whether its figures are changes
+    noun: str = "row"  # what a row is called in a fold
 
     def unfold(self, row: Row) -> Iterator[Row]:
         """Yield the rows that a crowd or a fold stands for, in their order."""
         return map(self.dress, row.members)
+
+
+def rest_title(count: int, noun: str, *, cut: bool) -> str:
+    """Name the fold of the rest: cut off after the rows that fit, or all below 1 % of the movement."""
+    return wording.plural(count, f"more {noun}") if cut else f"{wording.plural(count, noun)} below 1 %"
+
+
+def shortened(table: Table, count: int) -> Table:
+    """Return a table of at most *count* rows and one fold, which holds all others."""
+    gone = [*table.rows[count:], *(fold for fold in table.folds if fold.members)]
+    if not gone:
+        return table
+    members = tuple(item for row in gone for item in (row.members or (row.item,)) if item is not None)
+    title = rest_title(len(members), table.noun, cut=True)
+    word = "…" if any(row.word for row in table.rows) else ""
+    rest = replace(summed_row(table, gone, title), word=word, note=HOW_TO_SEE, members=members, rest=True)
+    return replace(
+        table, rows=table.rows[:count], folds=(rest, *(fold for fold in table.folds if not fold.members))
+    )
 
 
 def summed_row(table: Table, rows: Sequence[Row], title: str) -> Row:
