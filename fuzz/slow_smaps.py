@@ -2,7 +2,8 @@
 
 import string
 
-from vmdiff.importers.procfs.fast_reader import name_of, snake_case
+from vmdiff.importers.procfs.fast_reader import snake_case
+from vmdiff.importers.procfs.maps_row import name_of
 from vmdiff.model import PAGE_SIZES, Scalar
 
 _HEX = frozenset(b"0123456789abcdef")

@@ -20,7 +20,7 @@ from vmdiff.importers.procfs import fast_reader, tolerant_reader
 from vmdiff.model import Snapshot
 from vmdiff.owners import RULES, Scene, assign
 from vmdiff.report import RENDERERS, Format, ViewOptions
-from vmdiff.storage import html_embedding, json_document
+from vmdiff.storage import html_embedding, json_document, unpacking
 
 LARGEST = 4 << 20  # bytes that a compressed document may unpack to here
 
@@ -36,7 +36,7 @@ def read_document(data: bytes) -> None:
 def read_packed(data: bytes) -> None:
     """A compressed document."""
     with suppress(VmdiffError):
-        _survives(json_document.load(json_document.decompress(data, source="x", largest=LARGEST), source="x"))
+        _survives(json_document.load(unpacking.unpack(data, source="x", largest=LARGEST).data, source="x"))
 
 
 def read_listing(data: bytes) -> None:

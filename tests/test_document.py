@@ -15,7 +15,7 @@ from tests.draw import PAGE, mappings, snapshot
 from tests.spaces import snapshots
 from vmdiff.errors import DocumentError, InputError, OutputError
 from vmdiff.model import Kind, Mapping, Owner, Part, Snapshot
-from vmdiff.storage import json_document
+from vmdiff.storage import json_document, unpacking
 
 
 def dumped(taken: Snapshot) -> bytes:
@@ -210,7 +210,7 @@ def test_a_gzip_bomb_is_refused_in_bounded_memory() -> None:
     bomb = gzip.compress(b" " * (1 << 24))
 
     with pytest.raises(InputError, match="unpacks to more"):
-        json_document.decompress(bomb, source="x.gz", largest=1 << 20)
+        unpacking.unpack(bomb, source="x.gz", largest=1 << 20)
 
 
 @pytest.mark.parametrize("cut", [5, 20, -4])

@@ -103,13 +103,14 @@ def load(
                 return _from_core(file, name)
         except OSError as error:
             raise InputError(f"{name}: {error.strerror}") from error
-    from vmdiff.storage import json_document
+    from vmdiff.storage import json_document, unpacking
 
     source, data = _read(name)
     from vmdiff.storage import point_delta, series_folder
 
     if point_delta.is_delta(data):
         data = series_folder.document_of(data, name)
+    data, choice = unpacking.unpack(data, source=source, choice=choice)
     if json_document.is_document(data):
         return json_document.load(data, source=source, known=known)
     from vmdiff.storage import html_embedding
@@ -118,6 +119,10 @@ def load(
         return _chosen(html_embedding.carried(data, source=source), choice, source, notify)
     if data.startswith(_ELF):
         return _from_core(io.BytesIO(data), source)
+    return _from_text(data, source, choice=choice)
+
+
+def _from_text(data: bytes, source: str, *, choice: int | None) -> "Snapshot":
     from vmdiff import importers, owners
 
     snapshot = importers.read(data, source=source, choice=choice)
@@ -146,34 +151,40 @@ def _from_core(stream: BinaryIO, source: str) -> "Snapshot":
 
 
 def load_pair(path: Path | str) -> "tuple[Snapshot, Snapshot]":
-    """Read before and after from an HTML report of a comparison.
+    """Read before and after from one file: the HTML report of a comparison, or a text with two listings.
 
     Raises:
-        InputError: it cannot be read, or does not carry both.
+        InputError: it cannot be read, or does not hold two.
     """
-    source, data = _read(str(path))
-    from vmdiff.storage import html_embedding
+    from vmdiff import importers
+    from vmdiff.storage import html_embedding, json_document, unpacking
 
-    if not html_embedding.is_report(data):
+    name, choice = _choice(str(path))
+    source, data = _read(name)
+    data, choice = unpacking.unpack(data, source=source, choice=choice)
+    if html_embedding.is_report(data):
+        snapshots = html_embedding.carried(data, source=source)
+        if len(snapshots) != 2:
+            raise InputError(f"{source}: carries one snapshot; compare it with another")
+        return snapshots[0], snapshots[1]
+    held = (
+        1
+        if data.startswith(_ELF) or json_document.is_document(data)
+        else importers.count(data, source=source)
+    )
+    if held != 2:
         raise InputError(
-            f"{source}: compare it with what? Only the HTML report of a comparison holds both sides"
+            f"{source}: missing AFTER; one file alone must hold two snapshots, this one holds {held}"
         )
-    snapshots = html_embedding.carried(data, source=source)
-    if len(snapshots) != 2:
-        raise InputError(f"{source}: carries one snapshot; compare it with another")
-    return snapshots[0], snapshots[1]
+    before, after = (_from_text(data, source, choice=choice) for choice in (1, 2))
+    return before, after
 
 
 def _read(name: str) -> tuple[str, bytes]:
-    """Give what to call a file, and its bytes, unpacked."""
-    from vmdiff.storage import json_document
-
+    """Return the name of a file for errors, and its bytes."""
     source = "<stdin>" if name == STDIN else name
     stdin = sys.stdin.buffer if sys.stdin else None  # it may have been closed by who started this
-    data = atomic_file.read_from(stdin, source) if name == STDIN else atomic_file.read(name)
-    if data.startswith(json_document.GZIP):
-        data = json_document.decompress(data, source=source)
-    return source, data
+    return source, atomic_file.read_from(stdin, source) if name == STDIN else atomic_file.read(name)
 
 
 def _chosen(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from vmdiff.importers.draft import NOT_READ
+
 
 def _folder() -> Path | None:
     named = os.environ.get("VMDIFF_CASES")
@@ -24,3 +26,8 @@ def case() -> Callable[[str], bytes]:
     if CASES is None:
         pytest.skip("the folder of real listings is not here")
     return lambda name: (CASES / name).read_bytes()
+
+
+def doubts_inside(snapshot):
+    """Return the doubts of a snapshot but for the one that names the text around its listing."""
+    return tuple(doubt for doubt in snapshot.origin.doubts if not doubt.endswith(NOT_READ))

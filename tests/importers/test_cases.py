@@ -234,7 +234,10 @@ def test_no_heap_is_found_where_there_is_none(read, name):
             "pmap-d/arm32-tmux-dev-0b3.txt",
             "size: the rows add up to 1,588 KiB, the listing states 9,160 KiB (7,572 KiB more)",
         ),
-        ("pmap-d/centos5-php-cgi-squeezed.txt", "lines 13, 14 and 15: lines were left out here"),
+        (
+            "pmap-d/centos5-php-cgi-squeezed.txt",
+            "lines 13, 14 and 15: rows are missing: the listing is truncated here",
+        ),
         ("pmap/ostep-firefox-elided.txt", "the listing states 4,135,392 KiB"),
         ("pmap-x/aarch64-glibc-arenas-annotated.txt", "lines 4, 6 and 10: remarks after the name, ignored"),
         ("maps/sentry-native-unsorted-no-trailing-blank.txt", "not in the order of addresses"),

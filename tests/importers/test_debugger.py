@@ -181,9 +181,9 @@ def test_a_listing_around_an_address_is_not_the_whole():
 
 
 def test_dots_and_tildes_stand_for_rows_that_were_left_out():
-    assert "line 4: lines were left out here" in read(PWNDBG_2019).origin.doubts
+    assert "line 4: rows are missing: the listing is truncated here" in read(PWNDBG_2019).origin.doubts
     assert (
-        "line 4: lines were left out here"
+        "line 4: rows are missing: the listing is truncated here"
         in read(GEF.replace("Perm Path\n", "Perm Path\n.\t.\t.\n")).origin.doubts
     )
 
@@ -202,7 +202,10 @@ def test_the_process_is_named():
 
 
 def test_lines_that_were_left_out_are_said():
-    assert "line 11: lines were left out here" in read(GDB_7_0 + "... <snip> ...\n").origin.doubts
+    assert (
+        "line 11: rows are missing: the listing is truncated here"
+        in read(GDB_7_0 + "... <snip> ...\n").origin.doubts
+    )
 
 
 def test_the_listing_of_a_core_file_is_known_to_be_incomplete():

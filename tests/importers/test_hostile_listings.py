@@ -124,7 +124,9 @@ def test_lines_that_were_left_out_are_said_with_their_place(known):
 
     snapshot = importers.read("\n".join(lines).encode(), source="x")
 
-    assert f"line {len(lines) - 10}: lines were left out here" in snapshot.origin.doubts
+    assert (
+        f"line {len(lines) - 10}: rows are missing: the listing is truncated here" in snapshot.origin.doubts
+    )
     assert len(snapshot.mappings) == 20
 
 
@@ -225,7 +227,7 @@ def test_numbers_longer_than_python_reads_are_unknown():
 def test_what_is_said_of_many_lines_is_said_once():
     snapshot = importers.read((text_of("gdb", 2) + "...\n" * 1_000 + text_of("gdb", 0)).encode(), source="x")
 
-    assert len([doubt for doubt in snapshot.origin.doubts if "left out" in doubt]) == 1
+    assert len([doubt for doubt in snapshot.origin.doubts if "truncated" in doubt]) == 1
 
 
 def test_a_counter_without_a_number_is_unknown():

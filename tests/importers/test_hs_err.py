@@ -232,7 +232,7 @@ def test_modules_alone_are_a_listing_too():
 @pytest.mark.parametrize(
     ("row", "doubt"),
     [
-        ("...", "line 30: lines were left out here"),
+        ("...", "line 30: rows are missing: the listing is truncated here"),
         ("7f780b300000-7f780b40", "line 30: cut off in the middle of a row"),
         ("Can not get library information for pid = 12", "line 30: the libraries could not be read"),
         ("0x0000000000020000 - 0x0000000000010000 \tC:\\x.dll", f"line 30: not read, expected {EXPECTED}"),

@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from vmdiff.errors import InputError
 from vmdiff.importers.numbers import amount, hexadecimal, kilobytes
-from vmdiff.importers.sections import Mark, Role, decode, find_sections, is_elision, unwrap
+from vmdiff.importers.pasted.lines import cut_into_lines, decode, is_elision
+from vmdiff.importers.pasted.prefixes import unquote
+from vmdiff.importers.sections import Mark, Role, find_sections
+
+
+def unwrap(text, source):
+    return unquote(text, cut_into_lines(text, source))
 
 
 @pytest.mark.parametrize(

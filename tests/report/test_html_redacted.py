@@ -11,7 +11,7 @@ from vmdiff.comparison.compare import Comparison, compare
 from vmdiff.findings import find
 from vmdiff.redaction import redact
 from vmdiff.report import RENDERERS, Format, ViewOptions
-from vmdiff.storage import json_document
+from vmdiff.storage import unpacking
 from vmdiff.storage.html_embedding import carried
 
 
@@ -24,7 +24,7 @@ def unpacked(report: bytes) -> bytes:
     """Give a report together with all that is packed into it."""
     packed = re.findall(rb"data-vmdiff-snapshot>([^<]*)<", report)
     return b"\n".join(
-        [report, *(json_document.decompress(base64.b64decode(text), source="r") for text in packed)]
+        [report, *(unpacking.unpack(base64.b64decode(text), source="r").data for text in packed)]
     )
 
 

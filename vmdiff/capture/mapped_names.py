@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from vmdiff.capture.process_dir import ProcessFolder
-from vmdiff.importers.procfs.fast_reader import name_of
+from vmdiff.importers.procfs.maps_row import name_of
 from vmdiff.model import DELETED, Kind, Mapping, PlacedMapping
 
 _ALWAYS_DELETED = re.compile(

@@ -19,3 +19,10 @@ def read(data: bytes, *, source: str, choice: int | None = None) -> Snapshot:
     from vmdiff.importers import format_registry  # all formats at once; reading /proc needs one
 
     return format_registry.read(data, source=source, choice=choice)
+
+
+def count(data: bytes, *, source: str) -> int:
+    """Count the listings in a text."""
+    from vmdiff.importers import format_registry
+
+    return format_registry.count(data, source=source)

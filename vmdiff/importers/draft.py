@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from vmdiff.errors import ListingError
-from vmdiff.importers.sections import Line, Section, printable
+from vmdiff.importers.pasted.lines import Line, is_elision, is_fence, printable
+from vmdiff.importers.sections import Section
 from vmdiff.model import (
     LONGEST_STRING,
     MOST_MAPPINGS,
@@ -22,11 +23,13 @@ from vmdiff.model import (
     kind_of,
 )
 
-_LINES_NAMED = 5
+_LINES_NAMED, _PLACES_NAMED = 5, 12  # numbers each by itself, and spans
+TRUNCATED = "rows are missing: the listing is truncated here"
+NOT_READ = "not part of a listing, ignored"
 
 
 class Row(NamedTuple):
-    """A mapping and the number of the line that told of it."""
+    """A mapping and the number of the line that it was read from."""
 
     line: int
     mapping: Mapping
@@ -37,6 +40,8 @@ class Draft:
     """What was read of a listing so far.
 
     *counters* and *attributes* are the names of what the listing reports of its mappings, in its order.
+    Each line of the section that is not blank ends up as a row (`add`), as known to the reader (`know`) or
+    in a doubt: what a reader claims in none of these ways is named in one when the snapshot is built.
     """
 
     section: Section
@@ -50,6 +55,11 @@ class Draft:
     process: Process = field(default_factory=Process)
     host: Host = field(default_factory=Host)
     unread: list[Line] = field(default_factory=list)
+    known: set[Line] = field(default_factory=set)
+
+    def know(self, line: Line) -> None:
+        """Account for a line that is no row: a title, a header, a total, a fact."""
+        self.known.add(line)
 
     def add(self, line: Line, mapping: Mapping) -> None:
         """Take a mapping that *line* tells of.
@@ -64,10 +74,11 @@ class Draft:
             mapping = mapping._replace(path=path, path_hex=exact)
         if len(mapping.path or "") > LONGEST_STRING:
             raise self.section.refusal(line, f"a name of at most {LONGEST_STRING:,} characters")
+        self.known.add(line)
         self.rows.append(Row(line.number, mapping))
 
     def doubt(self, sentence: str, lines: Sequence[int] = ()) -> None:
-        """Say why the listing is not to be taken at its word, and on which lines that was seen."""
+        """Record why the listing cannot be trusted as it stands, and on which lines that was seen."""
         self.doubts.setdefault(sentence, []).extend(lines)
 
     def could_not_read(self, line: Line) -> None:
@@ -103,6 +114,8 @@ class Draft:
             ListingError: mappings overlap, or no line could be read.
         """
         self._say_what_was_not_read(expected)
+        self._account()
+        self._drop_repeated()
         rows = self._in_order()
         mappings = [row.mapping for row in rows]
         if kinds:
@@ -115,6 +128,29 @@ class Draft:
         if not self.rows:
             raise self.section.refusal(self.unread[0], expected)
         self.doubt(f"not read, expected {expected}", [line.number for line in self.unread])
+
+    def _account(self) -> None:
+        """Name the lines that are not accounted for: marks of omission, and those foreign to the format."""
+        named = {number for numbers in self.doubts.values() for number in numbers}
+        left = [line for line in self.section.lines if line not in self.known and line.number not in named]
+        for line in left:
+            if line.text.strip() and is_elision(line.text):
+                self.doubt(TRUNCATED, [line.number])
+            elif not is_fence(line.text):
+                self.doubt(NOT_READ, [line.number])
+
+    def _drop_repeated(self) -> None:
+        """Take a mapping that is listed twice with the same contents once."""
+        seen: dict[tuple[int, int | None], Row] = {}
+        kept = []
+        for row in self.rows:
+            start, end = row.mapping.start, row.mapping.end
+            first = None if start is None else seen.setdefault((start, end), row)
+            if first is None or first is row or first.mapping != row.mapping:
+                kept.append(row)
+            else:
+                self.doubt("repeats another row, taken once", [row.line])
+        self.rows = kept
 
     def _in_order(self) -> list[Row]:
         """Sort the rows that tell where they start; the others keep their place among these."""
@@ -196,13 +232,34 @@ def with_kinds(mappings: Iterable[Mapping]) -> list[Mapping]:
 
 
 def places(lines: Sequence[int]) -> str:
-    """Name lines by their numbers: ``line 3``, ``lines 3, 5 and 8``, ``lines 3, 5, 6, 7, 8 and 120 more``."""
-    if len(lines) == 1:
-        return f"line {lines[0]}"
-    shown = [str(number) for number in lines[:_LINES_NAMED]]
-    rest = len(lines) - len(shown)
-    last = f"{rest} more" if rest else shown.pop()
-    return f"lines {', '.join(shown)} and {last}"
+    """Name lines by their numbers: ``line 3``, ``lines 3-8 and 120``, ``lines 3-8, ... and 120 more``."""
+    numbers = sorted(set(lines))
+    if len(numbers) == 1:
+        return f"line {numbers[0]}"
+    spans = list(_spans(numbers)) if len(numbers) > _LINES_NAMED else [(number, number) for number in numbers]
+    shown = [_span(*span) for span in spans[:_PLACES_NAMED]]
+    rest = sum(last - first + 1 for first, last in spans[_PLACES_NAMED:])
+    last = f"{rest:,} more" if rest else shown.pop() if len(shown) > 1 else ""
+    return f"lines {', '.join(shown)}" + (f" and {last}" if last else "")
+
+
+def _spans(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    first = last = numbers[0]
+    for number in numbers[1:]:
+        if number != last + 1:
+            yield from _long(first, last)
+            first = number
+        last = number
+    yield from _long(first, last)
+
+
+def _long(first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Yield a span, but two neighbours as two."""
+    yield from ((first, first), (last, last)) if last == first + 1 else ((first, last),)
+
+
+def _span(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def _start(row: Row) -> int:

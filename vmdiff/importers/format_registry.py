@@ -1,8 +1,9 @@
-"""Other tools' listings -> Snapshot, recognised by what they contain.
+"""All that vmdiff reads, recognised by content: snapshot documents, HTML reports, core files, and texts.
 
-A format is a module that says where its listings are in a text and how to read one, and a line in
-`FORMATS`. The first format that recognises a line has it, so formats that embed another (a crash log that
-holds a copy of ``maps``) come before it.
+`WHOLE` are formats of whole files. Their first bytes tell them apart, so their order means nothing.
+`TEXTS` are formats of texts. A format is a module that says what its lines look like and how to read them,
+and a line here. A line belongs to the first format that finds a listing around it, so a format stands before
+those whose rows it `embeds` (a crash log that holds a copy of ``maps``); else their order means nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,14 +14,19 @@ from pydantic import ValidationError
 from vmdiff.errors import InputError, ListingError
 from vmdiff.importers import freebsd_procstat, gdb, glibc_abort, macos_vmmap, sanitizer
 from vmdiff.importers.android import showmap, tombstone
-from vmdiff.importers.format_protocol import BinaryFormat, TextFormat
+from vmdiff.importers.draft import NOT_READ, places
+from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.java import hs_err, system_map
+from vmdiff.importers.other_output import name_of_output
+from vmdiff.importers.pasted.lines import Line, decode, is_filler, printable
+from vmdiff.importers.pasted.unwrapping import unwrap
 from vmdiff.importers.pmap import pmap_rows
 from vmdiff.importers.procfs import tolerant_reader
-from vmdiff.importers.sections import Line, Section, decode, printable, unwrap
+from vmdiff.importers.sections import Mark, Role, Section, with_elisions
+from vmdiff.importers.surroundings import Surroundings, surroundings_of
 from vmdiff.model import Snapshot
 
-FORMATS: tuple[TextFormat | BinaryFormat, ...] = (
+TEXTS: tuple[TextFormat, ...] = (
     hs_err.FORMAT,
     glibc_abort.FORMAT,
     tombstone.FORMAT,
@@ -33,18 +39,29 @@ FORMATS: tuple[TextFormat | BinaryFormat, ...] = (
     showmap.FORMAT,
     tolerant_reader.FORMAT,
 )
+_OF_A_DIFF = "one side of a diff: unchanged rows may be missing"
 
 
 class _Found(NamedTuple):
-    """A listing in a text: its format and its half-open range of line indices."""
+    """A listing in a text: its format, its part of the text, and its half-open range of indices there."""
 
     format: TextFormat
+    part: Sequence[Line]
     first: int
     stop: int
 
+    @property
+    def lines(self) -> Sequence[Line]:
+        return self.part[self.first : self.stop]
+
+    @property
+    def has_rows(self) -> bool:
+        roles = {mark.role for line in self.lines if (mark := self.format.mark(line.text))}
+        return Role.ROW in roles or Role.END not in roles
+
 
 def read(data: bytes, *, source: str, choice: int | None = None) -> Snapshot:
-    """Read a listing of any known format.
+    """Read a listing of any known format of text.
 
     *source* names it in errors; *choice*, from 1, says which listing of a text that holds several.
 
@@ -53,51 +70,81 @@ def read(data: bytes, *, source: str, choice: int | None = None) -> Snapshot:
         ListingError: a line is not what its format demands.
     """
     try:
-        return _parse(data, source, choice)
+        return _read(data, source, choice)
     except ValidationError as error:
         problem = error.errors()[0]
         place = "".join(f"{key}: " for key in problem["loc"])
         raise InputError(f"{source}: {place}{problem['msg']}") from error
 
 
-def _parse(data: bytes, source: str, choice: int | None) -> Snapshot:
-    for known in FORMATS:
-        if isinstance(known, BinaryFormat) and data.startswith(known.magic):
-            return known.parse(data, source)
+def count(data: bytes, *, source: str) -> int:
+    """Count the listings in a text."""
+    if _quickly(data, source):
+        return 1
+    return len(_search(decode(data, source), source)[0])
+
+
+def _read(data: bytes, source: str, choice: int | None) -> Snapshot:
     if choice in {None, 1} and (quickly := _quickly(data, source)):
         return quickly
-    text = decode(data, source)
-    lines = unwrap(text, source)
-    found = list(_find(text, lines))
-    chosen = _choose(found, lines, source, choice)
-    section = lines[chosen.first : chosen.stop]
+    found, parts, is_diff = _search(decode(data, source), source)
+    if not found:
+        raise _nothing_found(parts[0], source)
+    chosen = _choose(found, source, choice)
+    section = chosen.lines
     if not chosen.format.exact:
         section = [Line(number, printable(text)) for number, text in section]
-    return chosen.format.parse(Section(source, section))
+    snapshot = chosen.format.parse(Section(source, section))
+    around = surroundings_of(
+        list(_outside(chosen.part, [each for each in found if each.part is chosen.part]))
+    )
+    return _with_surroundings(snapshot, around, alone=len(found) == 1, is_diff=is_diff)
 
 
 def _quickly(data: bytes, source: str) -> Snapshot | None:
-    for known in FORMATS:
-        if isinstance(known, TextFormat) and known.quick and (snapshot := known.quick(data, source)):
+    for known in TEXTS:
+        if known.quick and (snapshot := known.quick(data, source)):
             return snapshot
     return None
 
 
-def _find(text: str, lines: Sequence[Line]) -> Iterator[_Found]:
-    """Yield the listings in the order of the text; each line belongs to at most one."""
+def _search(text: str, source: str) -> tuple[list[_Found], tuple[list[Line], ...], bool]:
+    """Find the listings of a text, in its order; also return its lines, and whether it is a diff."""
+    unwrapped = unwrap(text, source, is_row=_is_row, is_known=_is_known)
+    found = [each for part in unwrapped.parts for each in _find(part)]
+    if any(each.has_rows for each in found):  # a total alone beside a listing is no listing
+        found = [each for each in found if each.has_rows]
+    return found, unwrapped.parts, unwrapped.is_diff
+
+
+def _is_row(text: str) -> bool:
+    return any(known.is_row(text) for known in TEXTS)
+
+
+def _is_known(text: str) -> bool:
+    marks: Iterator[Mark | None] = (known.mark(text) for known in TEXTS)
+    return any(mark is not None and mark.role is not Role.MORE for mark in marks)
+
+
+def _find(lines: Sequence[Line]) -> Iterator[_Found]:
+    """Yield the listings of one part of a text, in its order; each line belongs to at most one."""
+    text = "\n".join([line.text for line in lines])
     taken: list[_Found] = []
-    for known in FORMATS:
-        if isinstance(known, TextFormat) and known.hint.search(text):
+    for known in TEXTS:
+        if known.hint.search(text):
             taken += [
-                _Found(known, first + start, first + stop)
+                _Found(known, lines, first + start, first + stop)
                 for first, end in _free(taken, len(lines))
-                for start, stop in known.find(lines[first:end])
+                for start, stop in known.sections(lines[first:end])
             ]
-    yield from sorted(taken, key=lambda found: found.first)
+    taken.sort(key=lambda found: found.first)
+    extended = with_elisions(lines, [(found.first, found.stop) for found in taken])
+    for found, (first, stop) in zip(taken, extended, strict=True):
+        yield found._replace(first=first, stop=stop)
 
 
 def _free(taken: Sequence[_Found], end: int) -> list[tuple[int, int]]:
-    """Give the ranges of lines that no format has taken."""
+    """Return the ranges of lines that no format has taken."""
     free = []
     first = 0
     for found in sorted(taken, key=lambda found: found.first):
@@ -107,25 +154,46 @@ def _free(taken: Sequence[_Found], end: int) -> list[tuple[int, int]]:
     return [*free, (first, end)] if first < end else free
 
 
-def _choose(found: Sequence[_Found], lines: Sequence[Line], source: str, choice: int | None) -> _Found:
-    if not found:
-        raise _nothing_found(lines, source)
+def _outside(lines: Sequence[Line], found: Sequence[_Found]) -> Iterator[Line]:
+    """Yield the lines that belong to no listing and say something."""
+    stop = 0
+    for each in found:
+        yield from (line for line in lines[stop : each.first] if not is_filler(line.text))
+        stop = each.stop
+    yield from (line for line in lines[stop:] if not is_filler(line.text))
+
+
+def _with_surroundings(snapshot: Snapshot, around: Surroundings, *, alone: bool, is_diff: bool) -> Snapshot:
+    """Add what the text around a listing says of its process, and name the lines that are not read."""
+    doubts = [_OF_A_DIFF] if is_diff else []
+    unread = list(around.unread)
+    if alone:
+        snapshot = around.add_to(snapshot)
+        doubts += around.sentences
+    else:
+        unread = sorted({*unread, *around.facts_on})
+    if unread:
+        doubts.append(f"{places(unread)}: {NOT_READ}")
+    return snapshot.noting(*doubts) if doubts else snapshot
+
+
+def _choose(found: Sequence[_Found], source: str, choice: int | None) -> _Found:
     if choice is None and len(found) == 1:
         return found[0]
     if choice is not None and 1 <= choice <= len(found):
         return found[choice - 1]
-    count = "one listing" if len(found) == 1 else f"{len(found)} listings"
+    held = "one listing" if len(found) == 1 else f"{len(found)} listings"
     named = "-- -#NUMBER" if source == "<stdin>" else f"{source}#NUMBER"
-    raise InputError(f"{source}: holds {count}: {_contents(found, lines)}; choose one with {named}")
+    raise InputError(f"{source}: holds {held}: {_contents(found)}; choose one with {named}")
 
 
-def _contents(found: Sequence[_Found], lines: Sequence[Line], shown: int = 9) -> str:
+def _contents(found: Sequence[_Found], shown: int = 9) -> str:
     """Say where each listing is: ``#1 lines 1-22 (pmap-x), #2 lines 24-40 (maps)``."""
-    places = [
-        f"#{number} {_lines(lines[each.first].number, lines[each.stop - 1].number)} ({each.format.name})"
+    listed = [
+        f"#{number} {_lines(each.lines[0].number, each.lines[-1].number)} ({each.format.name})"
         for number, each in enumerate(found[:shown], 1)
     ]
-    return ", ".join(places) + (f" and {len(found) - shown} more" if len(found) > shown else "")
+    return ", ".join(listed) + (f" and {len(found) - shown} more" if len(found) > shown else "")
 
 
 def _lines(first: int, last: int) -> str:
@@ -133,13 +201,16 @@ def _lines(first: int, last: int) -> str:
 
 
 def _nothing_found(lines: Sequence[Line], source: str) -> InputError:
-    first = next((line for line in lines if line.text.strip()), None)
+    first = next((line for line in lines if not is_filler(line.text)), None)
     if first is None:
         return InputError(f"{source}: empty, so no listing")
-    for known in FORMATS:
-        if isinstance(known, TextFormat) and known.nearly:
+    if known_output := name_of_output(lines):
+        return InputError(f"{source}:{known_output.line.number}: {known_output.sentence}")
+    for known in TEXTS:
+        if known.nearly:
             near = next((line for line in lines if known.nearly.match(line.text)), None)
             if near is not None:
                 return ListingError(source, near.number, known.expected, near.text)
-    names = ", ".join(known.name for known in FORMATS)
-    return ListingError(source, first.number, f"a listing that vmdiff knows ({names})", first.text)
+    return ListingError(
+        source, first.number, "a snapshot or a listing of a process's memory (docs/listings.md)", first.text
+    )

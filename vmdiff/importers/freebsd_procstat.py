@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from vmdiff.importers.draft import Draft
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.numbers import hexadecimal
-from vmdiff.importers.sections import Line, Mark, Role, Section, find_sections, is_elision
+from vmdiff.importers.pasted.lines import Line
+from vmdiff.importers.sections import Mark, Role, Section, find_sections
 from vmdiff.model import Host, Kind, Mapping, Owner, Process, Scalar, Snapshot, images, owner
 from vmdiff.model.kind import kind_of
 
@@ -38,7 +39,7 @@ def _mark(text: str) -> Mark | None:
         return Mark(Role.BEGIN)
     if found := _ROW.fullmatch(text):
         return Mark(Role.ROW, int(found[2], 16))
-    return Mark(Role.MORE) if _LOOKS_LIKE_ONE.match(text) or (text and is_elision(text)) else None
+    return Mark(Role.MORE) if _LOOKS_LIKE_ONE.match(text) else None
 
 
 def find(lines: Sequence[Line]) -> list[tuple[int, int]]:
@@ -74,8 +75,8 @@ def parse(section: Section) -> Snapshot:
         if found := _ROW.fullmatch(line.text):
             pids.setdefault(int(found[1]), line.number)
             draft.add(line, _mapping(line, found, section))
-        elif is_elision(line.text) and line.text.strip():
-            draft.doubt("lines were left out here", [line.number])
+        elif _HEADER.match(line.text.lstrip()):
+            draft.know(line)
         elif _LOOKS_LIKE_ONE.match(line.text):
             draft.could_not_read(line)
     _settle_page_size(draft)
@@ -143,5 +144,9 @@ def _settle_page_size(draft: Draft) -> None:
 
 
 FORMAT = TextFormat(
-    "procstat", re.compile(r"0x[0-9a-f]{1,16}\s{1,40}[r-][w-][x-]\S{0,9}\s{1,40}[0-9]"), find, parse
+    "procstat",
+    hint=re.compile(r"0x[0-9a-f]{1,16}\s{1,40}[r-][w-][x-]\S{0,9}\s{1,40}[0-9]"),
+    mark=_mark,
+    parse=parse,
+    find=find,
 )

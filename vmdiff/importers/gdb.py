@@ -10,10 +10,11 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vmdiff.importers.draft import Draft
+from vmdiff.importers.draft import TRUNCATED, Draft
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.numbers import hexadecimal
-from vmdiff.importers.sections import Line, Mark, Role, Section, find_sections, is_elision
+from vmdiff.importers.pasted.lines import Line, is_elision
+from vmdiff.importers.sections import Mark, Role, Section, find_sections
 from vmdiff.model import Kind, Mapping, Process, Snapshot, kind_of
 from vmdiff.model.mapping import ADDRESS_LIMIT
 
@@ -119,6 +120,7 @@ def parse(section: Section) -> Snapshot:
         text = _plain(line.text)
         if header := _header(text):
             columns = header
+            draft.know(line)
         elif (row := _row(text, columns or _guess(text))) is not None:
             columns = columns or _guess(text)
             partly = partly or _HIGHLIGHT.search(text) is not None
@@ -128,6 +130,7 @@ def parse(section: Section) -> Snapshot:
             draft.add(line, _mapping(row))
         elif text.startswith(_TITLE):
             titled = True
+            draft.know(line)
         else:
             _fact(draft, line, text, facts)
     if disagreeing:
@@ -219,10 +222,14 @@ def _mapping(row: _Row) -> Mapping:
 def _fact(draft: Draft, line: Line, text: str, facts: dict[str, str]) -> None:
     if found := _PROCESS.fullmatch(text):
         facts.setdefault("pid", found[1])
+        draft.know(line)
     elif found := _FACT.fullmatch(text):
         facts.setdefault(found[1], found[2])
+        draft.know(line)
+    elif _LEGEND.match(text):
+        draft.know(line)
     elif text and _is_gap(text):
-        draft.doubt("lines were left out here", [line.number])
+        draft.doubt(TRUNCATED, [line.number])
     elif text.startswith("0x") and (line.text.strip() and len(text.split()) > 1):
         draft.could_not_read(line)
 
@@ -259,7 +266,8 @@ def kind_without_permissions(path: str | None, pieces: dict[str, int], executabl
 
 FORMAT = TextFormat(
     "gdb",
-    re.compile(r"Mapped address spaces:|Start(?: Addr)?\s{1,40}End|0x[0-9a-f]{1,16}\s{1,20}0x[0-9a-f]"),
-    find,
-    parse,
+    hint=re.compile(r"Mapped address spaces:|Start(?: Addr)?\s{1,40}End|0x[0-9a-f]{1,16}\s{1,20}0x[0-9a-f]"),
+    mark=_mark,
+    parse=parse,
+    find=find,
 )

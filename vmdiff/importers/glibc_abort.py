@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from vmdiff.importers.draft import Draft
 from vmdiff.importers.format_protocol import TextFormat
+from vmdiff.importers.pasted.lines import Line, is_elision
 from vmdiff.importers.procfs.maps_row import EXPECTED, is_beginning, kernel_row
-from vmdiff.importers.sections import Line, Section, is_elision
+from vmdiff.importers.sections import Mark, Role, Section
 from vmdiff.model import Process, Snapshot
 
 _TITLE = re.compile(r"={5,9} Memory map: ={5,9}")
@@ -60,13 +61,26 @@ def parse(section: Section) -> Snapshot:
             draft.add(line, mapping)
         elif found := _REPORT.search(line.text[:5000]):
             draft.process = Process(name=(found[1] or found[2]).strip().rpartition("/")[2] or None)
+            draft.know(line)
         elif draft.rows and is_beginning(line.text):
             draft.doubt("cut off in the middle of a row", [line.number])
-        elif draft.rows and line.text and is_elision(line.text):
-            draft.doubt("lines were left out here", [line.number])
+        elif not draft.rows and not is_elision(line.text):  # the report's backtrace and title
+            draft.know(line)
     if not draft.rows:
         raise section.refusal(section.lines[-1], f"a map after its title: {EXPECTED}")
     return draft.snapshot(EXPECTED)
 
 
-FORMAT = TextFormat("glibc-abort", re.compile(r"={5,9} Memory map: ={5,9}"), find, parse)
+def _mark(text: str) -> Mark | None:
+    """Return the role of a line that only such a report has; its rows are those of ``maps``."""
+    return Mark(Role.BEGIN) if _TITLE.search(text[:200]) else None
+
+
+FORMAT = TextFormat(
+    "glibc-abort",
+    hint=re.compile(r"={5,9} Memory map: ={5,9}"),
+    mark=_mark,
+    parse=parse,
+    find=find,
+    embeds=("maps or smaps",),
+)

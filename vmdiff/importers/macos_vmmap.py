@@ -15,7 +15,8 @@ from vmdiff import units
 from vmdiff.importers.draft import Draft
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.numbers import amount, hexadecimal, whole
-from vmdiff.importers.sections import Line, Mark, Role, Section, find_sections, is_elision
+from vmdiff.importers.pasted.lines import Line
+from vmdiff.importers.sections import Mark, Role, Section, find_sections
 from vmdiff.model import Host, Kind, Mapping, Owner, Process, Scalar, Snapshot, owner
 
 EXPECTED = "REGION TYPE START-END [ VSIZE RSDNT DIRTY SWAP] PRT/MAX SM=MODE DETAIL"
@@ -53,6 +54,12 @@ _BEGIN = re.compile(r"Process:[ \t]+.{0,200} \[[0-9]{1,10}\]|Virtual Memory Map 
 _PART = re.compile(
     r"VM Region Info: |==== (?:Non-writable|Writable|Summary|Legend|regions)|REGION TYPE|VM page size:"
 )
+# The lines of a vmmap between and around its tables, and of the crash report that a summary stands in.
+_OTHER = re.compile(
+    r"==== |===+|\s*REGION\b|\s*VIRTUAL\b|\s*(?:ALLOCATED|BYTES|MALLOC ZONE)|Virtual Memory Map of|"
+    r"ReadOnly portion|Writable regions:|Summary of|VM Region |.*\bSM=|Analysis (?:Tool|Date)|"
+    r"Load Address|Identifier|Version|Build Info|Platform|Report Version|Memory Tag|Idle exit|-{4,}|\(.*\)$"
+)
 _FOOTPRINT = re.compile(r"Physical footprint( \(peak\))?:[ \t]+(\S+)")
 
 
@@ -65,8 +72,6 @@ def _mark(text: str) -> Mark | None:
         return Mark(Role.BEGIN)
     if _head(text) is not None or _first_cell(text.split()[:40]) is not None:
         return Mark(Role.ROW)
-    if text and is_elision(text):
-        return Mark(Role.MORE)
     if _TITLE.match(text) or _FOOTPRINT.match(text) or _PART.match(text) or _columns(text):
         return Mark(Role.MORE)
     return None
@@ -155,8 +160,10 @@ class _Reader:
             text = line.text
             if columns := _columns(text):
                 self.columns, table = columns, "" if "START" in text else "types"
+                self.draft.know(line)
             elif text.startswith("MALLOC ZONE"):
                 table = "zones"
+                self.draft.know(line)
             elif (head := _head(text)) is not None:
                 self._region(line, head)
             elif table == "types":
@@ -172,6 +179,7 @@ class _Reader:
             raise self.section.refusal(line, "a range that ends above its start")
         if head.type.lower().startswith("submap"):
             self.submaps.append(line.number)
+            self.draft.know(line)
             return
         values: dict[str, Scalar] = {"region_type": head.type}
         sizes = self._sizes(line, head.sizes)
@@ -212,12 +220,17 @@ class _Reader:
         regions = (whole(cells[count]) if len(cells) > count else None) or 0
         if name.startswith("TOTAL"):
             self.total = self.total or (sizes, regions)
+            self.draft.know(line)
         else:
             self.types.append((line, name, sizes, regions))
 
     # What stands around them
 
     def _fact(self, line: Line) -> None:
+        if self._is_fact(line):
+            self.draft.know(line)
+
+    def _is_fact(self, line: Line) -> bool:
         if found := _TITLE.match(line.text):
             self.facts.setdefault(found[1], found[2].strip())
         elif found := _FOOTPRINT.match(line.text):
@@ -228,8 +241,9 @@ class _Reader:
             self.draft.doubt("of a crash report: only the regions around the fault are listed", [line.number])
         elif line.text.startswith("VM page size:"):
             self.facts["page size"] = line.text.partition(":")[2].split()[0] if line.text.split()[3:] else ""
-        elif is_elision(line.text):
-            self.draft.doubt("lines were left out here", [line.number])
+        else:
+            return bool(_OTHER.match(line.text) or _first_cell(line.text.split()[:40]) is not None)
+        return True
 
     def _footprint(self, name: str, text: str) -> None:
         if found := amount(text):
@@ -403,7 +417,7 @@ def _time(text: str | None) -> datetime | None:
 
 FORMAT = TextFormat(
     "vmmap",
-    re.compile(r"REGION TYPE|Virtual Memory Map of process|\] [r-][w-][x-]/[r-][w-][x-] SM="),
-    find,
-    parse,
+    hint=re.compile(r"REGION TYPE|Virtual Memory Map of process|\] [r-][w-][x-]/[r-][w-][x-] SM="),
+    mark=_mark,
+    parse=parse,
 )

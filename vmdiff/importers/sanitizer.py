@@ -12,7 +12,8 @@ from vmdiff.importers.draft import Draft
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.gdb import kind_without_permissions
 from vmdiff.importers.numbers import hexadecimal
-from vmdiff.importers.sections import Line, Mark, Role, Section, find_sections, is_elision
+from vmdiff.importers.pasted.lines import Line
+from vmdiff.importers.sections import Mark, Role, Section, find_sections
 from vmdiff.model import Kind, Mapping, Owner, Process, Snapshot, owner
 
 EXPECTED = "0xSTART-0xEND [PATH]"
@@ -50,7 +51,7 @@ def _mark(text: str) -> Mark | None:
     found = _ROW.fullmatch(text)
     if found is not None and (start := hexadecimal(found[1])) is not None:
         return Mark(Role.ROW, start)
-    return Mark(Role.MORE) if text and (is_elision(text) or _BEGINNING.fullmatch(text)) else None
+    return Mark(Role.MORE) if text and _BEGINNING.fullmatch(text) else None
 
 
 def parse(section: Section) -> Snapshot:
@@ -68,14 +69,17 @@ def parse(section: Section) -> Snapshot:
             _add(draft, line, row)
         elif found := _ERROR.match(text):
             pid, tool = found[1], found[2]
+            draft.know(line)
         elif found := _TITLE.match(text):
             pid = found[1] or pid
+            draft.know(line)
         elif _END.match(text):
             ended = True
-        elif draft.rows and text and is_elision(text):
-            draft.doubt("lines were left out here", [line.number])
+            draft.know(line)
         elif text.startswith("0x"):
             draft.could_not_read(line)
+        elif not draft.rows and not text[:1].isdigit():  # the report's error, backtrace and shadow
+            draft.know(line)
     if not ended:
         draft.doubt("the line that ends the map is missing: it may be cut short")
     draft.doubt("the listing tells no permissions")
@@ -128,4 +132,11 @@ def _owner(mapping: Mapping) -> Owner | None:
     return None
 
 
-FORMAT = TextFormat("sanitizer", re.compile(r"Process (?:memory|module) map(?: follows)?:"), find, parse)
+FORMAT = TextFormat(
+    "sanitizer",
+    hint=re.compile(r"Process (?:memory|module) map(?: follows)?:"),
+    mark=_mark,
+    parse=parse,
+    find=find,
+    embeds=("system-map",),
+)

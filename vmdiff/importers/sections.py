@@ -1,39 +1,12 @@
-"""Text as people paste it: decoded, stripped of what mail and issue trackers add, cut into listings."""
+"""A text cut into listings: where each begins and ends, and what a line is in it."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
-from vmdiff.errors import InputError, ListingError
-
-# What a kernel wrote is read otherwise (`TextFormat.quick`); here 60,000 mappings, quoted, are 46 MB.
-LONGEST_TEXT = 1 << 27  # bytes
-MOST_LINES = 6_000_000
-
-# Quoting and indentation; a pasted "> " may have become "&gt; ", and two texts in one hold a second BOM.
-_AROUND = r"(?:[ \t\r\xa0\ufeff>]|&gt;)*+"
-_WRAPPING = re.compile(_AROUND)
-_WRAPPED = re.compile(r"^[ \t\r\xa0\ufeff>&]", re.MULTILINE)
-_WORD = re.compile(r"[^\W_]+")
-_LEFT_OUT = frozenset(
-    {"and", "cut", "deleted", "elided", "etc", "lines", "many", "mappings", "more", "omitted", "removed"}
-    | {"rows", "skipped", "snip", "snipped", "truncated"}
-)
-_LONGEST_FILLER = 200
-
-
-def at_line_start(pattern: str) -> re.Pattern[str]:
-    """Compile the hint of a format: a *pattern* at the start of any line, whatever is put around it."""
-    return re.compile(rf"^{_AROUND}(?:{pattern})", re.MULTILINE)
-
-
-class Line(NamedTuple):
-    """A line without quoting, indentation and line end; *number* counts from 1 in the text as given."""
-
-    number: int
-    text: str
+from vmdiff.errors import ListingError
+from vmdiff.importers.pasted.lines import Line, is_elision, is_filler
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +22,7 @@ class Section:
 
 
 class Role(Enum):
-    """What a line is in a listing."""
+    """The role of a line in a listing."""
 
     BEGIN = "begin"  # a title or a header: a listing starts here, at the latest
     ROW = "row"
@@ -58,59 +31,15 @@ class Role(Enum):
 
 
 class Mark(NamedTuple):
-    """The role of a line; a row has a *start* (None: untold), and *last* names what no process has twice."""
+    """The role of a line; a row has a *start* (None: unknown).
+
+    *once* names what no listing has twice (``[stack]``, a title), *first* a row that begins a listing.
+    """
 
     role: Role
     start: int | None = None
-    last: str = ""
-
-
-def decode(data: bytes, source: str) -> str:
-    """Decode UTF-8 or, by its mark or its zeros, UTF-16; bytes that are neither become surrogates.
-
-    Raises:
-        InputError: there is more of it than any listing has.
-    """
-    if len(data) > LONGEST_TEXT:
-        raise InputError(
-            f"{source}: {len(data):,} bytes are more than vmdiff reads of a text ({LONGEST_TEXT:,})"
-        )
-    encoding = _encoding(data[:4096])
-    errors = "surrogateescape" if encoding == "utf-8" else "replace"
-    return data.decode(encoding, errors).removeprefix("\ufeff")
-
-
-def printable(text: str) -> str:
-    r"""Write bytes that are no UTF-8 as ``\xff``: no document can hold them as they are."""
-    if text.isascii():
-        return text
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def unwrap(text: str, source: str) -> list[Line]:
-    r"""Cut a text into lines and take off what was put around them: quoting, indentation, ``\r``.
-
-    Only a newline ends a line: file names may hold form feeds and U+2028.
-
-    Raises:
-        InputError: there are more lines than any listing has.
-    """
-    if text.count("\n") > MOST_LINES:
-        raise InputError(f"{source}: more lines than vmdiff reads of a text ({MOST_LINES:,})")
-    texts = text.removesuffix("\n").split("\n")
-    if "\r" in text:
-        texts = [line.removesuffix("\r") for line in texts]
-    if _WRAPPED.search(text):
-        texts = [line[_wrapping(line) :] for line in texts]
-    return [Line(number, line) for number, line in enumerate(texts, 1)]
-
-
-def is_elision(text: str) -> bool:
-    """Tell whether a line says that lines were left out: ``...``, ``[snip]``, ``<12 more lines>``."""
-    if len(text) > _LONGEST_FILLER:
-        return False
-    words = {word for word in _WORD.findall(text.lower()) if not word.isdigit()}
-    return words <= _LEFT_OUT and bool(words or ".." in text or "…" in text)
+    once: str = ""
+    first: bool = False
 
 
 def find_sections(lines: Sequence[Line], mark: Callable[[str], Mark | None]) -> list[tuple[int, int]]:
@@ -125,22 +54,53 @@ def find_sections(lines: Sequence[Line], mark: Callable[[str], Mark | None]) -> 
     for index, line in enumerate(lines):
         found = mark(line.text)
         if found is None:
-            foreign = foreign or not _is_filler(line.text)
+            foreign = foreign or not is_filler(line.text)
             continue
         if not tracks or tracks[-1].ends_before(found, foreign=foreign):
             unsure = bool(tracks) and tracks[-1].is_unsure_of(found, foreign=foreign)
-            tracks.append(_Track(index, unsure=unsure))
+            adjacent = bool(tracks) and tracks[-1].stop == index
+            tracks.append(_Track(index, unsure=unsure, adjacent=adjacent))
         tracks[-1].take(index, found)
         foreign = False
     return [(track.first, track.stop) for track in _whole(_rejoined(tracks))]
 
 
+def with_elisions(lines: Sequence[Line], found: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Extend listings over the marks for omitted lines right before and after them (``...``, ``[snip]``)."""
+    extended: list[tuple[int, int]] = []
+    floor = 0
+    for index, (first, stop) in enumerate(found):
+        ceiling = found[index + 1][0] if index + 1 < len(found) else len(lines)
+        above = _reach(lines, range(first - 1, floor - 1, -1))
+        below = _reach(lines, range(stop, ceiling))
+        floor = stop if below is None else below + 1
+        extended.append((first if above is None else above, floor))
+    return extended
+
+
+def _reach(lines: Sequence[Line], indices: Iterable[int]) -> int | None:
+    """Return the last index of an elision that only fillers stand before."""
+    reached = None
+    for index in indices:
+        text = lines[index].text
+        if text.strip() and is_elision(text):
+            reached = index
+        elif not is_filler(text):
+            break
+    return reached
+
+
 @dataclass(slots=True)
 class _Track:
-    """A listing while it is being found; *unsure* whether it does not belong to the one before."""
+    """A listing while it is being found.
+
+    *unsure*: only an address speaks against its being one with the listing before, which ends on the line
+    above if *adjacent*.
+    """
 
     first: int
     unsure: bool = False
+    adjacent: bool = False
     stop: int = 0
     rows: int = 0
     begun: bool = False
@@ -150,18 +110,22 @@ class _Track:
     highest: int = -1
     ascending: bool = True
     complete: bool = False
-    once: set[int | str] = field(default_factory=set)  # what no process has twice
+    continued: bool = False  # the last line belongs to a row before it
+    once: set[int | str] = field(default_factory=set)  # seen of what no listing has twice
 
     def take(self, index: int, mark: Mark) -> None:
         self.stop = index + 1
         self.begun = self.begun or mark.role is Role.BEGIN
         self.ended = self.ended or mark.role is Role.END
+        self.continued = mark.role is Role.MORE
         if mark.role is Role.ROW:
             self.rows += 1
             if mark.start is not None:
                 self._goes_to(mark.start)
-            self.complete = bool(mark.last)
-            self.once.add(mark.last)
+            self.complete = bool(mark.once)
+            self.once.add(mark.once)
+        elif mark.role is not Role.MORE:
+            self.once.add(mark.once or mark.role.value)
 
     def _goes_to(self, start: int) -> None:
         self.lowest = start if self.lowest is None else self.lowest
@@ -176,11 +140,15 @@ class _Track:
         if mark.role is Role.END:
             return self.ended and not self.begun
         if mark.role is Role.ROW:
-            return (self.ended and self.rows > 0) or self._starts_over(mark, foreign=foreign)
+            return (self.rows > 0 and (self.ended or mark.first)) or self._starts_over(mark, foreign=foreign)
         return False
 
     def _starts_over(self, mark: Mark, *, foreign: bool) -> bool:
-        if mark.start is None or self.lowest is None or mark.start >= self.latest:
+        if mark.start is None or self.lowest is None:
+            return False
+        if mark.start in self.once and (foreign or (mark.start == self.latest and self.continued)):
+            return True  # the same mapping again, later
+        if mark.start >= self.latest:
             return False
         return foreign or mark.start == self.lowest or self.is_unsure_of(mark, foreign=foreign)
 
@@ -194,13 +162,14 @@ class _Track:
     def join(self, other: "_Track") -> None:
         self.stop, self.rows, self.ended = other.stop, self.rows + other.rows, other.ended
         self.once |= other.once
+        self.begun = self.begun or other.begun
 
 
 def _rejoined(tracks: Sequence[_Track]) -> Iterator[_Track]:
-    """Join again what was cut on a suspicion and has nothing twice: then the listing was not in order."""
+    """Join again what was cut on a suspicion and has nothing twice: then the listing was sorted otherwise."""
     held: _Track | None = None
     for track in tracks:
-        if held is not None and track.unsure and not (held.once & track.once) - {""}:
+        if held is not None and (track.unsure or track.adjacent) and not (held.once & track.once) - {""}:
             held.join(track)
             continue
         if held is not None:
@@ -222,24 +191,3 @@ def _whole(tracks: Iterable[_Track]) -> Iterator[_Track]:
             held.stop, held.begun = track.stop, True
     if held is not None:
         yield held
-
-
-def _is_filler(text: str) -> bool:
-    """Tell whether a line stands for nothing, or for lines left out: blanks, rulers, dots."""
-    return len(text) <= _LONGEST_FILLER and (not _WORD.search(text) or is_elision(text))
-
-
-def _wrapping(line: str) -> int:
-    found = _WRAPPING.match(line)
-    return found.end() if found else 0
-
-
-def _encoding(head: bytes) -> str:
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    even, odd = head[0::2].count(0), head[1::2].count(0)
-    if odd > len(head) // 4 and even < odd // 8:
-        return "utf-16-le"
-    if even > len(head) // 4 and odd < even // 8:
-        return "utf-16-be"
-    return "utf-8"

@@ -12,7 +12,7 @@ from itertools import islice
 
 from vmdiff.errors import InputError
 from vmdiff.model import Snapshot
-from vmdiff.storage import json_document
+from vmdiff.storage import json_document, unpacking
 
 _MARK = b"data-vmdiff-snapshot"
 _OPEN = f'<script type="application/gzip" {_MARK.decode()}>'
@@ -32,7 +32,7 @@ def is_report(data: bytes) -> bool:
     return _MADE_BY in data[:_HEAD]
 
 
-def carried(data: bytes, *, source: str, largest: int = json_document.LARGEST) -> tuple[Snapshot, ...]:
+def carried(data: bytes, *, source: str, largest: int = unpacking.LARGEST) -> tuple[Snapshot, ...]:
     """Read back what `carry` put into a report: one snapshot, or before and after.
 
     Each may unpack to *largest* bytes.
@@ -73,5 +73,5 @@ def _unpacked(text: bytes, source: str, largest: int) -> Snapshot:
     except binascii.Error as error:
         raise InputError(f"{source}: a snapshot in this report is damaged ({error})") from error
     return json_document.load(
-        json_document.decompress(compressed, source=source, largest=largest), source=source
+        unpacking.unpack(compressed, source=source, largest=largest).data, source=source
     )

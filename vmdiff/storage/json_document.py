@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
-from vmdiff.errors import DocumentError, InputError
+from vmdiff.errors import DocumentError
 from vmdiff.model import (
     MOST_MAPPINGS,
     Content,
@@ -30,10 +30,6 @@ from vmdiff.model import (
     taken_apart,
 )
 from vmdiff.model.snapshot import FORMAT, VERSION
-
-GZIP = b"\x1f\x8b"
-LARGEST = 1 << 30  # bytes of JSON; 60,000 mappings make 12 MB
-
 
 _FIRST, _LAST = b'"mappings": [\n', b"\n  ]\n}\n"
 _MAPPING = rb'(?m)^\{"start":"([0-9a-f]{1,17})","end":"([0-9a-f]{1,17})",([^\n]+)\},\n'
@@ -117,9 +113,11 @@ def compressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def is_document(data: bytes) -> bool:
-    """Say whether this looks like a snapshot document (JSON), however broken."""
-    # Debuggers' listings begin with "[New LWP" and "[ Legend", so a list is one only of objects.
-    return re.match(rb"\s*(?:\{|\[\s*\{)", data) is not None
+    """Tell whether this looks like a snapshot document, however broken: JSON that is no log."""
+    # Debuggers' listings begin with "[ Legend", trackers mark code as {noformat}.
+    if re.match(rb"\s*(?:\{(?!(?:noformat|code|quote)\b|\{|%)|\[\s*\{)", data) is None:
+        return False
+    return b"\n" not in data.strip() or re.search(rb'"(?:format|mappings)"\s*:', data) is not None
 
 
 def load(data: bytes, *, source: str, known: dict[bytes, Mapping] | None = None) -> Snapshot:
@@ -208,24 +206,6 @@ def _validated(rests: set[bytes]) -> dict[bytes, Content] | None:
         _remembered.clear()
     _remembered.update(islice(fresh.items(), _REMEMBERED))
     return found
-
-
-def decompress(data: bytes, *, source: str, largest: int = LARGEST) -> bytes:
-    """Unpack gzip data, refusing what unpacks to more than *largest* bytes.
-
-    Raises:
-        InputError: it is damaged, cut short or too large.
-    """
-    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    try:
-        plain = unpacker.decompress(data, largest)
-    except zlib.error as error:
-        raise InputError(f"{source}: damaged gzip data ({error})") from error
-    if unpacker.unconsumed_tail:
-        raise InputError(f"{source}: unpacks to more than {largest >> 20} MiB; this is no snapshot")
-    if not unpacker.eof:
-        raise InputError(f"{source}: gzip data cut short")
-    return plain
 
 
 def _piecemeal(data: bytes) -> Iterator[tuple[str, str]]:

@@ -11,14 +11,17 @@ from typing import NamedTuple
 
 from vmdiff.importers.draft import Draft
 from vmdiff.importers.format_protocol import TextFormat
-from vmdiff.importers.procfs.fast_reader import name_of, snake_case
-from vmdiff.importers.sections import Line, Section, is_elision
+from vmdiff.importers.pasted.lines import Line
+from vmdiff.importers.procfs.fast_reader import snake_case
+from vmdiff.importers.procfs.maps_row import name_of
+from vmdiff.importers.sections import Mark, Role, Section
 from vmdiff.model import Mapping, Scalar, Snapshot, owner
 from vmdiff.model.mapping import ADDRESS_LIMIT
 
 EXPECTED = "a row of showmap: as many numbers as its header has columns, and a name"
 
 _HEADER = re.compile(r"(?:addr\s+addr\s+)?size\s+RSS\s+PSS\s+(?:clean\s+dirty\s+){2}.*\bobject\s*")
+_FIRST_HEADER = re.compile(r"(?:start\s+end\s+)?virtual\s+(?:\w+\s+){2,20}\w*\s*")
 _ANY_ROW = re.compile(r"(?:[0-9a-f]{4,16}\s+){0,2}(?:[0-9]{1,15}\s+){7}")
 _TOTAL_ROW = re.compile(r"(?:[0-9]{1,15}\s+){7,20}(?:---\s+)?TOTAL\s*")
 _PAIRS = {  # words that stand for another counter each time they are met
@@ -88,16 +91,13 @@ class _Row(NamedTuple):
 
 
 def _rows(section: Section, columns: _Columns, draft: Draft) -> Iterator[tuple[Line, _Row]]:
-    cut = []
     for line in section.lines:
         if row := _row(line.text, columns):
             yield line, row
-        elif is_elision(line.text):
-            cut.append(line.number)
+        elif _HEADER.fullmatch(line.text) or _FIRST_HEADER.fullmatch(line.text):
+            draft.know(line)
         elif _ANY_ROW.match(line.text):
             draft.could_not_read(line)
-    if cut:
-        draft.doubt("lines were left out here by whoever passed the listing on", cut)
 
 
 def _row(text: str, columns: _Columns) -> _Row | None:
@@ -158,6 +158,7 @@ def parse(section: Section) -> Snapshot:
     for line, row in _rows(section, columns, draft):
         if row.name == _TOTAL:
             totals = row.sizes
+            draft.know(line)
         else:
             draft.add(line, _mapping(row))
     if not columns.addresses:
@@ -171,4 +172,16 @@ def parse(section: Section) -> Snapshot:
     return draft.snapshot(EXPECTED)
 
 
-FORMAT = TextFormat("showmap", re.compile(r"size[ \t]+RSS[ \t]+PSS[ \t]+clean"), _find, parse, exact=True)
+def _mark(text: str) -> Mark | None:
+    """Return the role of a line; only the header tells these rows from other numbers."""
+    return Mark(Role.BEGIN) if _HEADER.fullmatch(text) else None
+
+
+FORMAT = TextFormat(
+    "showmap",
+    hint=re.compile(r"size[ \t]+RSS[ \t]+PSS[ \t]+clean"),
+    mark=_mark,
+    parse=parse,
+    find=_find,
+    exact=True,
+)

@@ -12,7 +12,8 @@ from datetime import datetime
 from vmdiff.importers.draft import Draft
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.numbers import hexadecimal
-from vmdiff.importers.sections import Line, Mark, Role, Section, find_sections, is_elision
+from vmdiff.importers.pasted.lines import Line, is_elision
+from vmdiff.importers.sections import Mark, Role, Section, find_sections
 from vmdiff.model import Host, Mapping, Process, Scalar, Snapshot, Thread
 
 EXPECTED = "START-END PERMS OFFSET SIZE [PATH], ends inclusive"
@@ -26,9 +27,9 @@ _ROW = re.compile(
     r"(?: {1,20}(\S.*))?",
     re.DOTALL,
 )
-_FAULT = re.compile(r"--->\s{0,4}Fault address falls")
+_FAULT = re.compile(r"--->\s{0,4}Fault address falls|\(no map (?:for|above|below)")
 _BUILD_ID = re.compile(r"\(BuildId: ([0-9a-f]{2,128})\)")
-_LOAD_BIAS = re.compile(r"\(load bias (0x[0-9a-f]{1,16})\)")
+_LOAD_BIAS = re.compile(r"\(load (?:bias|base) (0x[0-9a-f]{1,16})\)")  # Android 6 to 8 say base
 _PERSON = re.compile(
     r"pid: ([0-9]{1,10}), tid: ([0-9]{1,10})(?:, name: (.{1,64}?))?\s{1,4}>>> (.{1,300}?) <<<"
 )
@@ -63,7 +64,7 @@ def _mark(text: str) -> Mark | None:
         return Mark(Role.ROW, _address(found[1])) if _address(found[1]) is not None else None
     if _TITLE.match(text) or _FAULT.match(text) or _PERSON.match(text) or _FACT.fullmatch(text):
         return Mark(Role.MORE)
-    return Mark(Role.MORE) if text and is_elision(text) else None
+    return None
 
 
 def _plain(text: str) -> str:
@@ -86,20 +87,20 @@ def parse(section: Section) -> Snapshot:
     stated: int | None = None
     open_ends: list[int] = []
     facts: dict[str, str] = {}
-    started = False
+    started = over = False  # whether the map has begun, and has ended
     for line in section.lines:
         text = _plain(line.text)
-        if (row := _ROW.fullmatch(text)) is not None:
+        over = over or (started and _BANNER.match(text) is not None)
+        if not over and (row := _ROW.fullmatch(text)) is not None:
             started = True
             _add(draft, line, row, open_ends)
         elif title := _TITLE.match(text):
             stated, started = int(title[1]) if title[1] else None, True
+            draft.know(line)
             if "around" in title[0]:
                 draft.doubt("only the mappings around the fault address are listed", [line.number])
-        elif _BANNER.match(text) and started:
-            break
         else:
-            _fact(draft, line._replace(text=text), facts, started=started)
+            _fact(draft, line, text, facts, listed=started and not over)
     closed = len(draft.rows) - len(open_ends)
     if closed:
         draft.doubt(f"ends are inclusive in this format: {closed:,} of them were raised by one")
@@ -154,15 +155,20 @@ def _name(text: str | None) -> tuple[str | None, str | None, dict[str, Scalar]]:
     return text.strip() or None, build_id, values
 
 
-def _fact(draft: Draft, line: Line, facts: dict[str, str], *, started: bool) -> None:
-    if found := _PERSON.match(line.text):
-        if draft.process.pid is None:
-            thread = Thread(tid=int(found[2]), name=found[3])
-            draft.process = Process(pid=int(found[1]), name=found[4], threads=(thread,))
-    elif found := _FACT.fullmatch(line.text):
+def _fact(draft: Draft, line: Line, text: str, facts: dict[str, str], *, listed: bool) -> None:
+    """Read a line that is no row; all around the map are registers, backtraces and stacks of the report."""
+    if found := _PERSON.match(text):
+        thread = Thread(tid=int(found[2]), name=found[3])
+        known = draft.process
+        if known.pid in {None, int(found[1])}:
+            threads = {each.tid: each for each in (*(known.threads or ()), thread)}
+            draft.process = Process(
+                pid=int(found[1]), name=known.name or found[4], threads=tuple(threads.values())
+            )
+    elif found := _FACT.fullmatch(text):
         facts.setdefault(found[1], found[2])
-    elif started and line.text and is_elision(line.text):
-        draft.doubt("lines were left out here", [line.number])
+    if not is_elision(text) and (not listed or _FAULT.match(text) or _PERSON.match(text)):
+        draft.know(line)
 
 
 def _time(text: str | None) -> datetime | None:
@@ -175,5 +181,10 @@ def _time(text: str | None) -> datetime | None:
 
 
 FORMAT = TextFormat(
-    "tombstone", re.compile(r"memory map(?: \(| around|:)|[0-9a-f]{8}'[0-9a-f]{8}-[0-9a-f]{8}'"), find, parse
+    "tombstone",
+    hint=re.compile(r"memory map(?: \(| around|:)|[0-9a-f]{8}'[0-9a-f]{8}-[0-9a-f]{8}'"),
+    mark=_mark,
+    parse=parse,
+    find=find,
+    embeds=("maps or smaps",),
 )

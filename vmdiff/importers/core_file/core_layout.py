@@ -33,7 +33,7 @@ from vmdiff.elf.headers import (
 )
 from vmdiff.elf.notes import Note, read_notes
 from vmdiff.errors import InputError
-from vmdiff.importers.procfs.fast_reader import name_of
+from vmdiff.importers.procfs.maps_row import name_of
 from vmdiff.model import (
     LONGEST_STRING,
     MOST_MAPPINGS,

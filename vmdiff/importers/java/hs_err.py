@@ -15,8 +15,9 @@ from vmdiff.importers.draft import Draft, with_kinds
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.java.nmt_tags import Claim, with_claims
 from vmdiff.importers.numbers import amount, hexadecimal
+from vmdiff.importers.pasted.lines import Line, is_elision
 from vmdiff.importers.procfs.maps_row import is_beginning, kernel_row
-from vmdiff.importers.sections import Line, Section, is_elision
+from vmdiff.importers.sections import Mark, Role, Section
 from vmdiff.model import Host, Kind, Mapping, Process, Snapshot, Thread
 
 EXPECTED = "a mapping or library after 'Dynamic libraries:'"
@@ -29,6 +30,7 @@ _HEAD = re.compile(
 _TITLE = "Dynamic libraries:"
 _COUNT = re.compile(r"Total number of mappings: ([0-9]{1,9})$")
 _MODULE = re.compile(r"(0x[0-9a-f]{1,16}) ?- ?(0x[0-9a-f]{1,17})\s{1,20}(\S.*)", re.DOTALL)
+_WINDOWS_PATH = re.compile(r"[A-Za-z]:\\|\\\\")
 _BASE = re.compile(r"(0x[0-9a-f]{1,16})\s{1,20}(\S.*)", re.DOTALL)
 
 # Threads
@@ -87,6 +89,14 @@ def find(lines: Sequence[Line]) -> list[tuple[int, int]]:
     return [(first, stop) for first, stop in spans if any(first < title < stop for title in titles)]
 
 
+def _mark(text: str) -> Mark | None:
+    """Return the role of a line that only such a log has; its rows on Linux are those of ``maps``."""
+    if _HEAD.match(text) or text.strip() == _TITLE:
+        return Mark(Role.BEGIN)
+    found = _MODULE.fullmatch(text)
+    return Mark(Role.ROW, hexadecimal(found[1])) if found and _WINDOWS_PATH.match(found[3]) else None
+
+
 def _spans(starts: Sequence[int], end: int) -> Iterator[tuple[int, int]]:
     yield from zip(starts, [*starts[1:], end], strict=True)
 
@@ -129,11 +139,19 @@ class _Reader:
             text = line.text
             if text.strip() == _TITLE:
                 self.listed = True
+                self.draft.know(line)
             elif self.listed:
                 self._library(line)
-            elif len(text) < 2000:
-                self._fact(text)
+            else:
+                self._elsewhere(line)
         return self._finished()
+
+    def _elsewhere(self, line: Line) -> None:
+        """Read a line outside the list: all but rows and marks of omission are the log's other sections."""
+        if kernel_row(line.text) is None and not is_elision(line.text):
+            self.draft.know(line)
+        if len(line.text) < 2000:
+            self._fact(line.text)
 
     # The list
 
@@ -148,18 +166,19 @@ class _Reader:
             self._module(line, hexadecimal(found[1]), None, found[2])
         elif found := _COUNT.match(text):
             self._compare(int(found[1]))
+            self.draft.know(line)
             self.listed = False
         elif text.startswith("Can not get library information"):
             self.draft.doubt("the libraries could not be read", [line.number])
         elif not text.strip():
             self.listed = not self.draft.rows
         elif is_elision(text):
-            self.draft.doubt("lines were left out here", [line.number])
+            pass
         elif is_beginning(text):
             self.draft.doubt("cut off in the middle of a row", [line.number])
         elif self.draft.rows:
             self.listed = False
-            self._fact(text)
+            self._elsewhere(line)
         else:
             raise self.section.refusal(line, EXPECTED)
 
@@ -342,7 +361,9 @@ def _limit(text: str) -> int | Literal["unlimited"]:
 
 FORMAT = TextFormat(
     "hs-err",
-    re.compile(r"Dynamic libraries:|0x[0-9a-f]{1,16} - 0x[0-9a-f]{1,16}\s{1,20}[A-Z]:\\"),
-    find,
-    parse,
+    hint=re.compile(r"Dynamic libraries:|0x[0-9a-f]{1,16} - 0x[0-9a-f]{1,16}\s{1,20}[A-Z]:\\"),
+    mark=_mark,
+    parse=parse,
+    find=find,
+    embeds=("maps or smaps", "system-map", "gdb"),
 )

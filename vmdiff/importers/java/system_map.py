@@ -13,7 +13,8 @@ from vmdiff.importers.draft import Draft
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.java.nmt_tags import tagged
 from vmdiff.importers.numbers import amount, hexadecimal, whole
-from vmdiff.importers.sections import Line, Mark, Role, Section, find_sections, is_elision
+from vmdiff.importers.pasted.lines import Line
+from vmdiff.importers.sections import Mark, Role, Section, find_sections
 from vmdiff.model import Host, Kind, Mapping, Process, Scalar, Snapshot
 
 EXPECTED = "FROM-TO VSIZE PROT RSS HUGETLB PGSZ NOTES INFO FILE"
@@ -52,7 +53,7 @@ def find(lines: Sequence[Line]) -> list[tuple[int, int]]:
 def _mark(text: str) -> Mark | None:
     if text == "Memory mappings:" or _HEADER.match(text):
         return Mark(Role.BEGIN)
-    if _LEGEND.match(text) or _PID.fullmatch(text) or is_elision(text):
+    if _LEGEND.match(text) or _PID.fullmatch(text):
         return Mark(Role.MORE)
     if found := _RANGE.fullmatch(text):
         start = hexadecimal(found[1])
@@ -77,8 +78,10 @@ def parse(section: Section) -> Snapshot:
             _row(draft, line, found, columns)
         elif _HEADER.match(line.text):
             columns = tuple(line.text.replace("/", " ").split()[2:])
+            draft.know(line)
         elif (total := _TOTAL.match(line.text)) and total[1] == "Number of mappings":
             stated = int(total[2])
+            draft.know(line)
         else:
             _fact(draft, line)
     draft.host = Host(system=next((name for column, name in _SYSTEMS.items() if column in columns), None))
@@ -162,15 +165,17 @@ def _fact(draft: Draft, line: Line) -> None:
     text = line.text.strip()
     if found := _PID.fullmatch(text):
         draft.process = Process(pid=int(found[1]))
+        draft.know(line)
     elif text.startswith("NMT is disabled"):
         draft.doubt("native memory tracking was off, so the machine's own memory is not named", [line.number])
     elif (total := _TOTAL.match(line.text)) and total[1] in _ROLLUP:
         if len(total[2]) <= 19:
             draft.rollup[_ROLLUP[total[1]]] = int(total[2])
-    elif text and is_elision(text) and set(text) != {"="}:
-        draft.doubt("lines were left out here", [line.number])
+            draft.know(line)
     elif text.startswith("0x"):
         draft.could_not_read(line)
+    elif text == "Memory mappings:" or _LEGEND.match(text) or (total and total[1] in _MORE_TOTALS):
+        draft.know(line)
 
 
 def _compare(draft: Draft, stated: int | None) -> None:
@@ -191,7 +196,7 @@ def _compare(draft: Draft, stated: int | None) -> None:
 
 FORMAT = TextFormat(
     "system-map",
-    re.compile(r"0x[0-9a-f]{8,16} ?- ?0x[0-9a-f]{8,16}\s{1,40}[0-9]{0,20} {0,20}[r-][w-][x-]"),
-    find,
-    parse,
+    hint=re.compile(r"0x[0-9a-f]{8,16} ?- ?0x[0-9a-f]{8,16}\s{1,40}[0-9]{0,20} {0,20}[r-][w-][x-]"),
+    mark=_mark,
+    parse=parse,
 )

@@ -22,35 +22,38 @@ from typing import NamedTuple
 from vmdiff.importers.draft import Draft, amount_of
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.numbers import kilobytes, whole
+from vmdiff.importers.pasted.lines import Line, printable
+from vmdiff.importers.pasted.prefixes import at_line_start
 from vmdiff.importers.pmap.inferred_owners import with_owners
-from vmdiff.importers.procfs.fast_reader import name_of, snake_case
-from vmdiff.importers.sections import (
-    Line,
-    Mark,
-    Role,
-    Section,
-    at_line_start,
-    find_sections,
-    is_elision,
-    printable,
-)
+from vmdiff.importers.procfs.fast_reader import snake_case
+from vmdiff.importers.procfs.maps_row import name_of
+from vmdiff.importers.sections import Mark, Role, Section, find_sections
 from vmdiff.model import KNOWN_COUNTERS, PAGE_SIZES, Mapping, Process, Scalar, Snapshot
 from vmdiff.model.mapping import ADDRESS_LIMIT
 
 EXPECTED = "ADDRESS SIZE MODE [MAPPING], a row of pmap"
 
 # Where the translation of "Address" is longer than an address in bytes, procps pads with more zeros.
-_ADDRESS = r"(0{0,40}[0-9a-f]{6,16})"
+_ADDRESS = r"(0{0,40}[0-9a-fA-F]{6,16})"
 _OFFSET = r"(0{0,40}[0-9a-f]{8,16})"
-_MODE = r"([r-][w-][x-](?:[s-][R-]|[ps]))"
+# procps: rws- and rwx-R; SUSE: rw-p-; Solaris: rwxsR, with a blank for a letter it lacks.
+_MODE = r"([r-][w-][x-](?:[sp-][R-]|[psR-]))"
 _NUMBER = r"(?:[0-9]{1,20}|-)"
 _PLAIN = re.compile(rf"{_ADDRESS}\s+([0-9]{{1,20}}K)\s+{_MODE}(?:\s+(.*))?", re.DOTALL)
-_EXTENDED = re.compile(rf"{_ADDRESS}((?:\s+{_NUMBER}){{3,4}})\s+{_MODE}(?:\s+(.*))?", re.DOTALL)
+_EXTENDED = re.compile(rf"{_ADDRESS}((?:\s+{_NUMBER}){{3,6}})\s+{_MODE}(?:\s+(.*))?", re.DOTALL)
 _DEVICE = re.compile(
     rf"{_ADDRESS}\s+([0-9]{{1,20}}K?)\s+{_MODE}\s+{_OFFSET}\s+"
     r"([0-9a-f]{2,8}:[0-9a-f]{2,8})(?:\s+(.*))?",
     re.DOTALL,
 )
+# SUSE Linux Enterprise 11 and 12 wrote a pmap of their own: its -d is a table of everything in K.
+_SUSE = re.compile(
+    rf"{_ADDRESS}((?:\s+(?:[0-9]{{1,20}}K|-)){{2,6}})\s+([r-][w-][x-][ps])\s+{_OFFSET}\s+([0-9a-f]{{2,8}}:[0-9a-f]{{2,8}})"
+    r"(?:\s+(.*))?",
+    re.DOTALL,
+)
+_SUSE_TOTALS = re.compile(r"Total:((?:\s+[0-9]{1,20}K){1,6})\s*")
+_SUSE_SHARES = re.compile(r"[0-9]{1,20}K writable-private, [0-9]{1,20}K readonly-private, .{1,80}")
 _WIDE = re.compile(
     rf"{_ADDRESS}\s+[r-][w-][x-][ps]\s+[0-9a-f]{{8,16}}\s+[0-9a-f]{{2,8}}:[0-9a-f]{{2,8}}\s+[0-9]{{1,20}}\s+[0-9]+\b"
 )
@@ -69,7 +72,7 @@ _RULER = re.compile(r"[-=]{4,}(?:\s+[-=]+){0,60}\s*")
 _NEARLY = re.compile(
     r"[0-9a-fA-F]{8,16}\s+[0-9]{1,20}\s?K?\s+(?:\S*[r-][w-]|read|write)|[0-9a-f]{8,16}\s+[0-9]{1,20}K?(?:\s+[0-9]{1,20}){0,6}\s*$"
 )
-_ANY_ROW = (_PLAIN, _EXTENDED, _DEVICE)
+_ANY_ROW = (_PLAIN, _EXTENDED, _DEVICE, _SUSE)
 
 _BRACKETED = re.compile(r"\[ {1,2}(\S.{0,30}?) {1,2}\](.*)", re.DOTALL)
 _SHARED_MEMORY_ID = re.compile(r"shmid=0x([0-9a-f]{1,16})")
@@ -141,9 +144,11 @@ def _mark(text: str, *, chosen: bool = False) -> Mark | None:
     if _STARTS_WITH_ADDRESS.match(text) and (mark := _mark_of_row(text, chosen=chosen)):
         return mark
     if _is_total(text):
-        return Mark(Role.END)
-    if _TITLE.fullmatch(text) or _is_header(text):
-        return Mark(Role.BEGIN)
+        return Mark(Role.END, once="total")
+    if _TITLE.fullmatch(text):
+        return Mark(Role.BEGIN, once="title")
+    if _is_header(text):
+        return Mark(Role.BEGIN, once="header")
     return Mark(Role.MORE) if _NEARLY.match(text) else None
 
 
@@ -157,6 +162,8 @@ def _mark_of_row(text: str, *, chosen: bool) -> Mark | None:
 
 
 def _is_total(text: str) -> bool:
+    if _SUSE_TOTALS.fullmatch(text) or _SUSE_SHARES.fullmatch(text):
+        return True
     end = text.rstrip()[-1:] if len(text) < _LONGEST_HEADER else ""
     if end.isdigit() or end == "-":
         return bool(_TOTALS.fullmatch(text))
@@ -184,6 +191,7 @@ def _is_header(text: str) -> bool:
         return False
     return (
         words[0] in _ADDRESS_WORDS
+        or words[:2] == ["START", "SIZE"]
         or (not {"RSS", "PSS"}.isdisjoint(words) and len(words) < 10)
         or _columns(text) is not None
     )
@@ -193,7 +201,7 @@ def _columns(text: str) -> _Columns | None:
     """Read the header of ``-X``: words, among them keys of the kernel."""
     if len(text) > _LONGEST_HEADER or _DIGITS.search(text):
         return None
-    words = text.split()
+    words = text.replace("VmFlagsMapping", "VmFlags Mapping").split()  # procps 3.3.10 prints no blank there
     names = [_name_of_column(word) for word in words]
     keys = [index for index, name in enumerate(names) if name in _KEYS and words[index][0].isupper()]
     if not keys or (len(keys) < 2 and words[0] not in _ADDRESS_WORDS) or words[keys[0]].isupper():
@@ -217,8 +225,6 @@ class _Reader:
         self.columns = next(filter(None, (_columns(line.text) for line in section.lines)), None)
         self._names = self._numbers()
         self._extended_header = _extended_header(section.lines)
-        self._cut: list[int] = []
-        self._foreign: list[int] = []
 
     def read(self) -> None:
         for line in self.draft.section.lines:
@@ -227,12 +233,6 @@ class _Reader:
                 self.rows.append(row)
             else:
                 self._other(line)
-        for lines, sentence in (
-            (self._cut, "lines were left out here by whoever passed the listing on"),
-            (self._foreign, "not part of a listing, ignored"),
-        ):
-            if lines:
-                self.draft.doubt(sentence, lines)
 
     def _row(self, line: Line) -> _Row | None:
         if self.columns or _WIDE.match(line.text):
@@ -248,6 +248,8 @@ class _Reader:
             return self._extended(line, found)
         if found := _DEVICE.fullmatch(text):
             return self._device(line, found)
+        if found := _SUSE.fullmatch(text):
+            return self._suse(line, found)
         return None
 
     def _extended(self, line: Line, found: re.Match[str]) -> _Row:
@@ -268,6 +270,15 @@ class _Reader:
         self.draft.format = "pmap-d"
         address, size, mode, offset, device, name = found.groups()
         row = _Row(line, int(address, 16), kilobytes(size), _perms(mode), name or "")
+        row.offset, row.device = int(offset, 16), _device(device)
+        return row
+
+    def _suse(self, line: Line, found: re.Match[str]) -> _Row:
+        self.draft.format = "pmap-d"
+        address, numbers, mode, offset, device, name = found.groups()
+        size, *rest = numbers.split()
+        values = dict(zip(self._extended_names(rest), map(kilobytes, rest), strict=False))
+        row = _Row(line, int(address, 16), kilobytes(size), _perms(mode), name or "", values={**values})
         row.offset, row.device = int(offset, 16), _device(device)
         return row
 
@@ -346,11 +357,18 @@ class _Reader:
         return tuple(texts[:count])
 
     def _other(self, line: Line) -> None:
-        """Take a title, a total, or what is none of a listing."""
+        """Take a line that is no row."""
         text = line.text
+        if self._is_told(text):
+            self.draft.know(line)
+        elif _NEARLY.match(text) or _WIDE.match(text) or _STARTS_WITH_ADDRESS.match(text):
+            self.draft.could_not_read(line)
+
+    def _is_told(self, text: str) -> bool:
+        """Take a title, a header, a ruler or a total; return whether the line is one."""
         if found := _TITLE.fullmatch(text):
             self.draft.process = _process(found)
-        elif found := _TOTALS.fullmatch(text):
+        elif (found := _SUSE_TOTALS.fullmatch(text)) or (found := _TOTALS.fullmatch(text)):
             size, *numbers = found[1].split()
             self._total(("size", *self._extended_names(numbers)), (size, *numbers))
         elif found := _TOTAL.fullmatch(text):
@@ -360,14 +378,9 @@ class _Reader:
         elif found := _DEVICE_TOTALS.fullmatch(text):
             self.draft.format = "pmap-d"
             self._total(("size", "writable_private", "shared"), found.groups())
-        elif _is_header(text) or _RULER.fullmatch(text):
-            pass
-        elif _NEARLY.match(text) or _WIDE.match(text):
-            self.draft.could_not_read(line)
-        elif is_elision(text):
-            self._cut.append(line.number)
-        elif text.strip(" \t`~=-*_") and (self.rows or _DIGITS.search(text)):
-            self._foreign.append(line.number)
+        else:
+            return bool(_is_header(text) or _RULER.fullmatch(text) or _SUSE_SHARES.fullmatch(text))
+        return True
 
     def _total(self, names: Sequence[str], numbers: Sequence[str]) -> None:
         for name, number in zip(names, numbers, strict=False):
@@ -380,7 +393,8 @@ def _extended_header(lines: Iterable[Line]) -> tuple[str, ...]:
     """Read what the header of ``-x`` says of the numbers after the size; nothing if it is translated."""
     for line in lines:
         if _is_header(line.text) and not _columns(line.text):
-            return tuple(_EXTENDED_WORDS[word] for word in line.text.split() if word in _EXTENDED_WORDS)
+            words = (word.capitalize() if word in {"DIRTY", "SWAP"} else word for word in line.text.split())
+            return tuple(_EXTENDED_WORDS[word] for word in words if word in _EXTENDED_WORDS)
     return ()
 
 
@@ -393,7 +407,7 @@ def _leading_numbers(words: Iterable[str]) -> Iterator[str]:
 
 def _perms(mode: str) -> str:
     """Write a mode (``rw---``) as the kernel does (``rw-p``)."""
-    return mode[:3] + ("s" if mode[3] == "s" else "p")
+    return mode[:3] + ("s" if mode[3:4] == "s" else "p")
 
 
 def _device(text: str) -> str:
@@ -563,6 +577,7 @@ FORMAT = TextFormat(
         r"0{0,40}[0-9a-fA-F]{6,16}[ \t\xa0]|[^\d\n]{1,60}[0-9]{1,20}\s?[KkКкკ]\b"
         r"|[^\d\n:]{0,40}?(?:kB|KB|ko|кБ|კბ|total)\b[^\d\n:]{0,40}[0-9]"
     ),
+    mark=_mark,
     find=_find,
     parse=parse,
     nearly=_NEARLY,

@@ -18,6 +18,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from vmdiff.errors import ListingError
+from vmdiff.importers.procfs.maps_row import EXPECTED, HEADER_REST, name_of
 from vmdiff.model import (
     DERIVED,
     KNOWN_COUNTERS,
@@ -34,17 +35,11 @@ from vmdiff.model import (
 )
 from vmdiff.model.mapping import KNOWN_KEYS
 
-EXPECTED = "START-END PERMS OFFSET MAJOR:MINOR INODE [PATH]"
-
 LONGEST_KEY = 64  # characters; the kernel's have up to 15
 _KEY = rb"[A-Za-z_]\w{0,%d}" % (LONGEST_KEY - 1)
 # Start, end, the rest of the header, and the lines after it.
 _START = rb"^([0-9a-f]{1,17})-([0-9a-f]{1,17}) ([^\n]*)\n"
 _RECORD = re.compile(_START + rb"((?:" + _KEY + rb":[^\n]*\n)*)", re.MULTILINE)
-_HEADER = re.compile(
-    rb"([r-][w-][x-][pPsS]) ([0-9a-f]{1,16}) ([0-9a-f]{1,8}:[0-9a-f]{1,8}) ([0-9]{1,20})(?: +(.*))?",
-    re.DOTALL,
-)
 _NUMBER_OR_0 = rb"(?:0|([1-9][0-9]{0,19}))"  # as the kernel writes numbers, without group for 0
 _LINE = re.compile(rb"^(" + _KEY + rb"):[ \t]*([^\n]*)\n", re.MULTILINE)
 _QUANTITY = re.compile(rb"([0-9]{1,20})(?:[ \t]+([A-Za-z]+))?[ \t]*")
@@ -53,7 +48,6 @@ _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # Keys whose values are left out where they say nothing new: only as the kernel spells them.
 _SPELLED = {"size": b"Size", "kernel_page_size": b"KernelPageSize", "mmu_page_size": b"MMUPageSize"}
 
-_DELETED = b" (deleted)"
 _LONGEST = 1 << 20  # bytes of one record
 _LAYOUTS = 8  # expressions; a kernel has one or two
 _WORTH_IT = 64 << 10  # bytes: a small process is read before the expression would be built
@@ -77,14 +71,6 @@ class Listing(NamedTuple):
     attributes: tuple[str, ...]
     layout: bytes
     uniform: bool
-
-
-class Name(NamedTuple):
-    """The name of a mapping as the kernel wrote it, taken apart."""
-
-    path: str | None
-    deleted: bool
-    path_hex: str | None
 
 
 def parse(chunks: Iterable[bytes], *, source: str, page_size: int | None = 4096) -> Listing:
@@ -116,20 +102,6 @@ def parse(chunks: Iterable[bytes], *, source: str, page_size: int | None = 4096)
         b"".join(headers),
         decode.regular and len(decode.reports) <= 1,
     )
-
-
-def name_of(raw: bytes, *, escaped: bool = True) -> Name:
-    """Take a name apart: the escape undone, `` (deleted)`` taken off, bytes that are no UTF-8 kept in hex."""
-    deleted = raw.endswith(_DELETED)
-    exact = raw.removesuffix(_DELETED)
-    if escaped:
-        exact = exact.replace(b"\\012", b"\n")
-    if not exact:
-        return Name(None, deleted, None)
-    try:
-        return Name(exact.decode(), deleted, None)
-    except UnicodeDecodeError:
-        return Name(exact.decode(errors="backslashreplace"), deleted, exact.hex())
 
 
 @lru_cache(maxsize=256)
@@ -275,7 +247,7 @@ _Fields = tuple[str, Kind, int, str, str, str | None, bool, str | None]
 
 def _header(rest: bytes) -> _Fields | None:
     """Read what follows the bounds: the fields of `Mapping` from perms to path_hex."""
-    found = _HEADER.fullmatch(rest)
+    found = HEADER_REST.fullmatch(rest)
     if found is None:
         return None
     perms = found[1].decode().lower()

@@ -1,18 +1,46 @@
-"""Rows of ``/proc/PID/maps`` as crash reports copy them into their text."""
+r"""The row of ``/proc/PID/maps``: the one grammar that every reader of such rows uses.
+
+`HEADER_REST` is what a kernel writes after the bounds, in bytes, for the fast reader. `read_row` takes the
+row as text in any dialect: upper-case digits, tabs, the rows of kernels without offset, device and inode.
+
+Facts: fs/proc/task_mmu.c, show_map_vma(). The only escape in a name is ``\012`` for a newline; names
+may hold any other byte.
+"""
 
 import re
+from typing import NamedTuple
 
-from vmdiff.importers.numbers import hexadecimal
-from vmdiff.importers.procfs.fast_reader import name_of
-from vmdiff.model import Mapping
+from vmdiff.model import DELETED, Mapping
+from vmdiff.model.mapping import ADDRESS_LIMIT
 
 EXPECTED = "START-END PERMS OFFSET MAJOR:MINOR INODE [PATH]"
 
-_ROW = re.compile(
-    r"([0-9a-f]{1,17})-([0-9a-f]{1,17}) {1,4}([r-][w-][x-][ps]) {1,4}([0-9a-f]{1,16}) {1,4}"
-    r"([0-9a-f]{2,8}:[0-9a-f]{2,8}) {1,8}([0-9]{1,20})(?:[ \t](.*))?",
+HEADER_REST = re.compile(
+    rb"([r-][w-][x-][pPsS]) ([0-9a-f]{1,16}) ([0-9a-f]{1,8}:[0-9a-f]{1,8}) ([0-9]{1,20})(?: +(.*))?",
     re.DOTALL,
 )
+
+_BLANKS = r"[ \t\xa0]"
+_ADDRESS = "(?:0x)?([0-9a-fA-F]{1,17})"
+_RANGE = f"{_ADDRESS}-{_ADDRESS}"
+_ROW_AT_ALL = re.compile(r"(?:0x)?[0-9a-fA-F]{1,17}[-\s]")
+_ROW = re.compile(
+    rf"{_RANGE}\s+([rR-][wW-][xX-][pPsS])\s+([0-9a-fA-F]{{1,16}})\s+"
+    rf"([0-9a-fA-F]{{1,8}}):([0-9a-fA-F]{{1,8}})\s+([0-9]{{1,20}})(?:{_BLANKS}+(.*))?",
+    re.DOTALL,
+)
+# The first smaps (2005) and crash reports of other systems tell no offset, device and inode.
+_BRIEF = re.compile(rf"{_RANGE}\s+([rR-][wW-][xX-][ps]?)\s+([/\[].*)", re.DOTALL)
+# gperftools writes START-END: PATH (@OFFSET) into its profiles.
+_LIBRARY = re.compile(rf"{_RANGE}:\s+([/\[].*)", re.DOTALL)
+_AT_OFFSET = re.compile(r"\s\(@([0-9a-fA-F]{1,16})\)$")
+_ONE_ADDRESS = re.compile(
+    r"([0-9a-fA-F]{4,16})\s+([r-][w-][x-][ps])\s+[0-9a-fA-F]{1,16}\s+[0-9a-f]+:[0-9a-f]+\s+[0-9]{1,20}(?:\s+(.*))?"
+)
+_EMPTY = re.compile(rf"{_ADDRESS}-(?:0x)?\1\s+[rR-][wW-][xX-][pPsS]\s.*", re.DOTALL)
+_DELETED = DELETED.encode()
+_REMARKS_AFTER_DELETED = re.compile(r"(/SYSV[0-9a-f]{8}) \(deleted\)(?: \([a-z]+=\w+\))+")
+
 _FIELDS = (
     r"[0-9a-f]{1,17}-[0-9a-f]{1,17}",
     r"[r-][w-][x-][ps]",
@@ -29,29 +57,114 @@ _CUT = (
 )
 
 
+class MappingName(NamedTuple):
+    """The name of a mapping as the kernel wrote it, taken apart."""
+
+    path: str | None
+    deleted: bool
+    path_hex: str | None
+
+
+def name_of(raw: bytes, *, escaped: bool = True) -> MappingName:
+    """Take a name apart: undo the escape, take `` (deleted)`` off, keep bytes that are no UTF-8 in hex."""
+    deleted = raw.endswith(_DELETED)
+    exact = raw.removesuffix(_DELETED)
+    if escaped:
+        exact = exact.replace(b"\\012", b"\n")
+    if not exact:
+        return MappingName(None, deleted, None)
+    try:
+        return MappingName(exact.decode(), deleted, None)
+    except UnicodeDecodeError:
+        return MappingName(exact.decode(errors="backslashreplace"), deleted, exact.hex())
+
+
+class MapsRow(NamedTuple):
+    """A row taken apart; None is what it does not tell."""
+
+    start: int
+    end: int | None
+    perms: str
+    offset: int | None
+    device: str | None
+    inode: str | None
+    name: str
+
+    def mapping(self) -> Mapping:
+        """Return its mapping, the kind left open."""
+        name = name_of(self.name.rstrip(" \t\xa0").encode("utf-8", "surrogateescape"))
+        return tidied(
+            Mapping(
+                start=self.start,
+                end=self.end,
+                perms=self.perms,
+                offset=self.offset,
+                device=self.device,
+                inode=self.inode,
+                path=name.path,
+                deleted=name.deleted,
+                path_hex=name.path_hex,
+            )
+        )
+
+
+def read_row(text: str) -> MapsRow | None:
+    """Read a row in any dialect; None if the line is none, or an impossible one."""
+    if not _ROW_AT_ALL.match(text):
+        return None
+    row = _dialect(text)
+    if row is None or "\0" in row.name:
+        return None
+    end = row.start + 1 if row.end is None else row.end
+    return row if row.start < end <= ADDRESS_LIMIT else None
+
+
+def is_empty_range(text: str) -> bool:
+    """Tell whether a line is a row of a mapping that ends where it starts."""
+    return _EMPTY.fullmatch(text) is not None
+
+
 def kernel_row(text: str) -> Mapping | None:
-    """Read a row, its kind left open; None if the line is none."""
-    found = _ROW.fullmatch(text)
-    if found is None:
-        return None
-    start, end = hexadecimal(found[1]), hexadecimal(found[2])
-    if start is None or end is None or start >= end:
-        return None
-    path, deleted, path_hex = name_of((found[7] or "").strip(" \t").encode(errors="surrogateescape"))
-    offset = int(found[4], 16)
-    if found[6] == "0" and offset == start:  # what kernels before 2.6.29 print where there is no file
-        offset = 0
-    return Mapping(
-        start,
-        end,
-        found[3],
-        offset=offset,
-        device=found[5],
-        inode=str(int(found[6])),
-        path=path,
-        deleted=deleted,
-        path_hex=path_hex,
-    )
+    """Read a row with all its fields, as crash reports copy them; None if the line is none."""
+    row = read_row(text)
+    return row.mapping() if row and row.inode is not None and row.end is not None else None
+
+
+def _dialect(text: str) -> MapsRow | None:
+    if found := _ROW.fullmatch(text):
+        start, end, perms, offset, major, minor, inode, name = found.groups()
+        device = f"{int(major, 16):02x}:{int(minor, 16):02x}"
+        inode = str(int(inode))
+        return MapsRow(
+            int(start, 16), int(end, 16), perms.lower(), int(offset, 16), device, inode, name or ""
+        )
+    if found := _BRIEF.fullmatch(text):
+        start, end, perms, name = found.groups()
+        return MapsRow(int(start, 16), int(end, 16), perms.lower().ljust(4, "?"), None, None, None, name)
+    if found := _LIBRARY.fullmatch(text):
+        start, end, name = found.groups()
+        name = name.rstrip()
+        at = _AT_OFFSET.search(name)
+        if at:
+            name = name[: at.start()].rstrip()
+        return MapsRow(int(start, 16), int(end, 16), "????", int(at[1], 16) if at else None, None, None, name)
+    if found := _ONE_ADDRESS.fullmatch(text):
+        return MapsRow(int(found[1], 16), None, found[2], None, None, None, found[3] or "")
+    return None
+
+
+def tidied(mapping: Mapping) -> Mapping:
+    """Undo the dialects of single kernels: OpenVZ's and IA-64's ``(deleted)``, the offsets of old ones."""
+    path = mapping.path
+    if path is None or path.startswith("["):
+        named_for_users = path is None or path.startswith(("[heap", "[stack", "[anon:"))
+        if mapping.offset and mapping.inode == "0" and mapping.device == "00:00" and named_for_users:
+            return mapping._replace(offset=0)
+    elif path.startswith("(deleted)/"):
+        return mapping._replace(path=path.removeprefix("(deleted)"), deleted=True)
+    elif found := _REMARKS_AFTER_DELETED.fullmatch(path):
+        return mapping._replace(path=found[1], deleted=True)
+    return mapping
 
 
 def is_beginning(text: str) -> bool:

@@ -18,18 +18,12 @@ from pydantic import ValidationError
 from vmdiff.errors import ListingError
 from vmdiff.importers.draft import Draft, with_kinds
 from vmdiff.importers.format_protocol import TextFormat
+from vmdiff.importers.pasted.lines import Line, printable
+from vmdiff.importers.pasted.prefixes import at_line_start
 from vmdiff.importers.procfs import fast_reader
-from vmdiff.importers.procfs.fast_reader import LONGEST_KEY, name_of, snake_case
-from vmdiff.importers.sections import (
-    Line,
-    Mark,
-    Role,
-    Section,
-    at_line_start,
-    find_sections,
-    is_elision,
-    printable,
-)
+from vmdiff.importers.procfs.fast_reader import LONGEST_KEY, snake_case
+from vmdiff.importers.procfs.maps_row import EXPECTED, MapsRow, is_empty_range, read_row, tidied
+from vmdiff.importers.sections import Mark, Role, Section
 from vmdiff.model import (
     DERIVED,
     KNOWN_COUNTERS,
@@ -45,28 +39,18 @@ from vmdiff.model import (
 )
 from vmdiff.model.mapping import ADDRESS_LIMIT
 
-EXPECTED = "START-END PERMS OFFSET MAJOR:MINOR INODE [PATH]"
-
 _BLANKS = r"[ \t\xa0]"
-_ADDRESS = "(?:0x)?([0-9a-fA-F]{1,17})"
-_RANGE = f"{_ADDRESS}-{_ADDRESS}"
-_HEADER_AT_ALL = re.compile(r"(?:0x)?[0-9a-fA-F]{1,17}[-\s]")
-_ROW = re.compile(
-    rf"{_RANGE}\s+([rR-][wW-][xX-][pPsS])\s+([0-9a-fA-F]{{1,16}})\s+"
-    rf"([0-9a-fA-F]{{1,8}}):([0-9a-fA-F]{{1,8}})\s+([0-9]{{1,20}})(?:{_BLANKS}+(.*))?",
-    re.DOTALL,
-)
-# The first smaps (2005) and crash reports of other systems tell no offset, device and inode.
-_BRIEF = re.compile(rf"{_RANGE}\s+([r-][w-][x-][ps]?)\s+([/\[].*)", re.DOTALL)
-# gperftools writes START-END: PATH (@OFFSET) into its profiles.
-_LIBRARY = re.compile(rf"{_RANGE}:\s+([/\[].*)", re.DOTALL)
-_AT_OFFSET = re.compile(r"\s\(@([0-9a-fA-F]{1,16})\)$")
-_ONE_ADDRESS = re.compile(
-    r"([0-9a-fA-F]{4,16})\s+([r-][w-][x-][ps])\s+[0-9a-fA-F]{1,16}\s+[0-9a-f]+:[0-9a-f]+\s+[0-9]{1,20}(?:\s+(.*))?"
-)
 _KEY = re.compile(
     rf"([A-Za-z_]\w{{0,{LONGEST_KEY - 1}}}):{_BLANKS}*+"
     rf"(?:([0-9]{{1,20}})(?:{_BLANKS}+([A-Za-z]{{1,8}}))?|(\S{{0,64}})){_BLANKS}*"
+)
+# Keys of /proc/PID/status and /proc/meminfo, which people paste beside: they say nothing of a mapping.
+_IS_OF_OTHERS = re.compile(
+    r"Vm(?!Flags)[A-Z]|Rss(?:Anon|File|Shmem)$|HugetlbPages$|(?:Mem|High|Low|Commit)[A-Z_]\w*"
+    r"|Swap(?:Total|Free)$|HugePages_|Committed_AS$"
+    r"|(?:Buffers|Cached|Active|Inactive|Unevictable|Mlocked|Dirty|Writeback|AnonPages|Mapped|Shmem|Slab|Hugepagesize)$"
+    r"|(?:KReclaimable|SReclaimable|SUnreclaim|KernelStack|PageTables|NFS_Unstable|Bounce|WritebackTmp|Percpu)$"
+    r"|Hugetlb$|DirectMap|Vmalloc|Cma|SwapCached$|Threads$|Pid$|PPid$|Tgid$|FDSize$|Uid$|Gid$|State$|Groups$"
 )
 _LONGEST_FLAG = 16  # characters; today's have two
 _FLAGS = re.compile(rf"VmFlags:((?:{_BLANKS}+\S{{1,{_LONGEST_FLAG}}}){{0,200}}){_BLANKS}*")
@@ -80,8 +64,7 @@ _NEARLY = re.compile(
     r"|\S{0,40}[-+]\S{1,40}\s+[r-][w-][x-][ps]\s"
     r"|-?[0-9a-f]{4,16}(?:\s+[r-][w-][x-][ps]\s.*)?$"
 )
-_REMARKS_AFTER_DELETED = re.compile(r"(/SYSV[0-9a-f]{8}) \(deleted\)(?: \([a-z]+=\w+\))+")
-_LAST = re.compile(r"\[(?:stack|vdso|vsyscall)\]$")
+_ONCE = re.compile(r"\[(?:stack|vdso|vsyscall)\]$")
 _SHORT = 120
 _AS_WRITTEN = re.compile(rb"^[0-9a-f]+-[0-9a-f]+ [r-][w-][x-][ps] ", re.MULTILINE)
 _NUMBER = "(?:[0-9a-f]{2}|[1-9a-f][0-9a-f]{2,7})"  # %02x
@@ -89,29 +72,18 @@ _DEVICE = re.compile(f"{_NUMBER}:{_NUMBER}")
 _INODE = re.compile("0|[1-9][0-9]{0,19}")
 _ROLLUP = "[rollup]"
 _ODD = re.compile(rb"\.\.\.\n|\nVmFlags:(?!(?: +[!-~]{1,%d}){0,200} *\n)" % _LONGEST_FLAG)
+_KEY_BEHIND = re.compile(rb"^[0-9a-f]+-[^\n]* [A-Z]\w+:[ \t]+[0-9]+ kB$", re.MULTILINE)  # joined by awk
 _DETAIL: dict[str, Literal["maps", "smaps"]] = {"maps": "maps", "smaps": "smaps"}
 _SIZE = re.compile(rb"^Size:[ \t]+([0-9]{1,16}) kB$", re.MULTILINE)
 _PAGE_SIZE = re.compile(rb"^KernelPageSize:[ \t]+([0-9]{1,20}) kB$", re.MULTILINE)
 
 
-class _Header(NamedTuple):
-    """A line that starts a mapping, taken apart; None is what it does not tell."""
-
-    start: int
-    end: int | None
-    perms: str
-    offset: int | None
-    device: str | None
-    inode: str | None
-    name: str
-
-
 @dataclass(slots=True)
 class _Record:
-    """A header and what the lines after it say."""
+    """A row of maps and the lines of smaps after it."""
 
     line: Line
-    header: _Header
+    header: MapsRow
     values: dict[str, Scalar] = field(default_factory=dict)
     flags: tuple[str, ...] | None = None
     name: str = ""
@@ -130,8 +102,10 @@ class _Part(NamedTuple):
 
 def _mark(text: str) -> Mark | None:
     """Give the role of a line; one that is nearly a header is kept with its neighbours, to be reported."""
-    if header := _header(text):
-        return Mark(Role.ROW, header.start, _last(header.name))
+    if header := read_row(text):
+        return Mark(Role.ROW, header.start, _once(header.name), first=header.name.strip() == _ROLLUP)
+    if is_empty_range(text):
+        return Mark(Role.ROW)
     if _part(text):
         return Mark(Role.MORE)
     return Mark(Role.BEGIN) if _COMMAND.fullmatch(text) else None
@@ -147,7 +121,7 @@ def _any_part(text: str) -> _Part | None:
         return _Part(flags=tuple(printable(found[1]).split()))
     if found := _NAME.fullmatch(text):
         return _Part(name=found[1])
-    if found := _KEY.fullmatch(text):
+    if (found := _KEY.fullmatch(text)) and not _IS_OF_OTHERS.match(found[1]):
         return _keyed(*found.groups())
     if _NAME_ALONE.fullmatch(text):
         return _Part(name=text)
@@ -170,43 +144,9 @@ def _keyed(key: str, number: str | None, unit: str | None, text: str | None) -> 
     return _Part(name, int(number) if unit is None else size if size <= ADDRESS_LIMIT else None, counts)
 
 
-def _last(name: str) -> str:
-    found = _LAST.search(name)
+def _once(name: str) -> str:
+    found = _ONCE.search(name)
     return found[0] if found else ""
-
-
-def _header(text: str) -> _Header | None:
-    """Read a line that starts a mapping, in any dialect; None if it is none, or an impossible one."""
-    if not _HEADER_AT_ALL.match(text):
-        return None
-    header = _dialect(text)
-    if header is None or "\0" in header.name:
-        return None
-    end = header.start + 1 if header.end is None else header.end
-    return header if header.start < end <= ADDRESS_LIMIT else None
-
-
-def _dialect(text: str) -> _Header | None:
-    if found := _ROW.fullmatch(text):
-        start, end, perms, offset, major, minor, inode, name = found.groups()
-        device = f"{int(major, 16):02x}:{int(minor, 16):02x}"
-        inode = str(int(inode))
-        return _Header(
-            int(start, 16), int(end, 16), perms.lower(), int(offset, 16), device, inode, name or ""
-        )
-    if found := _BRIEF.fullmatch(text):
-        start, end, perms, name = found.groups()
-        return _Header(int(start, 16), int(end, 16), perms.ljust(4, "?"), None, None, None, name)
-    if found := _LIBRARY.fullmatch(text):
-        start, end, name = found.groups()
-        name = name.rstrip()
-        at = _AT_OFFSET.search(name)
-        if at:
-            name = name[: at.start()].rstrip()
-        return _Header(int(start, 16), int(end, 16), "????", int(at[1], 16) if at else None, None, None, name)
-    if found := _ONE_ADDRESS.fullmatch(text):
-        return _Header(int(found[1], 16), None, found[2], None, None, None, found[3] or "")
-    return None
 
 
 class _Reader:
@@ -216,18 +156,18 @@ class _Reader:
         self.draft = Draft(section, name, _DETAIL.get(name))
         self.records: list[_Record] = []
         self._record: _Record | None = None  # to which a key belongs
-        self._cut: list[int] = []
-        self._foreign: list[int] = []
         self._joined: list[int] = []
+        self._orphans: list[int] = []
 
     def read(self) -> None:
         """Read all lines, then say what was strange about them."""
         for line in self.draft.section.lines:
             self._line(line)
         self._refuse_half_ranges()
-        self._say(self._cut, "lines were left out here by whoever passed the listing on")
-        self._say(self._foreign, "not part of a listing, ignored")
-        self._say(self._joined, "a name on a line of its own was joined to the line before it")
+        if self._orphans:
+            self.draft.doubt("of a mapping whose own row is missing, not read", self._orphans)
+        if self._joined:
+            self.draft.doubt("a name on a line of its own was joined to the line before it", self._joined)
 
     def _refuse_half_ranges(self) -> None:
         """Drop headers with one address that no key follows: those are no smaps, but broken maps."""
@@ -239,31 +179,31 @@ class _Reader:
                 self.records.append(record)
         self.draft.unread.sort()
 
-    def _say(self, lines: Sequence[int], sentence: str) -> None:
-        if lines:
-            self.draft.doubt(sentence, lines)
-
     def _line(self, line: Line) -> None:
         text = line.text
-        if header := _header(text):
+        if header := read_row(text):
             self._record = _Record(line, header)
             self.records.append(self._record)
+        elif is_empty_range(text):
+            self.draft.doubt("an empty range, which no mapping has: left out", [line.number])
         elif part := _part(text):
             self._take(line, part)
         elif found := _COMMAND.fullmatch(text):
             self.draft.process = Process(pid=int(found[1]))
-        elif is_elision(text):
-            self._cut.append(line.number)
-        elif text.strip(" \t`~=-"):
-            self._foreign.append(line.number)
+            self.draft.know(line)
 
     def _take(self, line: Line, part: _Part) -> None:
         """Add what a line says to the record before it."""
         if part.nearly:
             self._record = None
             self.draft.could_not_read(line)
+        elif self._record is None and not part.name:
+            self._orphans.append(line.number)
         elif self._record is None or (part.name == line.text and not self._lacks_a_name(line)):
-            self._foreign.append(line.number)
+            return
+        elif part.key in self._record.values or (part.flags is not None and self._record.flags is not None):
+            self._record = None
+            self._orphans.append(line.number)
         elif part.key:
             self._note(part)
             self._record.values[part.key] = part.value
@@ -273,6 +213,7 @@ class _Reader:
             if part.name == line.text:
                 self._joined.append(line.number)
             self._record.name = self._record.name or part.name
+        self.draft.know(line)
 
     def _lacks_a_name(self, line: Line) -> bool:
         record = self._record
@@ -286,39 +227,11 @@ class _Reader:
 
 def _mapping(record: _Record) -> Mapping:
     header = record.header
-    name = name_of((header.name.rstrip(" \t\xa0") or record.name).encode("utf-8", "surrogateescape"))
     values = dict(record.values)
     if header.end is not None:
         values.pop("size", None)
-    return _tidied(
-        Mapping(
-            start=header.start,
-            end=header.end,
-            perms=header.perms,
-            offset=header.offset,
-            device=header.device,
-            inode=header.inode,
-            path=name.path,
-            deleted=name.deleted,
-            path_hex=name.path_hex,
-            flags=record.flags,
-            values=values,
-        )
-    )
-
-
-def _tidied(mapping: Mapping) -> Mapping:
-    """Undo the dialects of single kernels: OpenVZ's and IA-64's ``(deleted)``, the offsets of old ones."""
-    path = mapping.path
-    if path is None or path.startswith("["):
-        named_for_users = path is None or path.startswith(("[heap", "[stack", "[anon:"))
-        if mapping.offset and mapping.inode == "0" and mapping.device == "00:00" and named_for_users:
-            return mapping._replace(offset=0)
-    elif path.startswith("(deleted)/"):
-        return mapping._replace(path=path.removeprefix("(deleted)"), deleted=True)
-    elif found := _REMARKS_AFTER_DELETED.fullmatch(path):
-        return mapping._replace(path=found[1], deleted=True)
-    return mapping
+    named = header if header.name.strip(" \t\xa0") else header._replace(name=record.name)
+    return named.mapping()._replace(flags=record.flags, values=values)
 
 
 def parse(section: Section) -> Snapshot:
@@ -346,6 +259,8 @@ def parse(section: Section) -> Snapshot:
 def _rollup(draft: Draft, records: Sequence[_Record]) -> Snapshot:
     """The kernel's totals of a process without its mappings."""
     stated = records[0].values if records else {}
+    for record in records:
+        draft.know(record.line)
     for name in draft.counters:
         value = stated.get(name)
         draft.rollup[name] = value if isinstance(value, int) else None
@@ -403,7 +318,7 @@ def quick(data: bytes, source: str) -> Snapshot | None:
         return None
     if not _is_plain(name, data, listing):
         return None
-    mappings = tuple(map(_tidied, listing.mappings))
+    mappings = tuple(map(tidied, listing.mappings))
     if mappings != listing.mappings:
         mappings = tuple(with_kinds(mappings))
     origin = Origin(
@@ -437,7 +352,11 @@ def _is_plain(name: str, data: bytes, listing: fast_reader.Listing) -> bool:
     keys = (*listing.counters, *listing.attributes)
     if not listing.mappings or not listing.uniform:
         return False
-    if _ODD.search(data) or not _is_backed_as_printed(listing.mappings):
+    if (
+        _ODD.search(data)
+        or len(_KEY_BEHIND.findall(data)) * 2 > len(listing.mappings)
+        or not _is_backed_as_printed(listing.mappings)
+    ):
         return False
     if (name == "smaps") != bool(keys) or (name == "smaps") != (b"\nVmFlags:" in data):
         return False
@@ -460,22 +379,19 @@ def _is_backed_as_printed(mappings: Sequence[Mapping]) -> bool:
     return numbers and not any(name[0].isspace() or len(name) > LONGEST_STRING for name in names)
 
 
-def _find(lines: Sequence[Line]) -> list[tuple[int, int]]:
-    return find_sections(lines, _mark)
-
-
 def _is_called(lines: Sequence[Line]) -> str:
     """Name the format of a listing by its first header and whether any key follows a header."""
-    headers = (header for line in lines if (header := _header(line.text)))
-    if next(headers).name == _ROLLUP:
+    headers = (header for line in lines if (header := read_row(line.text)))
+    first = next(headers, None)
+    if first is not None and first.name.strip() == _ROLLUP:
         return "smaps_rollup"
     return "smaps" if any(_KEY.fullmatch(line.text) for line in lines) else "maps"
 
 
 FORMAT = TextFormat(
     "maps or smaps",
-    hint=at_line_start(rf"{_RANGE}[:\s]|[A-Za-z]\w*:[ \t]+[0-9]+ kB"),
-    find=_find,
+    hint=at_line_start(r"(?:0x)?[0-9a-fA-F]{1,17}-(?:0x)?[0-9a-fA-F]{1,17}[:\s]|[A-Za-z]\w*:[ \t]+[0-9]+ kB"),
+    mark=_mark,
     parse=parse,
     quick=quick,
     nearly=_NEARLY,
