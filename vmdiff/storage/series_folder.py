@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vmdiff.errors import InputError, OutputError
 from vmdiff.model import Snapshot
-from vmdiff.storage import atomic_file, json_document, point_delta
+from vmdiff.storage import atomic_file, json_document, point_delta, unpacking
 
 KEYFRAMES = 100  # points that go by one keyframe
 _SMALLER = 2  # times a delta is smaller than its keyframe, or it becomes one itself
@@ -121,9 +121,7 @@ class Keyframes:
         keyframe = Path(path).parent / point_delta.keyframe_of(delta, source=source)
         if self._held is None or self._held[0] != keyframe:
             data = atomic_file.read(keyframe)
-            if data.startswith(json_document.GZIP):
-                data = json_document.decompress(data, source=str(keyframe))
-            self._held = keyframe, data
+            self._held = keyframe, unpacking.unpack(data, source=str(keyframe)).data
         return point_delta.decoded(delta, self._held[1], source=source)
 
 
@@ -141,6 +139,6 @@ def documents(folder: Path | str) -> Iterator[tuple[str, bytes]]:
         data = atomic_file.read(path)
         if point_delta.is_delta(data):
             data = keyframes.document_of(data, path)
-        elif data.startswith(json_document.GZIP):
-            data = json_document.decompress(data, source=str(path))
+        else:
+            data = unpacking.unpack(data, source=str(path)).data
         yield str(path), data
