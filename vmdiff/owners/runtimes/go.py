@@ -32,10 +32,10 @@ _VARIABLES = (1 << 20, 16 << 20)  # bytes that are searched, first few
 def go(scene: Scene) -> Iterator[Claim]:
     """Claim the heap and the bookkeeping of a Go program."""
     program = scene.executable
-    if program is None or not _is_go(scene, program):
+    if program is None or not is_go(scene, program):
         return
     alone = len(scene.objects) == 1  # no C library: whatever is mapped, the runtime mapped
-    heap = next(filter(None, (_heap(scene, program, most) for most in _VARIABLES)), None)
+    heap = next(filter(None, (_heap(scene, most) for most in _VARIABLES)), None)
     if heap is None:
         yield from _shapes(scene)
     else:
@@ -43,15 +43,24 @@ def go(scene: Scene) -> Iterator[Claim]:
         yield from _bookkeeping(scene, program, heap, alone=alone)
 
 
-def _is_go(scene: Scene, program: MappedObject) -> bool:
+def is_go(scene: Scene, program: MappedObject) -> bool:
     """Look for the note with Go's build id, which linkers put behind the program headers."""
     first = program.mappings[0]
     return first.offset == 0 and _NOTE in (scene.read(first.start, scene.page_size) or b"")
 
 
-def _heap(scene: Scene, program: MappedObject, most: int) -> bytes | None:
-    """Give the bytes of `mheap_`, if it begins in the first *most* bytes of the program's variables."""
-    _, raw = zeroed(scene, program.mappings, most + _HEAP_SIZE)
+def find_heap(scene: Scene, most: int) -> int | None:
+    """Return the address of `mheap_`, if it begins in the first *most* bytes of the program's variables."""
+    program = scene.executable
+    address, raw = zeroed(scene, program.mappings, most + _HEAP_SIZE) if program else (0, b"")
+    start = _start(raw)
+    return None if start is None else address + start
+
+
+def _heap(scene: Scene, most: int) -> bytes | None:
+    """Return the bytes of `mheap_`."""
+    program = scene.executable
+    _, raw = zeroed(scene, program.mappings, most + _HEAP_SIZE) if program else (0, b"")
     start = _start(raw)
     return None if start is None else raw[start : start + _HEAP_SIZE]
 
