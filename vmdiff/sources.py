@@ -63,7 +63,6 @@ def _frozen(folder: ProcessFolder, limit: float | None, taken: "Callable[[], Sna
 
     with frozen(folder, limit) as freeze:
         snapshot = taken()
-        freeze.let_go_if_late()
     return snapshot.noting(*freeze.doubts, frozen_seconds=round(freeze.seconds, 6))
 
 

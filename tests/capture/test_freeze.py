@@ -86,6 +86,64 @@ def test_the_limit_lets_it_go_early_and_says_so(tmp_path: Path) -> None:
     assert any("let go" in doubt for doubt in taken.origin.doubts)
 
 
+def test_the_limit_ends_whatever_the_reading_is_at(tmp_path: Path) -> None:
+    with restless(tmp_path) as process, ProcessFolder(process.pid) as folder:
+        with frozen(folder, limit=0.05) as freeze:
+            assert process.runs()  # although nothing was read that could have looked at the limit
+        assert process.runs()
+
+    assert [doubt for doubt in freeze.doubts if "before the reading was done" in doubt]
+
+
+def test_within_the_limit_there_is_no_doubt(tmp_path: Path) -> None:
+    with restless(tmp_path) as process:
+        taken = vmdiff.snap(process.pid, owners=False, freeze=True, freeze_limit=3600)
+
+    assert taken.origin.consistent
+    assert taken.origin.doubts == ()
+
+
+def test_the_exit_status_of_our_own_child_is_left_to_who_waits_for_it() -> None:
+    for _ in range(50):
+        with subprocess.Popen(["sh", "-c", "read x; exit 7"], stdin=subprocess.PIPE) as process:
+            assert process.stdin
+            process.stdin.close()
+            with contextlib.suppress(ProcessError):  # it ends at any moment of being held
+                vmdiff.snap(process.pid, owners=False, freeze=True)
+            assert process.wait() == 7
+
+
+def test_our_own_child_may_be_killed_while_it_is_held(tmp_path: Path) -> None:
+    with restless(tmp_path) as process, ProcessFolder(process.pid) as folder:
+        with frozen(folder):
+            os.kill(process.pid, signal.SIGKILL)
+        ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+    assert ended
+    assert ended.si_status == signal.SIGKILL
+
+
+def test_where_no_thread_can_be_had_it_is_said() -> None:
+    script = """
+import os, resource, subprocess, sys
+import vmdiff
+from vmdiff.errors import ProcessError
+with subprocess.Popen(["sleep", "1000"], user=65534 if os.geteuid() == 0 else None) as process:
+    vmdiff.snap(os.getpid())
+    if os.geteuid() == 0:
+        os.setgroups([]); os.setgid(65534); os.setuid(65534)
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    try:
+        vmdiff.snap(process.pid, owners=False, freeze=True)
+    except ProcessError as error:
+        print(error)
+    process.kill()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert "cannot be held still: vmdiff may start no thread here" in done.stdout, done.stderr
+
+
 def test_who_traces_it_already_is_named(tmp_path: Path) -> None:
     with restless(tmp_path) as process, ProcessFolder(process.pid) as folder, frozen(folder):
         command = [sys.executable, "-m", "vmdiff", "snap", str(process.pid), "--freeze"]

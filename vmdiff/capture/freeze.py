@@ -1,20 +1,25 @@
-"""Hold a process still while it is read, and let it go in every case.
+"""Hold a process still while it is read, and resume it in every case.
 
 Each thread is seized (PTRACE_SEIZE) and interrupted (PTRACE_INTERRUPT), which sends no signal: neither
-the process nor its parent sees a stop. When vmdiff dies, even by SIGKILL, the kernel detaches and the
-threads run on. What the process does notice: some system calls that it was waiting in return EINTR
-(``SECURITY.md`` lists them).
+the process nor its parent sees a stop. What the process does notice: some system calls that it was waiting
+in return EINTR (``SECURITY.md`` lists them).
 
-Facts: ptrace(2); kernel/ptrace.c. Requests must come from the thread that seized.
+A thread of vmdiff does all of it, since requests must come from the thread that seized. While the process
+is read it waits for the end of the reading or of the limit, so the limit holds whatever the reading is at.
+When that thread ends, and vmdiff with it even by SIGKILL, the kernel detaches what is left
+(kernel/ptrace.c, exit_ptrace): threads that died while they were held, or never stopped, need no care here.
+
+Facts: ptrace(2); kernel/ptrace.c; kernel/exit.c.
 """
 
 import ctypes
 import errno
 import os
 import platform
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.errors import ProcessError
@@ -22,7 +27,7 @@ from vmdiff.errors import ProcessError
 # include/uapi/linux/ptrace.h, include/uapi/linux/wait.h
 _SEIZE, _INTERRUPT, _DETACH = 0x4206, 0x4207, 17
 _EVENT_STOP = 128
-_ALL_CHILDREN = 0x40000000  # __WALL: a thread is no child that waitpid would wait for otherwise
+_ALL_CHILDREN = 0x40000000  # __WALL: a thread is no child that waitid would wait for otherwise
 
 _KCMP = {"x86_64": 312, "aarch64": 272}  # arch/*/entry/syscalls
 _KCMP_VM = 1
@@ -32,10 +37,14 @@ _PAUSE = 0.0005
 _ROUNDS = 100  # of looking for threads that appeared meanwhile
 
 
-class Freeze:
-    """A process that stands still until `let_go`.
+class _LimitReachedError(Exception):
+    """The process is to run on, whatever has been read."""
 
-    *seconds* is how long it stood, *doubts* what that did not cover.
+
+class Freeze:
+    """A process that stands still until `let_go`, or until *limit* seconds have passed.
+
+    *seconds* is how long it stood, *doubts* what that did not cover; both are complete after `let_go`.
     """
 
     def __init__(self, folder: ProcessFolder, limit: float | None) -> None:
@@ -43,9 +52,14 @@ class Freeze:
         self.seconds = 0.0
         self._folder = folder
         self._limit = limit
-        self._since = time.perf_counter()
+        self._since = 0.0
         self._held: dict[int, int] = {}  # thread -> the signal that it was about to get
-        self._trace = ctypes.CDLL(None, use_errno=True).ptrace
+        self._failure: BaseException | None = None
+        self._ready, self._enough = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._work, name="vmdiff-holds-still", daemon=True)
+        # PyDLL keeps the interpreter's lock: to wait for it again after each of a thousand calls, while
+        # another thread computes, would cost as many times sys.getswitchinterval().
+        self._trace = ctypes.PyDLL(None, use_errno=True).ptrace
         self._trace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
         self._trace.restype = ctypes.c_long
 
@@ -55,79 +69,109 @@ class Freeze:
         Raises:
             ProcessError: it may not be traced, somebody else traces it, or it does not stop in time.
         """
+        self._since = time.perf_counter()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise ProcessError(
+                f"process {self._folder.pid} cannot be held still: vmdiff may start no thread here ({error})"
+            ) from error
+        self._ready.wait()
+        if self._failure is not None:
+            raise self._failure
+        self.doubts += self._sharers()
+
+    def let_go(self) -> None:
+        """Resume the process if the limit has not; signals that threads were about to get are delivered."""
+        self._enough.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _work(self) -> None:
+        """Hold the process from its first to its last moment; runs in a thread of its own."""
+        try:
+            self._stop_all()
+            self._ready.set()
+            if not self._enough.wait(self._left()):
+                raise _LimitReachedError  # noqa: TRY301  # as it may be raised while it is being stopped
+        except _LimitReachedError:
+            self._resume()
+            self.doubts.append(f"let go after {self.seconds * 1000:.0f} ms, before the reading was done")
+        except BaseException as error:  # noqa: BLE001  # it is raised in the thread that asked
+            self._failure = error
+        finally:
+            self._resume()
+            self._ready.set()
+
+    def _left(self) -> float | None:
+        """Return the seconds left of the limit."""
+        return None if self._limit is None else max(0.0, self._limit - (time.perf_counter() - self._since))
+
+    def _check_limit(self) -> None:
+        if self._left() == 0 or self._enough.is_set():
+            raise _LimitReachedError
+
+    def _stop_all(self) -> None:
         for _ in range(_ROUNDS):
             fresh = [tid for tid in self._threads() if tid not in self._held]
             if not fresh:
                 break
             for tid in fresh:
+                self._check_limit()
                 self._seize(tid)
             for tid in fresh:
                 self._await_stop(tid)
-        self.doubts += self._sharers()
 
-    def let_go(self) -> None:
-        """Let every thread run on; a signal that one was about to get is delivered."""
+    def _resume(self) -> None:
         if not self._held:
             return
-        dead = [tid for tid, signal in self._held.items() if self._trace(_DETACH, tid, None, signal) != 0]
-        for tid in dead:
-            self._bury(tid)
+        for tid, signal in self._held.items():
+            self._trace(_DETACH, tid, None, signal)
         self._held.clear()
         self.seconds = time.perf_counter() - self._since
-
-    def let_go_if_late(self) -> None:
-        """Let it go when the limit is over, and remember that the rest was read while it ran."""
-        if self._limit is not None and self._held and time.perf_counter() - self._since > self._limit:
-            self.let_go()
-            self.doubts.append(f"let go after {self.seconds * 1000:.0f} ms, before the reading was done")
 
     def _threads(self) -> list[int]:
         return [int(name) for name in self._folder.names("task") if name.isdigit()]
 
     def _seize(self, tid: int) -> None:
-        if self._trace(_SEIZE, tid, None, None) == 0:
+        if self._trace(_SEIZE, tid, None, None) != 0:
+            number = ctypes.get_errno()
+            if number != errno.ESRCH and self._state(tid) not in {"Z", "X", None}:
+                raise ProcessError(self._refusal(tid, number))
+            return  # it ended, or is a leader that waits for its threads
+        # The number may be another process's by now; that one is not interrupted, and let go by the kernel.
+        if self._state(tid) is not None:
             self._held[tid] = 0
             self._trace(_INTERRUPT, tid, None, None)
-            return
-        number = ctypes.get_errno()
-        if number == errno.ESRCH or self._state(tid) in {"Z", "X", None}:
-            return  # it ended, or is a leader that waits for its threads
-        raise ProcessError(self._refusal(tid, number))
 
     def _await_stop(self, tid: int) -> None:
-        """Wait until a thread that was interrupted stands still."""
+        """Wait until a thread that was interrupted stands still.
+
+        Only stops are waited for: to wait for an end would take the exit status of our own child, which is
+        for the caller to see.
+        """
         late = time.perf_counter() + STOP_WITHIN
         while tid in self._held:
             try:
-                found, status = os.waitpid(tid, os.WNOHANG | _ALL_CHILDREN)
+                stopped = os.waitid(os.P_PID, tid, os.WSTOPPED | os.WNOHANG | _ALL_CHILDREN)
             except ChildProcessError:
                 del self._held[tid]
                 return
-            if found and os.WIFSTOPPED(status):
+            if stopped is not None:
                 # A stop for the interruption has an event; any other is for a signal on its way.
-                self._held[tid] = 0 if status >> 16 == _EVENT_STOP else os.WSTOPSIG(status)
+                event, signal = stopped.si_status >> 8, stopped.si_status & 0xFF
+                self._held[tid] = 0 if event == _EVENT_STOP else signal
                 return
-            if found:
+            if self._state(tid) in {"Z", "X", None}:
                 del self._held[tid]  # it ended
-            elif time.perf_counter() > late:
+                return
+            self._check_limit()
+            if time.perf_counter() > late:
                 raise ProcessError(
                     f"process {self._folder.pid} cannot be held still: its thread {tid}"
                     f" (state {self._state(tid)}) did not stop within {STOP_WITHIN:.0f} s"
                 )
-            else:
-                time.sleep(_PAUSE)
-
-    def _bury(self, tid: int) -> None:
-        """Collect a thread that died while we held it, or its process could not end.
-
-        One that never stopped cannot be let go either: the kernel does that when vmdiff ends.
-        """
-        late = time.perf_counter() + STOP_WITHIN
-        with suppress(ChildProcessError, ProcessError):
-            if tid == self._folder.pid and self._folder.stat().parent == os.getpid():
-                return  # our own child: its end is for whoever started it to see
-            while os.waitpid(tid, os.WNOHANG | _ALL_CHILDREN)[0] == 0 and time.perf_counter() < late:
-                time.sleep(_PAUSE)
+            time.sleep(_PAUSE)
 
     def _state(self, tid: int) -> str | None:
         text = self._folder.text(f"task/{tid}/stat")
@@ -143,10 +187,13 @@ class Freeze:
         )
 
     def _tracer(self, tid: int) -> int:
-        for line in (self._folder.text(f"task/{tid}/status") or "").split("\n"):
-            if line.startswith("TracerPid:"):
-                return int(line.split()[1])
-        return 0
+        """Return the process that traces a thread, 0 if none does; the kernel names the tracing thread."""
+        thread = _number(self._folder.text(f"task/{tid}/status"), "TracerPid:")
+        try:
+            status = (self._folder.path.parent / str(thread) / "status").read_text(errors="replace")
+        except OSError:
+            return thread
+        return _number(status, "Tgid:") or thread
 
     def _sharers(self) -> list[str]:
         """Name the processes that share this memory without being its threads: they run on."""
@@ -162,9 +209,15 @@ class Freeze:
         return [f"process {other} shares this memory and was not held still" for other in sharing]
 
 
+def _number(status: str | None, key: str) -> int:
+    """Return the number of a line of ``status``, 0 without one."""
+    lines = (line.split() for line in (status or "").split("\n") if line.startswith(key))
+    return next((int(words[1]) for words in lines), 0)
+
+
 @contextmanager
 def frozen(folder: ProcessFolder, limit: float | None = None) -> Iterator[Freeze]:
-    """Hold a process still for the block, or for *limit* seconds of it; it is let go in every case.
+    """Hold a process still for the block, or for *limit* seconds of it; it is resumed in every case.
 
     Raises:
         ProcessError: it may not be traced, somebody else traces it, or it does not stop in time.
@@ -172,9 +225,6 @@ def frozen(folder: ProcessFolder, limit: float | None = None) -> Iterator[Freeze
     freeze = Freeze(folder, limit)
     try:
         freeze.hold()
-        if limit is not None:
-            folder.between_reads = freeze.let_go_if_late
         yield freeze
     finally:
-        folder.between_reads = None
         freeze.let_go()

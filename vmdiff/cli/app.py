@@ -102,7 +102,11 @@ def snap(
         ),
     ] = False,
     freeze_limit: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Let it go after TIME, such as 200ms, ready or not.")
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Resume the process after at most TIME (e.g. 200ms), even if the snapshot is incomplete.",
+        ),
     ] = None,
     redact: Annotated[
         bool, typer.Option("--redact", help="Replace names and addresses, for showing it to strangers.")
