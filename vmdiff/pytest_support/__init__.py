@@ -1,0 +1,1 @@
+"""What the pytest plugin needs beside its hooks: a second process that watches the test process."""
