@@ -86,6 +86,9 @@ class Noise:
     def guards(self, start: int, end: int) -> list[tuple[int, int]] | None:  # noqa: ARG002
         return [(start, start + PAGE)] if self._seed % 2 else []
 
+    def activity(self) -> int | None:
+        return self._seed if self._seed % 2 else None
+
 
 def layout(drawn: Sequence[tuple[int, int, str, str | None, int]], base: int) -> Snapshot:
     mappings: list[Mapping] = []

@@ -38,6 +38,7 @@ _NEAR = 16 << 20  # pages so near each other are looked up together
 _SWAPPED_IN = 32  # pages; what a snapshot may bring back from swap, of a process that may be short of memory
 _FEW = 16  # so many reads one by one cost less than getting ready for a batch
 _LONGEST_READ = 64 << 20
+_MOST_THREADS = 4096  # whose activity is looked at
 _TRIES, _PAUSE = 4, 0.001  # a thread that waits in the kernel at all does so within a few ms
 
 # include/uapi/linux/fs.h: struct pm_scan_arg, struct page_region and the categories
@@ -55,6 +56,10 @@ _IS_PRESENT = bytes(range(128, 256))
 _IS_SWAPPED = bytes(range(64, 128))
 _ZERO_OR_SHARED = bytes(top for top in range(128, 256) if not top & 0x21)
 _MOST_REGIONS = 1 << 20
+
+
+class _RunningError(Exception):
+    """A thread is on a processor, or the kernel does not count how often it was."""
 
 
 class LiveMemory:
@@ -263,6 +268,31 @@ class LiveMemory:
         """Give the guard ranges (MADV_GUARD_INSTALL) in ``[start, end)``; None where unknown."""
         regions = self._scan(start, end, _GUARD)
         return None if regions is None else [(low, high) for low, high, _ in regions]
+
+    def activity(self) -> tuple[tuple[str, str], ...] | None:
+        """Return how often each thread was put on a processor; None while one runs or waits for one.
+
+        The third number of ``schedstat`` counts that (Documentation/scheduler/sched-stats.rst), and a thread
+        that has not left its processor since has the state R.
+        """
+        try:
+            tids = [task.name for task in (self._home / "task").iterdir()]
+            if len(tids) > _MOST_THREADS:
+                return None
+            return tuple((tid, runs) for tid in tids if (runs := self._runs(tid)) is not None)
+        except (OSError, _RunningError):
+            return None
+
+    def _runs(self, tid: str) -> str | None:
+        """Return how often a thread was put on a processor; None where it has ended."""
+        try:
+            stat = (self._home / "task" / tid / "stat").read_bytes()
+            runs = (self._home / "task" / tid / "schedstat").read_text().split()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        if len(runs) != 3 or stat.rpartition(b")")[2].split()[0] == b"R":
+            raise _RunningError
+        return runs[2]
 
     def _peek(self, address: int, length: int) -> bytes | None:
         """Read whatever is there, bringing it into memory if it is not."""

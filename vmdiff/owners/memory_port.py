@@ -1,6 +1,6 @@
 """What an owner rule may ask of a process: a port that live processes and core files implement."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import BinaryIO, Protocol
 
 from vmdiff.model import PlacedMapping, Residency
@@ -39,3 +39,9 @@ class Memory(Protocol):
 
     def guards(self, start: int, end: int) -> list[tuple[int, int]] | None:
         """Give the guard ranges (MADV_GUARD_INSTALL) in ``[start, end)``; None where unknown."""
+
+    def activity(self) -> Hashable | None:
+        """Return a value that changes whenever a thread of the process runs; None while one does, or unknown.
+
+        Two equal values tell that the process changed nothing of its memory in between.
+        """

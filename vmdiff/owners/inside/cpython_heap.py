@@ -37,7 +37,7 @@ def cpython(scene: Scene, budget: Budget) -> Iterator[Usage]:
     if not budget.allows(steps=sum(arena.pools for arena in known) // _POOLS_A_STEP):
         yield _unknown(found, "too many pools to read in the time; --inside reads them")
         return
-    heap, steady = two_readings(lambda: _heap(scene, vector))
+    heap, steady = two_readings(lambda: _heap(scene, vector), scene.memory)
     seen = usage(found, heap, steady=steady)
     yield _counted(found, heap, seen) if budget.census and heap.pools else seen
 

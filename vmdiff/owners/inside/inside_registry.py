@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from vmdiff.model import Usage
 from vmdiff.owners.inside.budget import Budget
 from vmdiff.owners.inside.cpython_heap import cpython
+from vmdiff.owners.inside.glibc_heap import glibc_usage
 from vmdiff.owners.inside.go_heap import go_heap
 from vmdiff.owners.inside.postgres_contexts import postgres
 from vmdiff.owners.scene import Scene
@@ -13,7 +14,12 @@ from vmdiff.owners.scene import Scene
 Reader = Callable[[Scene, Budget], Iterable[Usage]]
 
 # One line a reader; the order is that of the document.
-READERS: tuple[Reader, ...] = (cpython, go_heap, postgres)
+READERS: tuple[Reader, ...] = (
+    glibc_usage,
+    cpython,
+    go_heap,
+    postgres,
+)
 
 
 def look_inside(scene: Scene, budget: Budget, readers: Sequence[Reader] = READERS) -> tuple[Usage, ...]:

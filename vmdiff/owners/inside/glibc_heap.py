@@ -1,0 +1,303 @@
+"""The use of glibc's malloc: every arena, and the large blocks that have mappings of their own.
+
+An arena within the budget is walked chunk by chunk (`chunk_walk`). Of a larger one only the lists of free
+chunks are followed, which yields the same figures without the sizes of what is in use.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from heapq import merge
+from itertools import chain
+from typing import Any, NamedTuple
+
+from vmdiff.model import Usage
+from vmdiff.model.usage import MOST_GROUPS
+from vmdiff.owners.allocators.glibc import LARGE_BLOCK
+from vmdiff.owners.inside.budget import Budget
+from vmdiff.owners.inside.chunk_release import joined, releasable
+from vmdiff.owners.inside.chunk_walk import FLAGS, ChunkRange, ChunkWalk
+from vmdiff.owners.inside.glibc_lists import ChunkLists, sizes_of, tcache_sizes
+from vmdiff.owners.inside.glibc_state import (
+    HEAP_SIZE,
+    Glibc,
+    Grounds,
+    LargeBlocks,
+    MallocArena,
+    find_glibc,
+    words,
+)
+from vmdiff.owners.inside.owned_ranges import owned_ranges, owner_at
+from vmdiff.owners.inside.page_words import PageWords, UnreadableError
+from vmdiff.owners.inside.thread_variables import thread_variables
+from vmdiff.owners.inside.two_readings import MOVED, two_readings
+from vmdiff.owners.scene import Scene
+
+_HEAP, _ARENA = "malloc heap", "malloc arena"
+_MIXED_SINCE = (2, 32)  # singly linked lists
+_MOST_FAST = 1_000_000  # of one arena; each that is held takes some 100 bytes
+_MOST_LARGE = 65_536
+_SMALL = 16 << 20  # bytes
+_NON_MAIN = 4  # the flag of chunks that belong to another arena than the main one
+_MMAPPED = 2
+# At the end of each heap that was left for a newer one: two headers (sysmalloc in malloc/malloc.c), and on 32
+# bits what is missing to a multiple of 16.
+_FENCEPOSTS = {8: 32, 4: 24}
+_CHANGED = "its lists have more blocks than its heaps: it changed while it was read"
+_UNCOUNTED = "the blocks in use were not counted: --inside walks all of them"
+
+
+class _Chunks(NamedTuple):
+    """The chunks of one arena.
+
+    *blocks* look used, those in tcaches among them; None where they were not walked. *suspects* are the
+    addresses of chunks that may hold a tcache.
+    """
+
+    blocks: Counter[int] | None
+    free: Counter[int]
+    overhead: int
+    top: int
+    releasable: int | None
+    suspects: Sequence[int]
+
+
+def glibc_usage(scene: Scene, budget: Budget) -> Iterator[Usage]:
+    """Yield the use of the main arena, of each other arena, and of the large blocks.
+
+    What a running process changes meanwhile is partial if it still fits together, and unknown if not.
+    """
+    if scene.memory is None:
+        return
+    usages, steady = two_readings(lambda: tuple(_usages(scene, budget)), scene.memory, _tries(scene))
+    yield from usages if steady else [usage.model_copy(update={"partial": MOVED}) for usage in usages]
+
+
+def _tries(scene: Scene) -> int:
+    """Return how often it is worth reading: a process does not leave a large heap alone for long."""
+    held = sum(end - start for start, end, _ in owned_ranges(scene, _HEAP, _ARENA))
+    return 3 if held <= _SMALL else 1
+
+
+def _usages(scene: Scene, budget: Budget) -> Iterator[Usage]:
+    found = find_glibc(scene)
+    if found is None:
+        yield from _nothing_found(scene)
+        return
+    yield from _Arenas(scene, budget, found).usages()
+    if found.large is not None and found.large.blocks:
+        yield _large(scene, found.large, _name(found))
+
+
+def _name(found: Glibc) -> str:
+    return f"glibc {found.version}" if found.version else "glibc"
+
+
+def _nothing_found(scene: Scene) -> Iterator[Usage]:
+    """Yield an unknown where a heap is there that no record explains."""
+    if any(owned_ranges(scene, _HEAP)):
+        why = "no main arena of glibc's malloc: the heap is another allocator's, or the program is static"
+        yield Usage(owner=_HEAP, source="glibc malloc_state", certainty="likely", partial=why)
+
+
+class _Arenas:
+    """The arenas of one process."""
+
+    def __init__(self, scene: Scene, budget: Budget, found: Glibc) -> None:
+        version = tuple(map(int, found.version.split("."))) if found.version else _MIXED_SINCE
+        self._scene = scene
+        self._budget = budget
+        self._arenas = {arena.address: arena for arena in found.arenas}
+        self._main = found.arenas[0].address
+        self._name = _name(found)
+        self._words = PageWords(scene)
+        self._grounds = Grounds(scene.mappings)
+        self._lists = ChunkLists(self._words, self._grounds, scene.word_size, mixed=version >= _MIXED_SINCE)
+        self._threads = thread_variables(scene)
+
+    def usages(self) -> Iterator[Usage]:
+        """Yield the use of each arena; what contradicts itself is unknown, with the reason."""
+        found = {place: self._chunks(arena) for place, arena in self._arenas.items()}
+        cached, records = self._tcaches([one for one in found.values() if isinstance(one, _Chunks)])
+        for place, chunks in found.items():
+            yield self._usage(self._arenas[place], chunks, cached[place], records[place])
+
+    def _chunks(self, arena: MallocArena) -> _Chunks | str:
+        """Return the chunks of an arena, or why they are unknown."""
+        try:
+            if arena.segments and self._budget.allows(walk=arena.system):
+                return self._walked(arena)
+            return self._listed(arena)
+        except UnreadableError as error:
+            return str(error)
+
+    def _walked(self, arena: MallocArena) -> _Chunks:
+        fast = sorted(self._lists.fast(arena, self._room(arena)))
+        walk = ChunkWalk(self._scene, arena.top, tcache_sizes(self._scene.word_size))
+        to_release = releasable(self._scene, arena, _free_ranges(arena, walk, fast))
+        count, free = walk.count, walk.count.free + sizes_of(fast)
+        blocks = _without(count.chunks, free)
+        overhead = arena.overhead + count.fenceposts
+        return _Chunks(blocks, free, overhead, count.top, to_release, count.suspects)
+
+    def _listed(self, arena: MallocArena) -> _Chunks:
+        steps = self._budget.steps
+        most = self._room(arena) if steps is None else min(steps, self._room(arena))
+        free = sorted([*self._lists.fast(arena, most), *self._lists.bins(arena, most)])
+        to_release = releasable(self._scene, arena, joined(free)) if arena.segments else None
+        fenceposts = _FENCEPOSTS[self._scene.word_size] * max(len(arena.segments) - 1, 0)
+        return _Chunks(
+            None, sizes_of(free), arena.overhead + fenceposts, self._size(arena.top), to_release, ()
+        )
+
+    def _room(self, arena: MallocArena) -> int:
+        """Return how many chunks a list of an arena may have."""
+        return min(arena.system // (2 * self._scene.word_size), _MOST_FAST)
+
+    def _size(self, chunk: int) -> int:
+        return self._words.at(chunk + self._scene.word_size) & ~FLAGS
+
+    def _tcaches(self, found: Sequence[_Chunks]) -> tuple[dict[int, Counter[int]], dict[int, Counter[int]]]:
+        """Return the chunks in tcaches, and those that hold a tcache, by size for each arena.
+
+        A thread caches chunks of any arena, so they belong to the arena that they lie in.
+        """
+        cached: dict[int, Counter[int]] = {place: Counter() for place in self._arenas}
+        records: dict[int, Counter[int]] = {place: Counter() for place in self._arenas}
+        seen: set[int] = set()
+        for suspect in sorted(self._pointed_to().union(*(chunks.suspects for chunks in found))):
+            tcache = self._lists.tcache(suspect)
+            if tcache is None or not seen.isdisjoint(tcache):
+                continue  # no tcache, or a copy of one such as a program's dump of its own memory
+            seen.update(tcache)
+            for counters, chunks in ((records, [suspect]), (cached, tcache)):
+                for chunk in chunks:
+                    counters[self._arena_of(chunk)][self._size(chunk)] += 1
+        return cached, records
+
+    def _pointed_to(self) -> set[int]:
+        """Return the chunks that threads' variables lead to, one of which is the thread's tcache."""
+        header = 2 * self._scene.word_size
+        held = set().union(*self._threads.values())
+        return {word - header for word in held if not word % 16 and word - header in self._grounds}
+
+    def _arena_of(self, chunk: int) -> int:
+        """Return the address of the arena that a chunk lies in."""
+        word = self._scene.word_size
+        if not self._words.at(chunk + word) & _NON_MAIN:
+            return self._main
+        arena = self._words.at(chunk // HEAP_SIZE[word] * HEAP_SIZE[word])
+        return arena if arena in self._arenas else self._main
+
+    def _usage(
+        self, arena: MallocArena, chunks: _Chunks | str, cached: Counter[int], records: Counter[int]
+    ) -> Usage:
+        if not isinstance(chunks, _Chunks):
+            return Usage(**self._facts(arena, "chunk headers"), partial=chunks)
+        if chunks.blocks is None:
+            figures = self._figures(arena, chunks, cached, records)
+            return Usage(**self._facts(arena, "lists of free chunks"), **figures, partial=_UNCOUNTED)
+        facts = self._facts(arena, "chunk headers")
+        try:
+            blocks = _without(chunks.blocks, cached + records)
+        except UnreadableError as error:
+            return Usage(**facts, partial=str(error))
+        figures = self._figures(arena, chunks, cached, records)
+        return Usage(**facts, **figures, blocks=blocks.total(), sizes=_sizes(blocks, chunks.free))
+
+    def _facts(self, arena: MallocArena, records: str) -> dict[str, Any]:
+        """Return the fields of a usage that need no walk."""
+        owner = owner_at(self._scene, arena.top)
+        tids = [tid for tid, held in self._threads.items() if arena.address in held]
+        alone = len(tids) == arena.state[arena.layout.threads] == 1
+        return {
+            "owner": _HEAP if arena.is_main else _ARENA,
+            "label": owner.label if owner and not arena.is_main else None,
+            "tid": tids[0] if alone else None,
+            "source": f"{self._name} malloc_state and {records}",
+            "certainty": "certain",
+            "reserved": arena.reserved,
+        }
+
+    def _figures(
+        self, arena: MallocArena, chunks: _Chunks, cached: Counter[int], records: Counter[int]
+    ) -> dict[str, Any]:
+        free = _bytes(chunks.free) + chunks.top
+        overhead = chunks.overhead + _bytes(records)
+        return {
+            "in_use": arena.system - free - _bytes(cached) - overhead,
+            "free": free,
+            "cached": _bytes(cached),
+            "overhead": overhead,
+            "releasable": chunks.releasable,
+        }
+
+
+def _free_ranges(arena: MallocArena, walk: ChunkWalk, fast: Sequence[ChunkRange]) -> Iterator[ChunkRange]:
+    """Walk an arena; yield its free ranges, chunks in *fast* bins (in order) among them."""
+    for segment in arena.segments:
+        low, high = bisect_left(fast, segment), bisect_left(fast, (segment.end, 0))
+        free = chain.from_iterable(walk.free_chunks(segment))
+        yield from joined(merge(free, fast[low:high]) if low < high else free)
+
+
+def _without(blocks: Counter[int], others: Counter[int]) -> Counter[int]:
+    """Take chunks out of those that look used.
+
+    Raises:
+        UnreadableError: there are not as many.
+    """
+    rest = blocks.copy()
+    rest.subtract(others)
+    if any(number < 0 for number in rest.values()):
+        raise UnreadableError(_CHANGED)
+    return +rest
+
+
+def _bytes(chunks: Counter[int]) -> int:
+    return sum(size * count for size, count in chunks.items())
+
+
+def _sizes(blocks: Counter[int], free: Counter[int]) -> tuple[tuple[int, int, int], ...]:
+    """Return the histogram; of more sizes than a document holds, the smallest."""
+    every = sorted(blocks.keys() | free.keys())[:MOST_GROUPS]
+    return tuple((size, blocks[size], free[size]) for size in every)
+
+
+def _large(scene: Scene, large: LargeBlocks, name: str) -> Usage:
+    """Return the use of large blocks as ``mp_`` counts them, their sizes where all of them are found."""
+    sizes = Counter(_large_sizes(scene))
+    found = (sizes.total(), _bytes(sizes)) == (large.blocks, large.size)
+    return Usage(
+        owner=LARGE_BLOCK,
+        source=f"{name} mp_" + (" and chunk headers" if found else ""),
+        certainty="certain",
+        in_use=large.size,
+        free=0,
+        cached=0,
+        overhead=0,
+        releasable=0,
+        reserved=0,
+        blocks=large.blocks,
+        sizes=_sizes(sizes, Counter()) if found else (),
+    )
+
+
+def _large_sizes(scene: Scene) -> Iterator[int]:
+    """Yield the bytes of the mappings of large blocks that follow each other."""
+    page, word, number = scene.page_size, scene.word_size, 0
+    for start, end, _ in owned_ranges(scene, LARGE_BLOCK):
+        at = start
+        while at < end and number < _MOST_LARGE:
+            offset = 0 if word == 8 else 8
+            head = words(scene, at + offset + word, 1)
+            length = (
+                -(-((head[0] & ~FLAGS) + offset) // page) * page
+                if head and head[0] & FLAGS == _MMAPPED
+                else 0
+            )
+            if not 0 < length <= end - at:
+                break
+            yield length
+            at += length
+            number += 1
