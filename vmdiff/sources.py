@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # what is not known before a process is being read is loaded 
 
 STDIN = "-"
 _LIVE = "pid:"
+_KNOWN = 100_000  # lines of documents that are alike
 _ELF = b"\x7fELF"
 
 
@@ -147,6 +148,29 @@ def _from_core(stream: BinaryIO, source: str) -> "Snapshot":
     layout = core_layout.layout(stream, source=source)
     snapshot = core_layout.snapshot_of(layout, source=source)
     return assign(Scene(snapshot, CoreMemory(stream, layout)), RULES)
+
+
+def series(
+    names: "abc.Sequence[str]", *, notify: Notify | None = None
+) -> "abc.Iterator[tuple[str, Snapshot]]":
+    """Yield the snapshots of recordings (folders) and files, each with the name of its file.
+
+    A folder that is no recording stands for the snapshots in it, ``*.json`` and ``*.json.gz``.
+
+    Raises:
+        InputError: one cannot be read.
+    """
+    from vmdiff.storage import json_document, series_folder
+
+    known: dict[bytes, Mapping] = {}
+    for name in names:
+        if not os.path.isdir(name):  # noqa: PTH112
+            yield name, resolve(name, notify=notify)
+            continue
+        for file, document in series_folder.documents(name):
+            yield file, json_document.load(document, source=file, known=known)
+            if len(known) > _KNOWN:
+                known.clear()
 
 
 def load_pair(path: Path | str) -> "tuple[Snapshot, Snapshot]":

@@ -5,12 +5,13 @@ import json
 from tests.series.moments import moments
 from vmdiff.findings import find_over_time
 from vmdiff.report.json import trend_document, trend_schema
+from vmdiff.report.options import USUAL
 from vmdiff.series.trends import trend
 
 
 def written(*snapshots):
     found = trend(snapshots)
-    return found, trend_document.trend(found, find_over_time(found))
+    return found, trend_document.trend(found, find_over_time(found), USUAL)
 
 
 def test_the_document_is_what_its_schema_says():

@@ -94,5 +94,5 @@ def test_a_file_in_the_way_is_an_error(tmp_path):
 
 
 def test_a_folder_without_points_is_no_recording(tmp_path: Path):
-    with pytest.raises(InputError, match="no recording"):
+    with pytest.raises(InputError, match="neither a recording"):
         list(series_folder.documents(tmp_path))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vmdiff.cli import kept_text, output, recording_command, redacting, tags
+from vmdiff.cli import kept_text, output, recording_command, redacting, tags, trend_command
 from vmdiff.comparison.match_mode import Match
 from vmdiff.report import RENDERERS, By, Format, ViewOptions
 
@@ -183,6 +183,9 @@ def compare(
         str | None,
         typer.Argument(metavar="AFTER", help="Another; an HTML report can carry both."),
     ] = None,
+    more: Annotated[
+        list[str] | None, typer.Argument(metavar="...", help="More of one process: shown as a trend.")
+    ] = None,
     match: Annotated[Match, typer.Option(help="How mappings are paired.")] = Match.AUTO,
     by: Rows = None,
     sort: Sort = None,
@@ -203,11 +206,17 @@ def compare(
     ] = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 if any mapping changed.")] = False,
 ) -> None:
-    """Show what changed between two snapshots."""
+    """Show what changed between two snapshots; of more than two, what grows steadily."""
     output.check_free(to, force=force)
     if form is Format.HTML:
         output.check_html(to)
     options = _options(by, sort, minimum, only, show_all, to)
+    if more:
+        files = [before, after or "", *more]
+        trend_command.show(
+            files, options, form, to=to, force=force, fail_on=fail_on or (), counter=sort or "rss"
+        )
+        return
     from vmdiff import conditions, findings, sources
     from vmdiff.comparison.compare import compare as compare_snapshots
 
@@ -247,6 +256,7 @@ def convert(
 
 app.command()(redacting.redact)
 app.command()(recording_command.record)
+app.command()(trend_command.trend)
 
 
 @app.command()

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from vmdiff.findings.finding import Finding, Found, counted
+from vmdiff.findings.finding import NOTEWORTHY, Finding, Found, counted
 from vmdiff.series.figure_columns import CGROUP_LIMIT
 from vmdiff.series.trends import GroupTrend, Trend
 from vmdiff.units import rate, signed, size
 
 _DAY = 86400
-_NOTEWORTHY = (1 << 20) / _DAY  # bytes a second: a MiB a day
+_NOTEWORTHY = NOTEWORTHY / _DAY  # bytes a second
+_SHARE = 100  # growth by a hundredth of the whole is seen, however little it is
 _FARTHEST = timedelta(days=3650)
 
 
@@ -24,8 +25,8 @@ class Horizon(NamedTuple):
 
 def steady_growth(trend: Trend) -> Found:
     """Find the owners that grow steadily; the process, where no owner does."""
-    growing = [group for group in trend.groups.get("owner", ()) if _leaks(group)]
-    whole = [] if growing or not _leaks(trend.total) else [trend.total]
+    growing = [group for group in trend.groups.get("owner", ()) if _leaks(trend, group)]
+    whole = [] if growing or not _leaks(trend, trend.total) else [trend.total]
     for group in [*growing, *whole]:
         name = group.name if growing else "the process"
         told = f"{name} grows steadily by {_rate(group)}{_until(trend, group.rate or 0)}"
@@ -65,8 +66,12 @@ def _rate(group: GroupTrend) -> str:
     return "an unknown rate" if group.rate is None else rate(group.rate).removeprefix("+")
 
 
-def _leaks(group: GroupTrend) -> bool:
-    return group.judgement.name == "leak" and (group.rate is None or group.rate >= _NOTEWORTHY)
+def _leaks(trend: Trend, group: GroupTrend) -> bool:
+    """Say whether a group leaks, and enough of it was seen to be worth a sentence."""
+    if group.judgement.name != "leak" or (group.rate is not None and group.rate < _NOTEWORTHY):
+        return False
+    seen, whole = group.change or 0, trend.total.last or 0
+    return seen >= NOTEWORTHY or seen * _SHARE >= whole
 
 
 def _kept(group: GroupTrend) -> bool:

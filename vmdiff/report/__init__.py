@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from vmdiff.comparison.compare import Comparison
     from vmdiff.findings import Finding
     from vmdiff.model import Snapshot
+    from vmdiff.series.trends import Trend
 
-__all__ = ["RENDERERS", "By", "Format", "Renderer", "ViewOptions"]
+__all__ = ["RENDERERS", "TREND_RENDERERS", "By", "Format", "Renderer", "TrendRenderer", "ViewOptions"]
 
 
 class Renderer(NamedTuple):
@@ -48,4 +49,24 @@ RENDERERS: abc.Mapping[Format, Renderer] = {
     Format.FOLDED: Renderer("vmdiff.report.profiles.folded"),
     Format.PPROF: Renderer("vmdiff.report.profiles.pprof"),
     Format.OPENMETRICS: Renderer("vmdiff.report.profiles.openmetrics"),
+}
+
+
+class TrendRenderer(NamedTuple):
+    """Writes trends, with the findings of `find_over_time`; its *module* is imported when it is called."""
+
+    module: str
+
+    def trend(self, found: "Trend", findings: "Sequence[Finding]", options: ViewOptions) -> str:
+        """Write a trend."""
+        written: str = import_module(self.module).trend(found, findings, options)
+        return written
+
+
+TREND_RENDERERS: abc.Mapping[Format, TrendRenderer] = {
+    Format.TERMINAL: TrendRenderer("vmdiff.report.terminal.trend_screen"),
+    Format.TEXT: TrendRenderer("vmdiff.report.terminal.trend_screen"),
+    Format.MARKDOWN: TrendRenderer("vmdiff.report.trend_markdown"),
+    Format.JSON: TrendRenderer("vmdiff.report.json.trend_document"),
+    Format.OPENMETRICS: TrendRenderer("vmdiff.report.profiles.trend_openmetrics"),
 }

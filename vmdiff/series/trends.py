@@ -77,25 +77,27 @@ class Trend:
         values = self.series.values(by, name, self.counter)
         part = self.series.part(values)
         known = [value for value in part if value is not None]
-        judgement = self._judgement(part)
+        judgement = self.judged(values)
         if by == "owner" and judgement.name == "leak":
             judgement = self._unless_kept(name, judgement)
         first, last = (known[0], known[-1]) if known else (None, None)
         return GroupTrend(name, self.counter, values, first, last, _steps(known), judgement)
 
-    def _judgement(self, part: abc.Sequence[int | None]) -> Judgement:
-        found = judge(self.series.part(self.series.times), part)
+    def judged(self, values: abc.Sequence[int | None]) -> Judgement:
+        """Judge values, one for each point of the series."""
+        found = judge(self.series.part(self.series.times), self.series.part(values))
         return found if self.series.timed else Judgement(found.name, None, found.evidence)
 
     def _unless_kept(self, owner: str, growing: Judgement) -> Judgement:
         """Look at what is in use where the allocator says so: what it got back and keeps is no leak."""
         if owner not in self.series.names(USAGE):
             return growing
-        used, free = (self.series.part(self.series.values(USAGE, owner, name)) for name in (IN_USE, FREE))
-        inner = self._judgement(used)
-        if None in used or inner.name in {"leak", "undecided"}:
+        used, free = (self.series.values(USAGE, owner, counter) for counter in (IN_USE, FREE))
+        inner = self.judged(used)
+        if inner.name in {"leak", "undecided"}:
             return growing
-        kept = f", {size(free[-1])} of it free at the end" if free[-1] else ""
+        left = next((value for value in reversed(self.series.part(free)) if value is not None), None)
+        kept = f", {size(left)} of it free at the end" if left else ""
         told = f"resident grows by {rate_words(growing.rate)}" if growing.rate else "resident grows"
         evidence = f"{told}, and what is in use does not{kept}: {inner.evidence}"
         return Judgement(inner.name, growing.rate, evidence)

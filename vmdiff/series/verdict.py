@@ -75,7 +75,8 @@ def _jumps(values: Sequence[float]) -> list[int]:
 def _height(values: Sequence[float], at: int) -> float:
     """Return the height of a step between the levels on its two sides."""
     below, above = values[max(0, at + 1 - _LASTS) : at + 1], values[at + 1 : at + 1 + _LASTS]
-    return median(above) - median(below)
+    levels, step = median(above) - median(below), values[at + 1] - values[at]
+    return levels if levels >= step / 2 else step  # another step stands beside it
 
 
 def _longest(jumps: Sequence[int], count: int) -> tuple[int, int]:
@@ -101,15 +102,17 @@ def _of_floor(times: Sequence[float], values: Sequence[float]) -> Judgement:
     drift = estimates.drift(*lows)
     order = estimates.kendall(*lows)
     if drift.strength >= _STRONG and order < _ORDERED:
-        verdict = _drifting(lows, drift, floor.slope_of(times, values, falls, lows))
+        slope = floor.slope_of(times, values, falls, lows)
+        verdict = _drifting(Floor([*times], [*values]), lows, drift, slope)
         return replace(verdict, evidence=f"{verdict.evidence}; {_figures(drift, order)}")
     if falls:
         return _sawtooth(values, lows)
     if lows.late().spread <= _SETTLED * lows.spread:
-        rose = median(lows.late().values) > lows.values[0]
-        return _settled(lows) if rose else Judgement("declines", None, _halves(lows, "fell"))
+        rose = median(lows.late().values) > values[0]
+        every = Floor([*times], [*values])
+        return _settled(every, lows) if rose else Judgement("declines", None, _halves(every, "it fell"))
     if drift.strength >= _WEAK and order < _PERHAPS:
-        return Judgement("undecided", None, f"{_halves(lows, 'moved')}; {_figures(drift, order)}")
+        return Judgement("undecided", None, f"{_halves(lows, 'its floor moved')}; {_figures(drift, order)}")
     reach = units.size(round(max(values) - min(values)))
     return Judgement("flat", 0.0, f"stays within {reach}, without direction")
 
@@ -125,20 +128,20 @@ def _sawtooth(values: Sequence[float], lows: Floor) -> Judgement:
     if climbed > _SETTLED * reach:
         lows_told = f"its lows rose by {units.size(round(climbed))}, in too little order to be sure"
         return Judgement("undecided", None, f"{told}, and {lows_told}")
-    return Judgement("sawtooth", 0.0, f"{told}; its lows do not climb")
+    return Judgement("sawtooth", 0.0, f"{told}; its lows moved by {units.signed(round(climbed))}")
 
 
-def _drifting(lows: Floor, drift: estimates.FittedLine, whole: float) -> Judgement:
+def _drifting(every: Floor, lows: Floor, drift: estimates.FittedLine, whole: float) -> Judgement:
     """Judge a floor that is certain to drift: a leak unless its late half has slowed down."""
     if drift.slope < 0:
-        return Judgement("declines", whole, _halves(lows, "fell"))
+        return Judgement("declines", whole, _halves(every, "it fell"))
     early, late = estimates.line(*lows.early()).slope, estimates.line(*lows.late()).slope
     ratio = late / max(whole, early, drift.slope)
     slowed = _slowed(early, estimates.drift(*lows.late()))
     if ratio >= 0.38 or (ratio >= 0.2 and slowed < 4) or (ratio > 0 and slowed < _WEAK):
         rate = late if ratio < 0.75 and slowed > _WEAK else whole
-        return Judgement("leak", rate, _halves(lows, "grew"))
-    return _settled(lows)
+        return Judgement("leak", rate, _halves(lows, "its floor grew"))
+    return _settled(every, lows)
 
 
 def _slowed(early: float, late: estimates.FittedLine) -> float:
@@ -146,16 +149,16 @@ def _slowed(early: float, late: estimates.FittedLine) -> float:
     return (early - late.slope) / late.error if late.error > 0 else float("inf")
 
 
-def _settled(lows: Floor) -> Judgement:
-    return Judgement("plateau", estimates.theil_sen(*lows.late()), _halves(lows, "grew"))
+def _settled(every: Floor, lows: Floor) -> Judgement:
+    return Judgement("plateau", estimates.theil_sen(*lows.late()), _halves(every, "it grew"))
 
 
 def _halves(lows: Floor, verb: str) -> str:
-    """Say how far the floor moved in its first half and in its second."""
+    """Say how far something moved in its first half and in its second."""
     half = len(lows.values) // 2
     first = units.signed(round(lows.values[half] - lows.values[0]))
     second = units.signed(round(lows.values[-1] - lows.values[half]))
-    return f"its floor {verb}: {first} in the first half, {second} in the second"
+    return f"{verb}: {first} in the first half, {second} in the second"
 
 
 def _figures(drift: estimates.FittedLine, order: float) -> str:

@@ -125,17 +125,21 @@ class Keyframes:
         return point_delta.decoded(delta, self._held[1], source=source)
 
 
+def _documents_in(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if path.name.endswith((".json", ".json.gz")))
+
+
 def documents(folder: Path | str) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and the document of every point of a recording, in order.
+    """Yield the name and the document of every point of a recording, or of the snapshots in a folder.
 
     Raises:
         InputError: there are none, or one is damaged.
     """
     keyframes = Keyframes()
-    found = points(folder)
+    found = [path for _, path in points(folder)] or sorted(_documents_in(Path(folder)))
     if not found:
-        raise InputError(f"{folder}: no recording: no file is called like 000000-20261128T151500Z.json.gz")
-    for _, path in found:
+        raise InputError(f"{folder}: neither a recording nor a folder of snapshots (*.json, *.json.gz)")
+    for path in found:
         data = atomic_file.read(path)
         if point_delta.is_delta(data):
             data = keyframes.document_of(data, path)

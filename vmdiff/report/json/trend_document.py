@@ -5,13 +5,14 @@ from collections import abc
 from typing import Any
 
 from vmdiff.findings import Finding
+from vmdiff.report.options import ViewOptions
 from vmdiff.series.figure_columns import COUNTERS, TOTAL
 from vmdiff.series.trends import GroupTrend, Trend
 
 FORMAT, VERSION = "vmdiff-trend", 1
 
 
-def trend(found: Trend, findings: abc.Sequence[Finding]) -> str:
+def trend(found: Trend, findings: abc.Sequence[Finding], options: ViewOptions) -> str:  # noqa: ARG001
     """Write a trend, a point and a group a line."""
     series = found.series
     head = {

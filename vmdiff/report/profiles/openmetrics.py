@@ -44,7 +44,7 @@ def _exposition(sides: list[tuple[Labels, Snapshot]]) -> Iterator[str]:
         yield f"# HELP {family} {help_}\n"
         for labels, snapshot in written:
             for more, value in sample(snapshot):
-                yield f"{family}{_braces(labels + more)} {value}\n"
+                yield f"{family}{braces(labels + more)} {value}\n"
     yield "# EOF\n"
 
 
@@ -91,7 +91,8 @@ def _kind_and_owner(kind: str, owner: str) -> Labels:
     return (("kind", str(kind)), ("owner", wording.name(owner)))
 
 
-def _braces(labels: Iterable[tuple[str, str]]) -> str:
+def braces(labels: Iterable[tuple[str, str]]) -> str:
+    """Write labels as a sample has them; none have no braces."""
     inside = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
     return f"{{{inside}}}" if inside else ""
 

@@ -43,29 +43,31 @@ STYLES = {
 
 def comparison(found: Comparison, findings: Sequence[Finding], options: ViewOptions) -> str:
     """Write a comparison for a terminal of ``options.width`` columns."""
-    options = _readable(options)
+    options = readable(options)
     picture = _room_for_picture(options) and strip.of_comparison(found, options.width, colour=options.colour)
     shown = compose.of_comparison(found, findings, options)
-    return _dressed(table_layout.comparison_lines(shown, options, picture or ()), options)
+    return dressed(table_layout.comparison_lines(shown, options, picture or ()), options)
 
 
 def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions) -> str:
     """Write one snapshot for a terminal of ``options.width`` columns."""
-    options = _readable(options)
+    options = readable(options)
     picture = _room_for_picture(options) and strip.of_snapshot(taken, options.width, colour=options.colour)
     shown = compose.of_snapshot(taken, findings, options)
-    return _dressed(table_layout.snapshot_lines(shown, options, picture or ()), options)
+    return dressed(table_layout.snapshot_lines(shown, options, picture or ()), options)
 
 
 def _room_for_picture(options: ViewOptions) -> bool:
     return options.height is None or options.show_all or options.height >= _TALL
 
 
-def _readable(options: ViewOptions) -> ViewOptions:
+def readable(options: ViewOptions) -> ViewOptions:
+    """Bound the width of a terminal to what can be read."""
     return replace(options, width=max(NARROWEST, min(options.width, WIDEST)))
 
 
-def _dressed(lines: table_layout.Lines, options: ViewOptions) -> str:
+def dressed(lines: table_layout.Lines, options: ViewOptions) -> str:
+    """Write styled lines, in colour where the options say so."""
     if not options.colour:
         return "".join(table_layout.plain(line) + "\n" for line in lines)
     from rich.console import Console  # 40 ms that a pipe never pays
