@@ -1,7 +1,7 @@
 """What an owner rule returns: a claim on a range of addresses, with its evidence."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -35,12 +35,22 @@ class Claim(NamedTuple):
         return owner(self.name, self.basis, self.evidence, label=self.label, tid=self.tid)
 
 
+class Doubt(NamedTuple):
+    """A sentence on what a rule could not look at, for the snapshot's doubts."""
+
+    text: str
+
+
 class Settled:
     """What earlier rules have settled, so that later rules need not look there again."""
 
     def __init__(self, claims: Sequence[Claim] = ()) -> None:
         """Take the certain claims of earlier rules."""
         self._claims = tuple(claims)
+
+    def with_claims(self, claims: Iterable[Claim]) -> "Settled":
+        """Return these and further claims."""
+        return Settled((*self._claims, *claims))
 
     @cached_property
     def threads(self) -> frozenset[int]:

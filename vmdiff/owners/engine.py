@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from vmdiff.model import MIXED, Owner, Part, PlacedMapping, Snapshot
 from vmdiff.model.owner import certainty
-from vmdiff.owners.claim import Claim, Settled
+from vmdiff.owners.claim import Claim, Doubt, Settled
 from vmdiff.owners.memory_port import Memory
 from vmdiff.owners.part_counters import count_parts
 from vmdiff.owners.scene import Scene
 
-Rule = Callable[[Scene], Iterable[Claim]]
+Rule = Callable[[Scene], Iterable[Claim | Doubt]]
 HeldPiece = tuple[int, int, Claim]
 
 
@@ -22,14 +22,15 @@ def assign(scene: Scene, rules: Iterable[Rule]) -> Snapshot:
     owner, one that several share is ``mixed``, with parts. Owners already there stay. What the
     process's memory did not permit is a doubt of the snapshot.
     """
-    owners = _settle(scene, _ranked(scene, rules))
+    claims, doubts = _ranked(scene, rules)
+    owners = _settle(scene, claims)
     mappings = tuple(
         mapping
         if (owner := owners.get(index)) is None or mapping.owner is not None
         else mapping.owned_by(owner)
         for index, mapping in enumerate(scene.snapshot.mappings)
     )
-    noted = scene.snapshot.noting(*_refusals(scene.memory), owners=True)
+    noted = scene.snapshot.noting(*_refusals(scene.memory), *doubts, owners=True)
     return noted.model_copy(update={"mappings": mappings})
 
 
@@ -39,15 +40,18 @@ def _refusals(memory: Memory | None) -> Iterator[str]:
         yield f"owners: no permission for {what} of the process, so fewer are found and fewer are certain"
 
 
-def _ranked(scene: Scene, rules: Iterable[Rule]) -> list[Claim]:
-    """Run the rules in order; return all claims, the certain ones first."""
+def _ranked(scene: Scene, rules: Iterable[Rule]) -> tuple[list[Claim], list[str]]:
+    """Run the rules in order; return all claims, the certain ones first, and what the rules doubt."""
     certain: list[Claim] = []
     likely: list[Claim] = []
+    doubts: list[str] = []
     for rule in rules:
-        claims = list(rule(scene.after(Settled(certain))))
+        yielded = list(rule(scene.after(Settled(certain))))
+        claims = [claim for claim in yielded if isinstance(claim, Claim)]
         certain += [claim for claim in claims if claim.is_certain]
         likely += [claim for claim in claims if not claim.is_certain]
-    return certain + likely
+        doubts += [doubt.text for doubt in yielded if isinstance(doubt, Doubt)]
+    return certain + likely, doubts
 
 
 def _settle(scene: Scene, claims: Sequence[Claim]) -> dict[int, Owner]:

@@ -8,14 +8,15 @@ those that know most of their memory to those that only see a shape.
 from collections.abc import Iterator
 from importlib import import_module
 
-from vmdiff.owners.allocators.block_walk import blocks
-from vmdiff.owners.allocators.glibc import arenas, brk_heap
+from vmdiff.owners.allocators.glibc import glibc
 from vmdiff.owners.allocators.jemalloc import jemalloc
-from vmdiff.owners.claim import Claim
+from vmdiff.owners.allocators.musl import musl
+from vmdiff.owners.claim import Claim, Doubt
 from vmdiff.owners.engine import Rule
 from vmdiff.owners.kernel.images import images, loader
 from vmdiff.owners.kernel.kernel_names import names
 from vmdiff.owners.runtimes.chromium import chromium
+from vmdiff.owners.runtimes.cpython import cpython
 from vmdiff.owners.runtimes.go import go
 from vmdiff.owners.runtimes.v8 import v8
 from vmdiff.owners.scene import Scene
@@ -29,7 +30,7 @@ def where_mapped(library: str, module: str) -> Rule:
     Most processes have none of these libraries, and importing the rules takes as long as a small snapshot.
     """
 
-    def rule(scene: Scene) -> Iterator[Claim]:
+    def rule(scene: Scene) -> Iterator[Claim | Doubt]:
         if scene.find_object(library) is not None:
             yield from getattr(import_module(f"vmdiff.owners.{module}"), module.rpartition(".")[2])(scene)
 
@@ -49,10 +50,10 @@ _ALLOCATORS: tuple[Rule, ...] = (
 # What the kernel, the program or the dynamic linker named or bounded, and thread stacks.
 _SYSTEM: tuple[Rule, ...] = (names, stacks, images, loader)
 
-# The C library's malloc and others that only have a header at the start of their memory.
-_HEADERS: tuple[Rule, ...] = (arenas, chromium, blocks, brk_heap)
+# The C library's malloc, and CPython's allocator above it.
+_C_LIBRARY: tuple[Rule, ...] = (cpython, musl, glibc, chromium)
 
 # What is left, by permissions and size alone.
 _SHAPES: tuple[Rule, ...] = (shapes,)
 
-RULES: tuple[Rule, ...] = (*_RUNTIMES, *_ALLOCATORS, *_SYSTEM, *_HEADERS, *_SHAPES)
+RULES: tuple[Rule, ...] = (*_RUNTIMES, *_ALLOCATORS, *_SYSTEM, *_C_LIBRARY, *_SHAPES)

@@ -91,6 +91,11 @@ class Scene:
         return next((thing for thing in self.objects if any(part in thing.name for part in parts)), None)
 
     @property
+    def has_musl(self) -> bool:
+        """Whether the C library is musl, mapped as a library."""
+        return any("musl" in thing.path for thing in self.objects)
+
+    @property
     def executable(self) -> MappedObject | None:
         """The object of the program itself."""
         path = self.snapshot.process.executable

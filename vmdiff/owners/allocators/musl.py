@@ -1,12 +1,17 @@
 """The memory of musl's malloc (mallocng, since 1.2.1), by its records (src/malloc/mallocng/meta.h).
 
 Every group of slots, and every large block by itself, begins with the address of its `meta`, which
-is elsewhere and has the group's address and the length of its mapping.
+is elsewhere and has the group's address and the length of its mapping. The metas are in what brk gave.
 """
 
 import struct
+from collections.abc import Iterator
+from itertools import groupby
+from typing import NamedTuple
 
-from vmdiff.owners.block_headers import BlockReader, FoundBlock, Peek
+from vmdiff.model import Kind
+from vmdiff.owners.allocators.plain_runs import PlainRun, plain_runs
+from vmdiff.owners.claim import Claim
 from vmdiff.owners.scene import Scene
 
 GROUP = "musl malloc"
@@ -14,27 +19,72 @@ GROUP = "musl malloc"
 # struct meta: prev, next, mem, two masks, and a word whose upper 52 bits are the length in pages.
 _META = struct.Struct("<3Q2IQ")
 _PAGE = 4096  # mallocng counts in these whatever the processor has
+_MOST_PAGES = 4096  # that begin no group and are looked at
+_BATCH = 64
+
+_HOW = "groups of musl's malloc, whose records elsewhere lead back to them"
+_BRK = "the records of musl's malloc are in it, and nothing else calls brk there"
 
 
-def is_musl(scene: Scene) -> bool:
-    """Tell whether the C library is or may be musl: it is mapped, or the program is static."""
-    known = scene.objects
-    return len(known) == 1 or any("musl" in thing.path for thing in known)
+class _Group(NamedTuple):
+    start: int
+    end: int
+    meta: int
 
 
-def reader(scene: Scene) -> BlockReader:
-    """Give what recognises a group that has a mapping, or a part of one, to itself."""
+def musl(scene: Scene) -> Iterator[Claim]:
+    """Claim the groups of musl's malloc, and what brk gave for its records."""
+    if not scene.can_read or scene.word_size != 8 or not _may_be_musl(scene):
+        return
+    found = list(_groups(scene))
+    for first, last, count in _joined(found):
+        yield Claim(first, last, GROUP, "record", _HOW, f"{count} groups" if count > 1 else None)
+    is_mapped = scene.has_musl
+    for mapping in scene.mappings:
+        if mapping.kind is Kind.HEAP and (is_mapped or any(mapping.holds(group.meta) for group in found)):
+            yield Claim(mapping.start, mapping.end, "malloc heap", "record", _BRK)
 
-    def group(peek: Peek, address: int) -> FoundBlock | None:
-        head = peek.at(address)
-        meta = int.from_bytes(head[:8], "little") if head else 0
-        if not meta or meta % 8 or peek.word != 8 or scene.at(meta) is None:
-            return None
-        raw = scene.read(meta, _META.size)
-        if raw is None:
-            return None
-        *_, memory, _, _, bits = _META.unpack(raw)
-        end = address + (bits >> 12) * _PAGE
-        return FoundBlock(address, end, GROUP) if memory == address < end <= peek.end else None
 
-    return group
+def _may_be_musl(scene: Scene) -> bool:
+    """Return whether the C library is or may be musl: it is mapped, or the program is static."""
+    return len(scene.objects) == 1 or scene.has_musl
+
+
+def _groups(scene: Scene) -> Iterator[_Group]:
+    left = _MOST_PAGES
+    for run in plain_runs(scene):
+        at = run.start
+        while at < run.end and left > 0:
+            places = range(at, min(run.end, at + _BATCH * _PAGE), _PAGE)
+            heads = scene.memory.read_many(places, 8) if scene.memory else []
+            at = places.stop
+            for place, head in zip(places, heads, strict=True):
+                group = _group(scene, place, int.from_bytes(head or b"", "little"), run)
+                if group is not None:
+                    yield group
+                    at = group.end
+                    break
+                left -= 1
+
+
+def _group(scene: Scene, address: int, meta: int, run: PlainRun) -> _Group | None:
+    """Return the group at *address* that a record at *meta* describes, if it does."""
+    if not meta or meta % 8 or scene.at(meta) is None:
+        return None
+    raw = scene.read(meta, _META.size)
+    if raw is None:
+        return None
+    *_, memory, _, _, bits = _META.unpack(raw)
+    end = address + (bits >> 12) * _PAGE
+    return _Group(address, end, meta) if memory == address < end <= run.end else None
+
+
+def _joined(groups: list[_Group]) -> Iterator[tuple[int, int, int]]:
+    """Join groups that touch; yield the bounds and the number of each stretch."""
+    ends = {group.end for group in groups}
+    numbers: list[int] = []
+    for group in groups:
+        numbers.append((numbers[-1] if numbers else 0) + (group.start not in ends))
+    for _, alike in groupby(zip(numbers, groups, strict=True), key=lambda pair: pair[0]):
+        stretch = [group for _, group in alike]
+        yield stretch[0].start, stretch[-1].end, len(stretch)

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from vmdiff.owners.inside.cpython_arenas import Pool
 from vmdiff.owners.inside.cpython_buffers import Buffers
-from vmdiff.owners.inside.cpython_runtime import Interpreter
 from vmdiff.owners.inside.cpython_types import TypeObject, Types
 from vmdiff.owners.machine_words import raw_each
+from vmdiff.owners.runtimes.cpython_arenas import Pool
+from vmdiff.owners.runtimes.cpython_runtime import Interpreter
 
 NO_OBJECT = "(no object)"
 _HEADER_WORDS = 6

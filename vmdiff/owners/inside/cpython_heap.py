@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from vmdiff.model import Usage
 from vmdiff.owners.inside.budget import Budget
-from vmdiff.owners.inside.cpython_arenas import Arena, Pool, arenas, find_arenas, pools
-from vmdiff.owners.inside.cpython_runtime import Interpreter, interpreter
 from vmdiff.owners.inside.two_readings import MOVED, two_readings
 from vmdiff.owners.runtimes.cpython import ARENA
+from vmdiff.owners.runtimes.cpython_arenas import Arena, Pool, arenas, find_arenas, pools
+from vmdiff.owners.runtimes.cpython_runtime import Interpreter, interpreter
 from vmdiff.owners.scene import Scene
 
 _POOLS_A_STEP = 4  # headers of pools are read many at a time

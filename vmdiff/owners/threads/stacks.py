@@ -42,7 +42,7 @@ def stacks(scene: Scene) -> Iterator[Claim]:
 
 def _libraries(scene: Scene) -> Iterator[ThreadLibrary]:
     """Yield the C libraries whose records may be there."""
-    if not (scene.find_object("ld-musl") or scene.find_object("libc.musl")):
+    if not scene.has_musl:
         yield GlibcThreads(scene.word_size)
     if scene.word_size == 8 and not scene.find_object("libc.so.6", "libc-2."):
         yield MuslThreads()

@@ -12,8 +12,8 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from vmdiff.owners.inside.cpython_runtime import Interpreter, holds_records
 from vmdiff.owners.machine_words import raw_each
+from vmdiff.owners.runtimes.cpython_runtime import Interpreter, holds_records
 from vmdiff.owners.scene import Scene
 
 # struct arena_object: address, pool_address, nfreepools, ntotalpools, freepools, nextarena, prevarena
@@ -26,7 +26,7 @@ _POOL_HEADER = 48
 _POOL = struct.Struct("<I4xQ16xIIII")  # count, freeblock, arenaindex, szidx, nextoffset, maxnextoffset
 _LAYOUTS = ((1 << 20, 16 << 10), (256 << 10, 4 << 10))  # of an arena and a pool: 3.10 and later, before
 _ALIGNMENT = 16
-_CLASSES = 32
+_CLASSES = {16: 32, 8: 64}  # size classes up to 512 bytes, by alignment (8 before Python 3.7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,8 @@ def _numbered(scene: Scene, found: Sequence[Arena]) -> bool:
 
 def _belongs(arena: Arena, header: tuple[int, ...]) -> bool:
     _, _, index, kind, _, last = header
-    return index == arena.index and kind < _CLASSES and last == arena.pool - (kind + 1) * _ALIGNMENT
+    sizes = {(kind + 1) * alignment for alignment, classes in _CLASSES.items() if kind < classes}
+    return index == arena.index and arena.pool - last in sizes
 
 
 def pools(scene: Scene, arena: Arena) -> list[Pool] | None:

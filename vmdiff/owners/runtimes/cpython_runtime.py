@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from vmdiff.model import Kind, Mapping
 from vmdiff.owners.machine_words import data, unpacked, word, words, zeroed
 from vmdiff.owners.mapped_objects import MappedObject
-from vmdiff.owners.runtimes.cpython import is_python
 from vmdiff.owners.scene import Scene, is_plain
 
 _NAMES = ("_PyRuntime", "PyType_Type", "Py_Version")
+_PYTHON = re.compile(r"python|\.cpython-")
 _COOKIE = int.from_bytes(b"xdebugpy", "little")
 _VERSIONED_NAME = re.compile(r"python(\d)\.(\d+)(t?)")
 
@@ -62,9 +62,14 @@ def interpreter(scene: Scene) -> Interpreter | None:
         return None
     for library in _libraries(scene):
         symbols = library.symbols(_NAMES)
-        if "PyType_Type" in symbols and "_PyRuntime" in symbols:
+        if "PyType_Type" in symbols:
             return _described(scene, library, symbols)
     return None
+
+
+def is_python(scene: Scene) -> bool:
+    """Return whether an interpreter, its library or an extension module is mapped."""
+    return any(_PYTHON.search(thing.name) for thing in scene.objects)
 
 
 def _libraries(scene: Scene) -> Iterator[MappedObject]:
@@ -76,7 +81,7 @@ def _libraries(scene: Scene) -> Iterator[MappedObject]:
 
 
 def _described(scene: Scene, library: MappedObject, symbols: dict[str, int]) -> Interpreter:
-    head = words(scene, symbols["_PyRuntime"], 3)
+    head = words(scene, symbols["_PyRuntime"], 3) if "_PyRuntime" in symbols else None
     if head and head[0] == _COOKIE:  # version as in Py_Version, then whether it is free-threaded
         return Interpreter(scene, library, symbols, _version(head[1]), head[2] != 0)
     number = word(scene, symbols["Py_Version"]) if "Py_Version" in symbols else None

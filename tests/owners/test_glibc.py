@@ -1,0 +1,61 @@
+"""malloc's memory is what its records bound and count; what only looks like it is not."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.owners.living import compiled, owned, running
+from tests.owners.truth import judged, wrong
+from vmdiff.owners.allocators.glibc_state import LargeBlocks
+from vmdiff.owners.allocators.large_blocks import LargeBlock, believed
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+
+@pytest.mark.parametrize("acts", ["t", "i", "r", "b", "bti", "a", "g", "s", "l", "m", "n", "o", "bagslmtir"])
+@pytest.mark.parametrize("options", [(), ("-m32",)], ids=["64", "32"])
+def test_only_the_blocks_of_malloc_are_mallocs(acts: str, options: tuple[str, ...]) -> None:
+    if options and set(acts) & {"t", "i", "r"}:
+        pytest.skip("these lies are for 64 bits")
+    with running([compiled(PROGRAMS / "like_malloc.c", *options), acts]) as (process, said):
+        seen = owned(process.pid)
+
+    verdicts = judged(seen, said)
+    assert wrong(verdicts) == []
+    assert [verdict for verdict in verdicts if verdict.word != "right"] == []
+
+
+def test_what_a_program_takes_from_brk_without_a_malloc_is_not_mallocs() -> None:
+    bare = ("-static", "-nostdlib", "-fno-stack-protector")
+    with running([compiled(PROGRAMS / "bare_brk.c", *bare)]) as (process, _):
+        seen = owned(process.pid)
+
+    assert [mapping.owner for mapping in seen.mappings if mapping.path == "[heap]"] == [None]
+
+
+def blocks(sizes: Sequence[int]) -> list[LargeBlock]:
+    ends = [0]
+    for size in sizes:
+        ends.append(ends[-1] + size)
+    return [LargeBlock(*bounds) for bounds in pairwise(ends)]
+
+
+@given(st.lists(st.integers(1, 50), max_size=20))
+def test_blocks_that_add_up_are_all_believed(sizes: list[int]) -> None:
+    found = blocks(sizes)
+
+    assert believed(found, LargeBlocks(len(sizes), sum(sizes))) == tuple(found)
+    assert believed(found, LargeBlocks(len(sizes) + 1, sum(sizes) + 7)) == tuple(found)
+
+
+def test_what_makes_the_sum_too_large_is_left_out_if_it_can_be_told() -> None:
+    found = blocks([3, 5, 8, 21])
+
+    assert believed(found, LargeBlocks(3, 16)) == tuple(found[:3])
+    assert believed(found, LargeBlocks(2, 8)) == tuple(found[:2])
+    assert believed(blocks([3, 5, 5]), LargeBlocks(2, 8)) is None
+    assert believed(found, LargeBlocks(3, 17)) is None

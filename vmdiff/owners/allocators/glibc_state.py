@@ -1,0 +1,377 @@
+"""Find the records of glibc's malloc: its arenas (``struct malloc_state``) and ``mp_``.
+
+glibc keeps its arenas in a circle through ``next``; the main one is a variable of libc.so, each other
+lies behind the ``heap_info`` at the start of its first heap. None of them needs a symbol: the proof of an
+arena is that the circle leads back to it. Sources: malloc/malloc.c, malloc/arena.c of glibc 2.26 to 2.43.
+"""
+
+import re
+import struct
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from vmdiff.model import Kind, PlacedMapping
+from vmdiff.owners.mapped_objects import MappedObject
+from vmdiff.owners.object_constants import Constants
+from vmdiff.owners.scene import Scene
+
+_MOST_ARENAS = 16_384
+_MOST_HEAPS = 65_536
+_MOST_THREADS = 1 << 22
+_LARGEST_DATA = 1 << 20
+_BIN_WORDS = 254  # 127 bins, a pointer to the first and one to the last chunk each
+_BINMAP = 16  # bytes
+_MMAP_MAX = 65_536  # DEFAULT_MMAP_MAX
+_FLAGS = 7  # PREV_INUSE, IS_MMAPPED, NON_MAIN_ARENA
+
+# HEAP_MAX_SIZE by the bytes of a word (2 * DEFAULT_MMAP_THRESHOLD_MAX).
+HEAP_SIZE = {8: 64 << 20, 4: 1 << 20}
+_VERSION = re.compile(rb"GNU C Library [^\0\n]{0,200}?release version (\d+\.\d+)")
+
+
+class StateLayout(NamedTuple):
+    """Where the fields of ``malloc_state`` are, in words of *word* bytes."""
+
+    word: int
+    fast: int
+    fast_bins: int
+    top: int
+
+    @property
+    def bins(self) -> int:
+        """The first bin; ``last_remainder`` is between ``top`` and it."""
+        return self.top + 2
+
+    @property
+    def next(self) -> int:
+        """The next arena of the circle, behind the bins and their map of bits."""
+        return self.bins + _BIN_WORDS + _BINMAP // self.word
+
+    @property
+    def threads(self) -> int:
+        """The number of threads attached, behind ``next_free``."""
+        return self.next + 2
+
+    @property
+    def system(self) -> int:
+        """The bytes that the arena has from the kernel; their peak follows."""
+        return self.threads + 1
+
+    @property
+    def length(self) -> int:
+        """The words of the whole record."""
+        return self.system + 2
+
+
+# The newest first. Before the bins: a lock and flags (two ints); 2.27 added the int ``have_fastchunks``
+# (commit 3381be5cde), 2.43 removed it with the fast bins.
+LAYOUTS = (
+    StateLayout(8, fast=2, fast_bins=10, top=12),
+    StateLayout(8, fast=1, fast_bins=0, top=1),
+    StateLayout(8, fast=1, fast_bins=10, top=11),
+    StateLayout(4, fast=3, fast_bins=11, top=14),
+    StateLayout(4, fast=2, fast_bins=0, top=2),
+    StateLayout(4, fast=2, fast_bins=11, top=13),
+)
+
+
+class HeapSegment(NamedTuple):
+    """A stretch of one arena that is full of chunks: from the first one to the end of what it got."""
+
+    start: int
+    end: int
+
+
+class MallocArena(NamedTuple):
+    """One arena as it was read: its record, and where its chunks are.
+
+    *overhead* is what lies in front of the chunks of its segments (``heap_info``, ``malloc_state``,
+    alignment), *reserved* what its heaps have set aside beyond what they use. *segments* are in the order
+    of age, and empty where they do not add up to what the arena got from the kernel.
+    """
+
+    address: int
+    layout: StateLayout
+    state: Sequence[int]
+    is_main: bool
+    segments: tuple[HeapSegment, ...]
+    overhead: int
+    reserved: int
+
+    @property
+    def top(self) -> int:
+        """The address of the chunk at the end of the newest segment."""
+        return self.state[self.layout.top]
+
+    @property
+    def system(self) -> int:
+        """The bytes that it has from the kernel."""
+        return self.state[self.layout.system]
+
+
+class LargeBlocks(NamedTuple):
+    """What ``mp_`` counts of blocks with mappings of their own."""
+
+    blocks: int
+    size: int
+
+
+class Glibc(NamedTuple):
+    """The records of one process; *version* is None where the file does not tell."""
+
+    version: str | None
+    arenas: tuple[MallocArena, ...]
+    large: LargeBlocks | None
+
+
+class Grounds:
+    """The memory where chunks may be: readable, writable, private."""
+
+    def __init__(self, mappings: Sequence[PlacedMapping]) -> None:
+        held = [m for m in mappings if m.perms.startswith("rw")]
+        self._starts = [mapping.start for mapping in held]
+        self._ends = [mapping.end for mapping in held]
+
+    def __contains__(self, address: object) -> bool:
+        if not isinstance(address, int):
+            return False
+        at = bisect_right(self._starts, address) - 1
+        return at >= 0 and address < self._ends[at]
+
+
+def words(scene: Scene, address: int, count: int) -> Sequence[int] | None:
+    """Return *count* words of the process at *address*, or None where they cannot be read."""
+    raw = scene.read(address, count * scene.word_size)
+    return None if raw is None else memoryview(raw).cast("Q" if scene.word_size == 8 else "I")
+
+
+def find_glibc(scene: Scene) -> Glibc | None:
+    """Find the arenas of a process, the main one first; None where there is no glibc or no arena."""
+    library = scene.find_object("libc.so.6", "libc-2.")
+    main = _main_arena(scene, library)
+    if main is None:
+        return None
+    address, layout = main
+    states = dict(_circle(scene, address, layout))
+    arenas = tuple(
+        _arena(scene, place, layout, state, is_main=place == address) for place, state in states.items()
+    )
+    held = library or scene.executable
+    large = None if held is None else _large_blocks(scene, held)
+    version = None if library is None else _version(scene, library)
+    return Glibc(version, arenas, large)
+
+
+def _version(scene: Scene, library: MappedObject) -> str | None:
+    """Return the version that the library's banner names."""
+    for _, raw in Constants(scene, library.mappings).segments():
+        if found := _VERSION.search(raw):
+            return found[1].decode()
+    return None
+
+
+def _main_arena(scene: Scene, library: MappedObject | None) -> tuple[int, StateLayout] | None:
+    """Find the main arena in libc's data, or of a static program by its symbol."""
+    grounds = Grounds(scene.mappings)
+    if library is not None:
+        places: Iterator[tuple[int, StateLayout]] = _like_arenas(scene, library)
+    else:
+        places = _in_static_program(scene)
+    for address, layout in places:
+        state = words(scene, address, layout.length)
+        if state and _is_arena(state, address, layout, grounds) and _returns(scene, address, layout, grounds):
+            return address, layout
+    return None
+
+
+def _in_static_program(scene: Scene) -> Iterator[tuple[int, StateLayout]]:
+    """Yield where a static program that uses brk may have the main arena: its symbol, or anything like it."""
+    program = scene.executable
+    if program is None or scene.has_musl or all(m.kind is not Kind.HEAP for m in scene.mappings):
+        return
+    symbol = program.symbols(["main_arena"]).get("main_arena")
+    if symbol is not None:
+        yield from ((symbol, layout) for layout in _layouts(scene))
+    else:
+        yield from _like_arenas(scene, program)
+
+
+def _layouts(scene: Scene) -> list[StateLayout]:
+    return [layout for layout in LAYOUTS if layout.word == scene.word_size]
+
+
+def _like_arenas(scene: Scene, library: MappedObject) -> Iterator[tuple[int, StateLayout]]:
+    """Yield where in the library's data a record may be.
+
+    Two words may be the bytes from the kernel and their peak; in an arena that has none, ``top`` and the
+    first bin lead to the bin itself.
+    """
+    size, layouts = scene.word_size, _layouts(scene)
+    for start, data in variables(scene, library):
+        for at, (system, peak) in enumerate(pairwise(data)):
+            if 0 < system <= peak and not (system | peak) & 4095:
+                yield from ((start + (at - layout.system) * size, layout) for layout in layouts)
+            elif system == peak == start + (at - 2) * size and at >= 2 and data[at - 2] == system:
+                yield from ((start + (at - layout.bins) * size, layout) for layout in layouts)
+
+
+def variables(scene: Scene, library: MappedObject) -> Iterator[tuple[int, Sequence[int]]]:
+    """Yield address and words of the initialised data of an object."""
+    for mapping in library.mappings:
+        length = min(mapping.size, _LARGEST_DATA)
+        found = mapping.perms[:2] == "rw" and words(scene, mapping.start, length // scene.word_size)
+        if found:
+            yield mapping.start, found
+
+
+def _is_arena(state: Sequence[int], address: int, layout: StateLayout, grounds: Grounds) -> bool:
+    """Check the record: sizes that fit, a top in memory, and bins that are empty or lead into memory."""
+    system, peak = state[layout.system], state[layout.system + 1]
+    unused = state[layout.top] == address + layout.top * layout.word
+    if (
+        not (0 < system <= peak or unused)
+        or state[layout.threads] > _MOST_THREADS
+        or state[layout.top] not in grounds
+    ):
+        return False
+    bin_at = address + layout.bins * layout.word - 2 * layout.word  # as if the bin were a chunk
+    for at in range(layout.bins, layout.bins + _BIN_WORDS, 2):
+        first, last = state[at], state[at + 1]
+        if (first == bin_at) != (last == bin_at):
+            return False
+        if first != bin_at and (first not in grounds or last not in grounds):
+            return False
+        bin_at += 2 * layout.word
+    return True
+
+
+def _returns(scene: Scene, address: int, layout: StateLayout, grounds: Grounds) -> bool:
+    """Follow the circle of arenas; return whether it leads back to *address*."""
+    at = address
+    for _ in range(_MOST_ARENAS):
+        found = words(scene, at + layout.next * layout.word, 1)
+        if found is None or found[0] not in grounds:
+            return False
+        at = found[0]
+        if at == address:
+            return True
+    return False
+
+
+def _circle(scene: Scene, main: int, layout: StateLayout) -> Iterator[tuple[int, Sequence[int]]]:
+    """Yield the address and the record of every arena, the main one first."""
+    at = main
+    for _ in range(_MOST_ARENAS):
+        state = words(scene, at, layout.length)
+        if state is None:
+            return
+        yield at, state
+        at = state[layout.next]
+        if at == main:
+            return
+
+
+def _arena(
+    scene: Scene, address: int, layout: StateLayout, state: Sequence[int], *, is_main: bool
+) -> MallocArena:
+    found = _brk(scene, layout, state) if is_main else _heaps(scene, address, layout, state)
+    held = sum(segment.end - segment.start for segment in found.segments) + found.overhead
+    whole = held == state[layout.system]
+    return MallocArena(
+        address, layout, state, is_main, found.segments if whole else (), found.overhead, found.reserved
+    )
+
+
+class _Extent(NamedTuple):
+    segments: tuple[HeapSegment, ...]
+    overhead: int
+    reserved: int
+
+
+def _brk(scene: Scene, layout: StateLayout, state: Sequence[int]) -> _Extent:
+    """Return the segment of the main arena: what brk gave, up to the end of its top chunk."""
+    top = state[layout.top]
+    head = words(scene, top + layout.word, 1)
+    mapping = scene.at(top)
+    if head is None or mapping is None or mapping.kind is not Kind.HEAP:
+        return _Extent((), 0, 0)
+    end = top + (head[0] & ~_FLAGS)
+    begin = end - state[layout.system]
+    start = _aligned(begin, layout.word)
+    held = scene.at(start)
+    if held is None or held.kind is not Kind.HEAP:
+        return _Extent((), 0, 0)
+    return _Extent((HeapSegment(start, end),), start - begin, 0)
+
+
+def _aligned(address: int, word: int) -> int:
+    """Return where the first chunk from *address* on begins: what follows its header is aligned to 16."""
+    return -(-(address + 2 * word) // 16) * 16 - 2 * word
+
+
+def _heaps(scene: Scene, address: int, layout: StateLayout, state: Sequence[int]) -> _Extent:
+    """Follow the heaps of an arena from its newest, which holds its top, to its first."""
+    step = HEAP_SIZE[layout.word]
+    first = address // step * step
+    info = address - first  # the arena's record follows the heap_info of its first heap
+    at = state[layout.top] // step * step
+    found: list[HeapSegment] = []
+    overhead = reserved = 0
+    while len(found) < _MOST_HEAPS:
+        head = words(scene, at, 4)
+        if head is None or head[0] != address or not 0 < head[2] <= head[3] <= step:
+            return _Extent((), 0, 0)
+        body = at + info + (layout.length * layout.word if at == first else 0)
+        start = _aligned(body, layout.word) if at == first else body
+        found.append(HeapSegment(start, at + head[2]))
+        overhead += start - at
+        reserved += step - head[2]
+        if at == first:
+            return _Extent(tuple(reversed(found)), overhead, reserved)
+        at = head[1]
+    return _Extent((), 0, 0)
+
+
+def _large_blocks(scene: Scene, library: MappedObject) -> LargeBlocks | None:
+    """Find ``mp_`` by what it holds side by side: counts of large blocks, their bytes, where brk began.
+
+    Before ``sbrk_base`` it has n_mmaps, n_mmaps_max, max_n_mmaps, no_dyn_threshold (ints), mmapped_mem and
+    max_mmapped_mem (words). Since 2.35 a fifth int in front makes 64 bits fill up a word behind them.
+    """
+    heap = next((m.start for m in scene.mappings if m.kind is Kind.HEAP), 0)
+    found = [
+        _Parameters(*raw, base)
+        for start, data in variables(scene, library)
+        for raw, base in _like_parameters(bytes(data), scene.word_size)
+        if base == 0 or heap <= base < heap + scene.page_size
+    ]
+    # An object that never had a large block looks like four zeros: any other is the one.
+    best = max(found, key=lambda held: (held.peak > 0, held.base > 0), default=None)
+    return None if best is None else LargeBlocks(best.blocks, best.size)
+
+
+class _Parameters(NamedTuple):
+    """The fields of ``mp_`` that tell it."""
+
+    blocks: int
+    most: int
+    size: int
+    peak: int
+    base: int
+
+
+def _like_parameters(raw: bytes, word: int) -> Iterator[tuple[tuple[int, int, int, int], int]]:
+    """Yield what may be ``mp_``'s counts, sizes and ``sbrk_base``: DEFAULT_MMAP_MAX stands among them."""
+    spelt = _MMAP_MAX.to_bytes(4, "little")
+    form = struct.Struct("<3Q" if word == 8 else "<3I")
+    at = raw.find(spelt)
+    while at >= 0:
+        behind = -(-(at + 12) // word) * word
+        if at % 4 == 0 and at >= 4 and behind + form.size <= len(raw):
+            count, _, most = struct.unpack_from("<3i", raw, at - 4)
+            size, peak, base = form.unpack_from(raw, behind)
+            if 0 <= count <= most and size <= peak and (count == 0) == (size == 0) and not peak & 4095:
+                yield (count, most, size, peak), base
+        at = raw.find(spelt, at + 1)
