@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench fuzz clean
+.PHONY: demo test check docs bench fuzz clean
 
 demo: $(VENV)/.installed  ## watch a real process's memory change, in four acts
 	@$(BIN)/vmdiff demo
@@ -31,6 +31,10 @@ $(VENV)/.installed-test: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,check]'
 	@touch $@ $(VENV)/.installed
+
+docs: $(VENV)/.installed-test  ## build the documentation site into build/site; a dead link is an error
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[docs]'
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 bench: $(VENV)/.installed-test  ## measure whole commands against their peers; one table
 	@$(BIN)/python benchmarks/run.py $(ARGS)
