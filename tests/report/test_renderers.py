@@ -258,3 +258,22 @@ def test_json_of_half_a_character_is_json():
 
     assert text.isascii()
     assert json.loads(text)["changes"][0]["path"] == "/tmp/half \udc80 \x7f 漢 \U0001f600"
+
+
+@pytest.mark.parametrize("shown", [example, hostile])
+def test_plain_text_is_ascii_and_fits_a_mail(shown):
+    found = shown()
+    texts = [
+        RENDERERS[Format.TEXT].comparison(found, find(found), ViewOptions(show_all=True)),
+        RENDERERS[Format.TEXT].snapshot(found.after, (), ViewOptions(show_all=True)),
+    ]
+
+    assert [text for text in texts if not text.isascii()] == []
+    assert [line for text in texts for line in text.splitlines() if len(line) > 78] == []
+
+
+def test_markdown_shows_whose_memory_it_was_before_what_is_folded():
+    found = example()
+    text = RENDERERS[Format.MARKDOWN].comparison(found, find(found), ViewOptions())
+
+    assert text.index("by owner") < text.index("changes") < text.index("<details>")

@@ -1,4 +1,4 @@
-"""Markdown for issue trackers: what matters first, the rest in ``<details>``, within their limit.
+"""Markdown for issue trackers: the answer, whose memory it was, what changed; the rest in ``<details>``.
 
 Names from outside stand in code spans, where neither HTML nor Markdown nor ``@name`` means anything.
 """
@@ -16,6 +16,7 @@ from vmdiff.report.options import ViewOptions
 from vmdiff.report.terminal.table_layout import fit
 from vmdiff.report.view import compose
 from vmdiff.report.view.compose import ComparisonView, Figure, Remark, Role, Row, SnapshotView, Table
+from vmdiff.report.view.tables import shortened
 
 LIMIT = 65_536  # characters that GitHub takes in one comment
 SHORT = 10  # rows of the table that everybody sees
@@ -96,15 +97,14 @@ def _facts(shown: ComparisonView) -> Iterator[Block]:
 def _tables(groups: Table | None, table: Table) -> Iterator[Block]:
     shown, hidden = table.rows[:SHORT], table.rows[SHORT:]
     folds = [fold for fold in table.folds if fold.members]
+    if groups is not None:
+        short = shortened(groups, SHORT)
+        yield _rows(short, [*short.rows, *short.folds, short.total])
     yield _rows(table, [*map(_shortened, shown), *_unseen(table, hidden), *table.folds, table.total])
     if hidden:
         yield from _details(wording.plural(len(hidden), "more row"), _rows(table, hidden))
     for fold in folds:
         yield from _details(fold.title, _rows(table, table.unfold(fold)))
-    if groups is not None:
-        yield from _details(
-            groups.title.capitalize(), _rows(groups, [*groups.rows, *groups.folds, groups.total])
-        )
 
 
 def _shortened(row: Row) -> Row:

@@ -4,7 +4,7 @@ What is unknown has no sample: a gap in a graph is true, a zero would not be. Ob
 a label with a value for every file and thread is what collectors are brought down by.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.totals import Sums, tally
@@ -12,8 +12,8 @@ from vmdiff.findings import Finding
 from vmdiff.model import Snapshot
 from vmdiff.report import wording
 from vmdiff.report.options import ViewOptions
-
-Labels = tuple[tuple[str, str], ...]
+from vmdiff.report.profiles import exposition
+from vmdiff.report.profiles.exposition import Labels
 
 _FAMILIES = (
     ("vmdiff_mappings", "", "The number of mappings of one kind and owner."),
@@ -25,27 +25,26 @@ _FAMILIES = (
 
 def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions) -> str:  # noqa: ARG001
     """Write what one snapshot holds."""
-    return "".join(_exposition([((), taken)]))
+    return _exposition([((), taken)])
 
 
 def comparison(found: Comparison, findings: Sequence[Finding], options: ViewOptions) -> str:  # noqa: ARG001
     """Write what both snapshots hold, told apart by the label ``side``."""
     sides = (("before", found.before), ("after", found.after))
-    return "".join(_exposition([((("side", side),), snapshot) for side, snapshot in sides]))
+    return _exposition([((("side", side),), snapshot) for side, snapshot in sides])
 
 
-def _exposition(sides: list[tuple[Labels, Snapshot]]) -> Iterator[str]:
-    written = [(labels + _process(snapshot), snapshot) for labels, snapshot in sides]
+def _exposition(sides: list[tuple[Labels, Snapshot]]) -> str:
+    told = [(labels + _process(snapshot), snapshot) for labels, snapshot in sides]
     samples = (_counts, _by_kind_and_owner, _totals, _time)
-    for (family, unit, help_), sample in zip(_FAMILIES, samples, strict=True):
-        yield f"# TYPE {family} gauge\n"
-        if unit:
-            yield f"# UNIT {family} {unit}\n"
-        yield f"# HELP {family} {help_}\n"
-        for labels, snapshot in written:
+    families = []
+    for named, sample in zip(_FAMILIES, samples, strict=True):
+        family = exposition.gauge(*named)
+        for labels, snapshot in told:
             for more, value in sample(snapshot):
-                yield f"{family}{braces(labels + more)} {value}\n"
-    yield "# EOF\n"
+                exposition.add(family, labels + more, value)
+        families.append(family)
+    return exposition.written(families)
 
 
 def _process(snapshot: Snapshot) -> Labels:
@@ -89,13 +88,3 @@ def _time(snapshot: Snapshot) -> Iterator[tuple[Labels, float]]:
 
 def _kind_and_owner(kind: str, owner: str) -> Labels:
     return (("kind", str(kind)), ("owner", wording.name(owner)))
-
-
-def braces(labels: Iterable[tuple[str, str]]) -> str:
-    """Write labels as a sample has them; none have no braces."""
-    inside = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
-    return f"{{{inside}}}" if inside else ""
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

@@ -12,11 +12,12 @@ import gzip
 from collections.abc import Iterable, Sequence
 
 from vmdiff.comparison.compare import Comparison
-from vmdiff.comparison.totals import Key, Sums, tally
+from vmdiff.comparison.totals import Key, Sums
 from vmdiff.findings import Finding
 from vmdiff.model import Snapshot
 from vmdiff.report import wording
 from vmdiff.report.options import ViewOptions
+from vmdiff.report.profiles.stacks import stacks
 
 # Field numbers of the messages in profile.proto.
 _SAMPLE_TYPE, _SAMPLE, _LOCATION, _FUNCTION, _STRING_TABLE = 1, 2, 4, 5, 6
@@ -28,7 +29,7 @@ _INT64 = (1 << 63) - 1
 def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions) -> bytes:  # noqa: ARG001
     """Write one snapshot; counters that it does not know throughout have no column."""
     profile = _Profile([name for name in taken.counters if taken.total(name) is not None])
-    profile.add(tally(taken))
+    profile.add(stacks(taken))
     return profile.packed(taken)
 
 
@@ -36,8 +37,8 @@ def comparison(found: Comparison, findings: Sequence[Finding], options: ViewOpti
     """Write the difference; counters that one side does not know throughout have no column."""
     totals = found.totals
     profile = _Profile([name for name, total in totals.items() if total.delta is not None])
-    profile.add(tally(found.before), base=True)
-    profile.add(tally(found.after))
+    profile.add(stacks(found.before), base=True)
+    profile.add(stacks(found.after))
     return profile.packed(found.after)
 
 

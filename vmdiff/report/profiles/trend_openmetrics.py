@@ -5,10 +5,13 @@ What is unknown has no sample. Objects are left out, as in `vmdiff.report.profil
 
 from collections.abc import Iterator, Sequence
 
+from prometheus_client.core import Metric
+
 from vmdiff.findings import Finding
 from vmdiff.report import wording
 from vmdiff.report.options import ViewOptions
-from vmdiff.report.profiles.openmetrics import Labels, braces
+from vmdiff.report.profiles import exposition
+from vmdiff.report.profiles.exposition import Labels
 from vmdiff.series.figure_columns import COUNTERS, TOTAL
 from vmdiff.series.trends import GroupTrend, Trend
 
@@ -17,25 +20,33 @@ _GROUPINGS = (TOTAL, "kind", "owner")
 
 def trend(found: Trend, findings: Sequence[Finding], options: ViewOptions) -> str:  # noqa: ARG001
     """Write the points and the verdicts of a trend."""
-    return "".join(_exposition(found))
+    return exposition.written((_series(found), _rates(found), _verdicts(found)))
 
 
-def _exposition(found: Trend) -> Iterator[str]:
-    yield "# TYPE vmdiff_series_bytes gauge\n# UNIT vmdiff_series_bytes bytes\n"
-    yield "# HELP vmdiff_series_bytes A counter of one group of memory at one point of a series.\n"
+def _series(found: Trend) -> Metric:
+    family = exposition.gauge(
+        "vmdiff_series_bytes", "bytes", "A counter of one group of memory at one point of a series."
+    )
     for by, group in _groups(found):
-        yield from _points(found, by, group)
-    yield "# TYPE vmdiff_trend_bytes_per_second gauge\n"
-    yield "# HELP vmdiff_trend_bytes_per_second The growth of the floor of one group of memory.\n"
+        _add_points(family, found, by, group)
+    return family
+
+
+def _rates(found: Trend) -> Metric:
+    text = "The growth of the floor of one group of memory."
+    family = exposition.gauge("vmdiff_trend_bytes_per_second", "", text)
     for by, group in _groups(found):
         if group.rate is not None:
-            yield f"vmdiff_trend_bytes_per_second{braces(_labels(found, by, group))} {group.rate:.6g}\n"
-    yield "# TYPE vmdiff_trend_verdict gauge\n"
-    yield "# HELP vmdiff_trend_verdict What one group of memory does over the series.\n"
+            exposition.add(family, _labels(found, by, group), group.rate)
+    return family
+
+
+def _verdicts(found: Trend) -> Metric:
+    text = "What one group of memory does over the series."
+    family = exposition.gauge("vmdiff_trend_verdict", "", text)
     for by, group in _groups(found):
-        labels = (*_labels(found, by, group), ("verdict", group.judgement.name))
-        yield f"vmdiff_trend_verdict{braces(labels)} 1\n"
-    yield "# EOF\n"
+        exposition.add(family, (*_labels(found, by, group), ("verdict", group.judgement.name)), 1)
+    return family
 
 
 def _groups(found: Trend) -> Iterator[tuple[str, GroupTrend]]:
@@ -51,10 +62,10 @@ def _labels(found: Trend, by: str, group: GroupTrend) -> Labels:
     return (*process, ("by", by), ("group", wording.name(group.name)))
 
 
-def _points(found: Trend, by: str, group: GroupTrend) -> Iterator[str]:
-    """Yield the samples of a group, each counter in order of time; equal times have one sample."""
+def _add_points(family: Metric, found: Trend, by: str, group: GroupTrend) -> None:
+    """Add the samples of a group, each counter in order of time; equal times have one sample."""
     for counter in COUNTERS:
-        labels = braces((*_labels(found, by, group), ("counter", counter)))
+        labels = (*_labels(found, by, group), ("counter", counter))
         last = None
         for point, value in zip(
             found.series.points, found.series.values(by, group.name, counter), strict=True
@@ -63,4 +74,4 @@ def _points(found: Trend, by: str, group: GroupTrend) -> Iterator[str]:
             if value is None or moment is None or moment == last:
                 continue
             last = moment
-            yield f"vmdiff_series_bytes{labels} {value} {moment:.3f}\n"
+            exposition.add(family, labels, value, round(moment, 3))

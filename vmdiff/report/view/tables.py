@@ -78,8 +78,9 @@ def rest_title(count: int, noun: str, *, cut: bool) -> str:
 
 def shortened(table: Table, count: int) -> Table:
     """Return a table of at most *count* rows and one fold, which holds all others."""
-    gone = [*table.rows[count:], *(fold for fold in table.folds if fold.members)]
-    if not gone:
+    folds = [fold for fold in table.folds if fold.members]
+    gone = [*table.rows[count:], *folds]
+    if gone == folds and len(folds) < 2:
         return table
     members = tuple(item for row in gone for item in (row.members or (row.item,)) if item is not None)
     title = rest_title(len(members), table.noun, cut=True)
