@@ -247,6 +247,8 @@ def resolve(
 ) -> "Snapshot":
     """Give what a command line names: ``pid:1234`` as it is now, ``-``, or a file."""
     if not named.startswith(_LIVE):
+        if named.isascii() and named.isdigit() and not os.path.lexists(named):
+            raise InputError(f"{named}: no such file; pid:{named} is the process of that number")
         return load(named, notify=notify, known=known)
     pid = named.removeprefix(_LIVE)
     if not (pid.isascii() and pid.isdigit()) or len(pid) > 10:

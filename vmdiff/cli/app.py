@@ -13,7 +13,6 @@ from vmdiff.report import RENDERERS, By, Format, ViewOptions
 # Late imports: a command loads only what it uses, so --help starts quickly (tests/test_economy.py).
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -74,7 +73,9 @@ def _vmdiff(
 
 @app.command()
 def snap(
-    pid: Annotated[int, typer.Argument(metavar="PID", min=1, max=2**31 - 1, help="The process.")],
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="A process number, or name:NAME for the only one of it.")
+    ],
     to: Output = None,
     force: Force = False,
     label: Annotated[
@@ -118,8 +119,10 @@ def snap(
     Without -o the document goes to standard output, or from a terminal to NAME-PID-TIME.json here.
     """
     from vmdiff import sources, units
+    from vmdiff.cli.process_target import process_number
 
     output.check_free(to, force=force)
+    pid = process_number(target)
     try:
         limit = None if freeze_limit is None else units.parse_time(freeze_limit)
     except ValueError as error:
@@ -136,6 +139,8 @@ def snap(
         freeze_limit=limit,
         notify=output.say,
     )
+    if snapshot.process.pid not in (None, pid):
+        output.say(f"{pid} is a thread of {snapshot.process.pid}; use {snapshot.process.pid}")
     if snapshot.origin.frozen_seconds is not None:
         output.say(f"held still for {snapshot.origin.frozen_seconds * 1000:.1f} ms")
     if redact or key is not None:

@@ -25,6 +25,7 @@ from vmdiff.importers.procfs import tolerant_reader
 from vmdiff.importers.sections import Mark, Role, Section, with_elisions
 from vmdiff.importers.surroundings import Surroundings, surroundings_of
 from vmdiff.model import Snapshot
+from vmdiff.model.problem_words import problem_words
 
 TEXTS: tuple[TextFormat, ...] = (
     hs_err.FORMAT,
@@ -74,7 +75,7 @@ def read(data: bytes, *, source: str, choice: int | None = None) -> Snapshot:
     except ValidationError as error:
         problem = error.errors()[0]
         place = "".join(f"{key}: " for key in problem["loc"])
-        raise InputError(f"{source}: {place}{problem['msg']}") from error
+        raise InputError(f"{source}: {place}{problem_words(problem)}") from error
 
 
 def count(data: bytes, *, source: str) -> int:

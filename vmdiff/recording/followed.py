@@ -47,7 +47,8 @@ def follow(target: int | str, proc: Path = PROC) -> Followed:
             folder.check_memory(stat)
             return Followed(folder.pid, stat.name, stat.start_ticks, proc)
     if not text.startswith(_NAME) or text == _NAME:
-        raise InputError(f"{text}: expected a process number, or name: and a process name")
+        meant = f"; name:{text} is the process of that name" if text and text != _NAME else ""
+        raise InputError(f"{text}: expected a process number, or name: and a process name{meant}")
     name = text.removeprefix(_NAME)
     found = list(named(name, proc))
     if not found:

@@ -29,6 +29,7 @@ from vmdiff.model import (
     place,
     taken_apart,
 )
+from vmdiff.model.problem_words import problem_words
 from vmdiff.model.snapshot import FORMAT, VERSION
 
 _FIRST, _LAST = b'"mappings": [\n', b"\n  ]\n}\n"
@@ -245,7 +246,7 @@ def _piecemeal(data: bytes) -> Iterator[tuple[str, str]]:
             for one in error.errors(include_url=False, include_input=False):
                 index, *place = one["loc"]
                 broken.add(("mappings", first + int(index), *place))
-                yield path_of(("mappings", first + int(index), *place)), one["msg"]
+                yield path_of(("mappings", first + int(index), *place)), problem_words(one)
     if broken:  # else they are found with the rest
         yield from _contradictions(document, broken)
 
@@ -288,7 +289,7 @@ def _problem(one: Any) -> Iterator[tuple[str, str]]:
     if isinstance(cause, InvariantError):
         yield from cause.problems
     else:
-        yield path_of(one["loc"]), one["msg"]
+        yield path_of(one["loc"]), problem_words(one)
 
 
 def _version_problem(data: bytes) -> tuple[str, str] | None:
