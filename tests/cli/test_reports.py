@@ -55,7 +55,7 @@ def test_a_report_of_one_snapshot_holds_that(files: Path, vmdiff: Run) -> None:
     ("words", "said"),
     [
         (("compare", "one.html"), "one.html: carries one snapshot; compare it with another"),
-        (("compare", "before.json"), "before.json: compare it with what?"),
+        (("compare", "before.json"), "before.json: missing AFTER"),
         (("show", "report.html#3"), "there is no #3"),
         (("show", "cut.html"), "no snapshots ride in it"),
     ],
