@@ -13,6 +13,7 @@ from fractions import Fraction
 from vmdiff import selector, units
 from vmdiff.comparison.change import ChangeName
 from vmdiff.comparison.compare import Comparison
+from vmdiff.comparison.usage_change import FIGURES, exact
 from vmdiff.errors import ConditionError
 from vmdiff.model import Mapping, Snapshot, add
 from vmdiff.selector import Selector
@@ -73,10 +74,27 @@ class Condition:
         )
 
     def _amount(self, snapshot: Snapshot, side: str) -> int:
+        if self.counter in FIGURES:
+            return self._inside(snapshot, side)
         names = PRIVATE if self.counter == "private" else (self.counter or "",)
         amount = add(_sum(snapshot, self._selected(snapshot), name) for name in names)
         if amount is None:
             raise ConditionError(f"{self.text!r}: {self.counter} is not known throughout the snapshot {side}")
+        return amount
+
+    def _inside(self, snapshot: Snapshot, side: str) -> int:
+        """Add up a figure of the allocators' own records over the owners that are selected."""
+        if any(term.field != "owner" for term in self.selector.terms):
+            raise ConditionError(
+                f"{self.text!r}: {self.counter} goes by owner only, such as owner:'malloc heap'"
+            )
+        wanted = [one for one in snapshot.usage or () if self.selector.matches_owner(one.owner, one.label)]
+        if not wanted and (snapshot.usage is None or any(self._selected(snapshot))):
+            raise ConditionError(f"{self.text!r}: {self.counter} was not read for the snapshot {side}")
+        amount = exact(wanted, self.counter or "")
+        if amount is None:
+            why = next((one.partial for one in wanted if one.partial), "its records do not tell")
+            raise ConditionError(f"{self.text!r}: {self.counter} is not known for the snapshot {side}: {why}")
         return amount
 
     def _selected(self, snapshot: Snapshot) -> Iterable[Mapping]:

@@ -27,9 +27,11 @@ class Term:
 
     def matches(self, mapping: Mapping) -> bool:
         """Say whether any of what the mapping has in this field fits; ``[heap]`` as written fits itself."""
-        return any(
-            self.pattern == value or fnmatchcase(value, self.pattern) for value in self._values(mapping)
-        )
+        return any(map(self.matches_text, self._values(mapping)))
+
+    def matches_text(self, value: str) -> bool:
+        """Return whether the pattern fits a value."""
+        return self.pattern == value or fnmatchcase(value, self.pattern)
 
     def _values(self, mapping: Mapping) -> Iterable[str]:
         if self.field == "kind":
@@ -52,6 +54,13 @@ class Selector:
     def matches(self, mapping: Mapping) -> bool:
         """Say whether the mapping is selected."""
         return all(term.matches(mapping) for term in self.terms)
+
+    def matches_owner(self, name: str, label: str | None) -> bool:
+        """Return whether an owner is selected by its name, or by name and label."""
+        names = [name, f"{name} {label}"] if label else [name]
+        return all(
+            term.field == "owner" and any(term.matches_text(one) for one in names) for term in self.terms
+        )
 
     def matches_any(self, mappings: Iterable[Mapping]) -> bool:
         """Say whether one of the mappings is selected."""

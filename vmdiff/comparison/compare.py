@@ -19,6 +19,7 @@ from vmdiff.comparison.matching.by_structure import steps
 from vmdiff.comparison.moved import join_moved
 from vmdiff.comparison.naming import Namer, StructureNamer
 from vmdiff.comparison.totals import GROUPINGS, Choice, Group, Key, Sums, Total, all_totals, groups, tally
+from vmdiff.comparison.usage_change import UsageChange, usage_changes
 from vmdiff.errors import MatchError
 from vmdiff.model import Snapshot
 
@@ -77,6 +78,11 @@ class Comparison:
     @cached_property
     def _tallies(self) -> tuple[dict[Key, Sums], dict[Key, Sums]]:
         return tally(self.before), tally(self.after)
+
+    @cached_property
+    def usage(self) -> tuple[UsageChange, ...] | None:
+        """How the allocators' own figures changed; None where one side has none."""
+        return usage_changes(self.before, self.after)
 
     @cached_property
     def process(self) -> tuple[process_facts.FactChange, ...]:

@@ -44,7 +44,6 @@ _MMAPPED = 2
 # bits what is missing to a multiple of 16.
 _FENCEPOSTS = {8: 32, 4: 24}
 _CHANGED = "its lists have more blocks than its heaps: it changed while it was read"
-_UNCOUNTED = "the blocks in use were not counted: --inside walks all of them"
 
 
 class _Chunks(NamedTuple):
@@ -85,7 +84,7 @@ def _usages(scene: Scene, budget: Budget) -> Iterator[Usage]:
         yield from _nothing_found(scene)
         return
     yield from _Arenas(scene, budget, found).usages()
-    if found.large is not None and found.large.blocks:
+    if found.large is not None:
         yield _large(scene, found.large, _name(found))
 
 
@@ -196,7 +195,7 @@ class _Arenas:
             return Usage(**self._facts(arena, "chunk headers"), partial=chunks)
         if chunks.blocks is None:
             figures = self._figures(arena, chunks, cached, records)
-            return Usage(**self._facts(arena, "lists of free chunks"), **figures, partial=_UNCOUNTED)
+            return Usage(**self._facts(arena, "lists of free chunks"), **figures)
         facts = self._facts(arena, "chunk headers")
         try:
             blocks = _without(chunks.blocks, cached + records)

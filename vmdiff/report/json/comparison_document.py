@@ -17,14 +17,16 @@ from vmdiff.comparison.change import Change, Counts
 from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.match_mode import Match
 from vmdiff.comparison.totals import GROUPINGS, Group, Total
+from vmdiff.comparison.usage_change import FIGURES, UsageChange
 from vmdiff.findings import Finding
-from vmdiff.model import Mapping, Snapshot, owner_record
+from vmdiff.model import Mapping, Snapshot, Usage, add, owner_record
 from vmdiff.report.options import ViewOptions
 from vmdiff.storage.json_document import Lines
 
 COMPARISON_FORMAT = "vmdiff-comparison"
 SUMMARY_FORMAT = "vmdiff-summary"
 VERSION = 1
+_MOST_ROWS = 1000  # block sizes or types in one change of usage, the largest changes first
 
 
 def comparison(found: Comparison, findings: Sequence[Finding], options: ViewOptions) -> str:
@@ -50,6 +52,7 @@ def _pieces(found: Comparison, findings: Sequence[Finding], options: ViewOptions
     tail = {
         "unchanged": found.unchanged,
         "answer": answer(found).record(),
+        "usage": None if found.usage is None else [_usage(change) for change in found.usage],
         "groups": {by: [_group(group) for group in found.grouped(by)] for by in GROUPINGS},
         "process": [fact._asdict() for fact in found.process],
         "findings": _findings(findings),
@@ -70,6 +73,7 @@ def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions)
         "totals": dict(taken.totals),
         "rollup": taken.rollup,
         "answer": summary(taken).record(),
+        "usage": None if taken.usage is None else [usage.model_dump(mode="json") for usage in taken.usage],
         "groups": {by: [_sizes(group) for group in alone.grouped(by)] for by in GROUPINGS},
         "findings": _findings(findings),
     }
@@ -115,6 +119,28 @@ def _group(group: Group) -> dict[str, Any]:
         "after": {name: total.after for name, total in group.totals.items()},
         "delta": {name: total.delta for name, total in group.totals.items()},
     }
+
+
+def _usage(change: UsageChange) -> dict[str, Any]:
+    return {
+        "owner": change.owner,
+        "label": change.label,
+        "before": _figures(change.before),
+        "after": _figures(change.after),
+        "delta": {
+            **change.delta,
+            "sizes": [list(row) for row in change.sizes[:_MOST_ROWS]],
+            "types": [list(row) for row in change.types[:_MOST_ROWS]],
+        },
+    }
+
+
+def _figures(side: Sequence[Usage]) -> dict[str, Any] | None:
+    """Write what a side has; null where it has none of this memory."""
+    if not side:
+        return None
+    figures: dict[str, Any] = {name: add(getattr(usage, name) for usage in side) for name in FIGURES}
+    return {**figures, "partial": next((usage.partial for usage in side if usage.partial), None)}
 
 
 def _sizes(group: Group) -> dict[str, Any]:

@@ -102,6 +102,49 @@ class AnswerRecord(TypedDict):
     explained: Annotated[float | None, Field(description="The share of all movement that the movers are.")]
 
 
+class UsageFigures(TypedDict):
+    """What an allocator has on one side, in bytes (`blocks` is a number)."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="UsageFigures")  # type: ignore[misc]
+
+    in_use: Known
+    free: Known
+    cached: Known
+    overhead: Known
+    releasable: Known
+    reserved: Known
+    blocks: int | None
+    partial: Annotated[str | None, Field(description="Why a figure is null or may be off.")]
+
+
+class UsageDelta(TypedDict):
+    """How an allocator's figures changed; null where a side does not know one for certain."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="UsageDelta")  # type: ignore[misc]
+
+    in_use: Known
+    free: Known
+    cached: Known
+    overhead: Known
+    releasable: Known
+    reserved: Known
+    blocks: int | None
+    sizes: Annotated[list[tuple[int, int, int]], Field(description="Size, blocks in use, free blocks.")]
+    types: Annotated[list[tuple[str, int, int]], Field(description="Name, objects, bytes.")]
+
+
+class UsageChangeRecord(TypedDict):
+    """The memory of one allocator or runtime, by its own records; null on a side that has none of it."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="UsageChange")  # type: ignore[misc]
+
+    owner: str
+    label: str | None
+    before: UsageFigures | None
+    after: UsageFigures | None
+    delta: UsageDelta
+
+
 class FactRecord(TypedDict):
     """A process or host fact that differs; null where it was not there."""
 
@@ -138,6 +181,7 @@ class ComparisonRecord(TypedDict):
     changes: list[ChangeRecord]
     unchanged: Annotated[int, Field(ge=0, description="The number of regions in which nothing changed.")]
     answer: AnswerRecord
+    usage: Annotated[list[UsageChangeRecord] | None, Field(description="Null if a side has none.")]
     groups: Groups
     process: list[FactRecord]
     findings: list[FindingRecord]
