@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # what is not known before a process is being read is loaded 
 # Late imports: taking a snapshot loads neither the formats nor the reports (tests/test_economy.py).
 
 STDIN = "-"
+_ANOTHER_PROGRAM = "owners: the process became another program before they were found, so none are known"
 _LIVE = "pid:"
 _KNOWN = 100_000  # lines of documents that are alike
 _ELF = b"\x7fELF"
@@ -48,12 +49,16 @@ def snap(
         ProcessError: the process cannot be observed.
     """
     with ProcessFolder(pid) as folder:
+        identity = folder.identity()
 
         def taken() -> "Snapshot":
             snapshot = read(folder, detail=detail, arguments=arguments, label=label, notify=notify)
             if tags:
                 snapshot = snapshot.model_copy(update={"tags": dict(tags)})
-            return with_owners(folder, snapshot, inside=inside) if owners else snapshot
+            if not owners:
+                return snapshot
+            owned = with_owners(folder, snapshot, inside=inside)
+            return owned if folder.was(identity) else snapshot.noting(_ANOTHER_PROGRAM)
 
         return _frozen(folder, freeze_limit, taken) if freeze else taken()
 

@@ -3,16 +3,20 @@
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import vmdiff
 from tests.acts import actor
+from tests.owners.living import compiled, running
 from vmdiff.capture import ProcessFolder, read
 from vmdiff.capture.snapshot_builder import with_gap
 from vmdiff.errors import ProcessError
 from vmdiff.model import Mapping, Origin, Snapshot
+
+FLIP = Path(__file__).parent.parent.parent / "fixtures" / "programs" / "flip.c"
 
 
 def test_the_folder_stays_the_process_when_it_is_gone() -> None:
@@ -21,6 +25,44 @@ def test_the_folder_stays_the_process_when_it_is_gone() -> None:
         process.end()
     with folder, pytest.raises(ProcessError, match="no process"):
         read(folder)
+
+
+BECOMES = """
+import os, sys
+print("ready", flush=True)
+sys.stdin.readline()
+os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+"""
+
+
+def test_a_process_that_becomes_another_program_is_noticed() -> None:
+    """Also where it is the same program again, with the same arguments, in the same process."""
+    with running([sys.executable, "-uc", BECOMES]) as (process, _), ProcessFolder(process.pid) as folder:
+        identity = folder.identity()
+        assert folder.was(identity)
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "ready\n"
+        assert not folder.was(identity)
+
+
+def test_only_a_frozen_process_is_shown_as_it_was_at_one_instant() -> None:
+    """One page goes to and fro between two places, which a reading may find in both or in neither."""
+    with subprocess.Popen([compiled(FLIP), "300"], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            places = {int(word, 16) for word in process.stdout.readline().split()}
+            frozen = [vmdiff.snap(process.pid, owners=False, freeze=True) for _ in range(20)]
+            running_on = [vmdiff.snap(process.pid, owners=False) for _ in range(20)]
+        finally:
+            process.kill()
+
+    assert all(one.origin.consistent for one in frozen)
+    assert {len(places & {m.start for m in one.mappings}) for one in frozen} == {1}
+    for one in running_on:  # what is called consistent claims no more than that no change was seen
+        assert one.origin.consistent or any("moved" in doubt for doubt in one.origin.doubts)
 
 
 def test_a_process_that_turned_zombie_is_no_empty_snapshot() -> None:

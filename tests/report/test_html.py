@@ -149,7 +149,7 @@ def test_what_a_reader_must_know_of_a_snapshot_is_told() -> None:
     told = report(taken.model_copy(update={"label": "at noon", "origin": origin, "process": process}))
 
     for said in (
-        "at noon", "it moved", "no: the layout moved while it was read", "run r1", "10 ms", "server --port 1",
+        "at noon", "it moved", "layout while it was read", "run r1", "10 ms", "server --port 1",
         "stack 8,192 KiB, 1 other unlimited",
     ):  # fmt: skip
         assert said in told

@@ -1,12 +1,14 @@
-"""A live process is read until the kernel tells one story, which becomes a Snapshot.
+"""Read a live process until successive reads of its layout agree, then build a Snapshot.
 
-The kernel gives no coherent picture: it drops its lock between two pages of text, and a process that
-exits or execs while it is being read ends the text early, without an error. So the layout is read
-three times (``maps``, the listing itself, ``maps`` again); where the three differ the reading is
-repeated, and what still differs after that is a doubt of the snapshot.
+The kernel shows no coherent picture: it drops its lock between two pages of text (m_stop of
+fs/proc/task_mmu.c), and a process that exits or execs while it is being read ends the text early, without
+an error. So the layout is read three times (``maps``, the listing itself, ``maps`` again); where the three
+differ the reading is repeated, and what still differs after that is a doubt of the snapshot. Where they
+agree, no change was seen: one that was undone again between two pages of text can be missed, unless the
+process is frozen.
 
-What understands the text (`snapshot_builder`, the models, pydantic) is loaded when the kernel is
-at work already: it writes the text of many mappings for longer than that takes.
+What understands the text (`snapshot_builder`, the models, pydantic) is loaded while the kernel works: it
+takes longer to write the text of many mappings.
 """
 
 import time
@@ -107,7 +109,7 @@ def _until_consistent(
 
 
 def _attempt(folder: ProcessFolder, detail: Detail, stat: Stat, *, with_rollup: bool) -> Reading:
-    image = _image(folder)
+    identity = folder.identity()
     look_before = detail == "smaps"  # the cheap listing is as quick as a look: two that agree are enough
     names = [*(["maps"] if look_before else []), detail, *([ROLLUP] if with_rollup else []), "maps"]
     try:
@@ -123,14 +125,8 @@ def _attempt(folder: ProcessFolder, detail: Detail, stat: Stat, *, with_rollup: 
         raise folder.explain(error) from error
     if not listing.mappings or stat_after.state in {"Z", "X"}:
         raise ProcessError(f"process {folder.pid} ended while it was being read")
-    same = stat_after.start_ticks == stat.start_ticks and _image(folder) == image
+    same = stat_after.start_ticks == stat.start_ticks and folder.identity() == identity
     return Reading(listing, rollup, listing.layout if before is None else before, after, same)
-
-
-def _image(folder: ProcessFolder) -> tuple[object, ...]:
-    """Give what changes when the process becomes another program."""
-    status = folder.status_of("exe")
-    return (folder.link("exe"), status and (status.st_dev, status.st_ino))
 
 
 def _doubts(reading: Reading, attempts: int) -> Iterator[str]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from vmdiff.capture.file_systems import FileSystems, device_of
 from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.model import AddressIndex, Kind, Mapping, PlacedMapping, Residency
 from vmdiff.storage.regular_file import open_regular
@@ -208,9 +209,12 @@ class LiveMemory:
         """Open the file behind a mapping for reading; None where it cannot be had.
 
         Only regular files are opened (opening a device or a pipe could do something), and under
-        its path only the file that has the mapping's device and inode.
+        its path only the file that has the mapping's device and inode; none that a server could keep
+        vmdiff waiting for.
         """
         if mapping.path is None or mapping.start is None or mapping.end is None:
+            return None
+        if not self._files.is_local(mapping):
             return None
         link = self._home / "map_files" / f"{mapping.start:x}-{mapping.end:x}"
         try:
@@ -225,6 +229,13 @@ class LiveMemory:
         except OSError as error:
             self._note(error, FILES)
             return None
+
+    @cached_property
+    def _files(self) -> FileSystems:
+        try:
+            return FileSystems((self._home / "mountinfo").read_text(errors="backslashreplace"))
+        except OSError:
+            return FileSystems("")
 
     def residency(self, borders: Sequence[int], *, exclusive: bool = False) -> list[Residency] | None:
         """Count the pages of each stretch between *borders*, which ascend; None where that is unknown.
@@ -526,8 +537,7 @@ def page_size() -> int:
 
 
 def _same(mapping: Mapping, found: os.stat_result) -> bool:
-    device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}"
-    return mapping.device == device and mapping.inode == str(found.st_ino)
+    return mapping.device == device_of(found) and mapping.inode == str(found.st_ino)
 
 
 @cache

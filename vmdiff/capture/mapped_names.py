@@ -9,17 +9,13 @@ only looks like it.
 import array
 import fcntl
 import os
-import re
 import struct
 from collections.abc import Iterable, Iterator
 
+from vmdiff.capture.file_systems import KERNELS_OWN, FileSystems, device_of
 from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.importers.procfs.maps_row import name_of
 from vmdiff.model import DELETED, Kind, Mapping, PlacedMapping
-
-_ALWAYS_DELETED = re.compile(
-    r"/memfd:|/SYSV[0-9a-f]{8}$|/dev/zero$|/anon_hugepage$|/secretmem$|/\[aio\]$|/drm mm object$|/i915$"
-)
 
 # PROCMAP_QUERY of include/uapi/linux/fs.h, since 6.11: struct procmap_query, 104 bytes.
 _QUERY = struct.Struct("=9Q4I2Q")
@@ -27,36 +23,45 @@ _REQUEST = 0xC0686611
 _LONGEST_BUILD_ID = 64
 
 
-def settle(folder: ProcessFolder, named: dict[int, Mapping]) -> list[str]:
+def settle(folder: ProcessFolder, files: FileSystems, named: dict[int, Mapping]) -> list[str]:
     """Settle the names of mappings that have one, in place; give a doubt about those that could not be."""
     open_ = 0
     for index, mapping in named.items():
         if mapping.path and (mapping.deleted or "\n" in mapping.path):
-            named[index], sure = _settled(folder, mapping)
+            named[index], sure = _settled(folder, files, mapping)
             open_ += not sure
     return [f"{open_} names end in '{DELETED.strip()}': taken for deleted files, not proven"] if open_ else []
 
 
-def add_build_ids(folder: ProcessFolder, named: dict[int, Mapping]) -> None:
-    """Add the build ids of executables and libraries, in place, where this kernel tells them."""
+def add_build_ids(folder: ProcessFolder, files: FileSystems, named: dict[int, Mapping]) -> list[str]:
+    """Add the build ids of executables and libraries, in place, where this kernel tells them.
+
+    The kernel reads them from the file, so those that are not local are left out: the doubt says so.
+    """
     images = {
         index: mapping
         for index, mapping in named.items()
         if mapping.kind is Kind.IMAGE and isinstance(mapping, PlacedMapping)
     }
-    known = dict(_build_ids(folder, images.values()))
+    distant = {mapping.path for mapping in images.values() if not files.is_local(mapping)}
+    known = dict(_build_ids(folder, (one for one in images.values() if one.path not in distant)))
     for index, mapping in images.items() if known else ():
         named[index] = mapping._replace(build_id=known.get((mapping.path, mapping.inode)))
+    if not distant:
+        return []
+    return [f"programs and libraries not opened, since a server could keep vmdiff waiting: {len(distant)}"]
 
 
-def _settled(folder: ProcessFolder, mapping: Mapping) -> tuple[Mapping, bool]:
+def _settled(folder: ProcessFolder, files: FileSystems, mapping: Mapping) -> tuple[Mapping, bool]:
     """Settle one name; the second value says whether it is sure now."""
     link = f"map_files/{mapping.start:x}-{mapping.end:x}"
     if "\n" in (mapping.path or "") and (raw := folder.raw_link(link)) is not None:
         path, deleted, path_hex = name_of(raw, escaped=False)
         mapping = mapping._replace(path=path, deleted=deleted, path_hex=path_hex)
-    if not mapping.deleted or _ALWAYS_DELETED.match(mapping.path or ""):
+    if not mapping.deleted or KERNELS_OWN.match(mapping.path or ""):
         return mapping, True
+    if not files.is_local(mapping):
+        return mapping, False
     whole = f"{mapping.path}{DELETED}"
     if _is(folder.status_of(f"root{whole}"), mapping):
         return mapping._replace(path=whole, deleted=False), True
@@ -68,8 +73,7 @@ def _is(status: os.stat_result | None, mapping: Mapping) -> bool:
     """Say whether a file is the one behind the mapping."""
     if status is None:
         return False
-    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
-    return str(status.st_ino) == mapping.inode and device == mapping.device
+    return str(status.st_ino) == mapping.inode and device_of(status) == mapping.device
 
 
 def _build_ids(

@@ -10,6 +10,7 @@ import stat
 import time
 from contextlib import suppress
 
+from vmdiff.capture.file_systems import FileSystems, device_of
 from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.model import FILE_SIZE, PAGE_CACHE, Kind, Mapping
 
@@ -19,10 +20,9 @@ _SECONDS = 0.02  # for all of them; the kernel looks at each cached page
 _STEP = 1 << 30
 _CACHESTAT = 451  # wherever the kernel numbers its calls alike: all but alpha and mips
 _MACHINES = frozenset({"x86_64", "aarch64", "riscv64", "s390x", "ppc64le", "loongarch64"})
-_LOCAL = frozenset({"tmpfs", "overlay", "btrfs", "zfs", "bcachefs"})
 
 
-def add_file_facts(folder: ProcessFolder, named: dict[int, Mapping]) -> tuple[str, ...]:
+def add_file_facts(folder: ProcessFolder, files: FileSystems, named: dict[int, Mapping]) -> tuple[str, ...]:
     """Add `FILE_SIZE` and `PAGE_CACHE` to the large mappings of files, in place: None for what cannot be had.
 
     Give the names of what was added; nothing where there are none, or this kernel does not tell.
@@ -32,10 +32,9 @@ def add_file_facts(folder: ProcessFolder, named: dict[int, Mapping]) -> tuple[st
         return ()
     large = sorted(large, key=lambda index: named[index].size or 0, reverse=True)[:_MOST]
     deadline = time.perf_counter() + _SECONDS
-    local = _local_devices(folder)
     for index in large:
         mapping = named[index]
-        length, cached = _facts(folder, mapping, deadline) if _is_local(mapping, local) else (None, None)
+        length, cached = _facts(folder, mapping, deadline) if files.is_local(mapping) else (None, None)
         facts = {FILE_SIZE: length, PAGE_CACHE: cached}
         named[index] = mapping._replace(values={**mapping.values, **facts})
     return (FILE_SIZE, PAGE_CACHE)
@@ -43,24 +42,6 @@ def add_file_facts(folder: ProcessFolder, named: dict[int, Mapping]) -> tuple[st
 
 def _may_be_asked(mapping: Mapping) -> bool:
     return mapping.kind is Kind.FILE and (mapping.size or 0) >= _LARGE and mapping.path is not None
-
-
-def _local_devices(folder: ProcessFolder) -> frozenset[str]:
-    """Give the devices that no block device is behind, but no server either (proc_pid_mountinfo(5))."""
-    rows = (line.partition(" - ") for line in (folder.text("mountinfo") or "").split("\n"))
-    return frozenset(
-        _device(*map(int, head.split()[2].split(":")))
-        for head, _, tail in rows
-        if tail.split(" ")[0] in _LOCAL
-    )
-
-
-def _device(major: int, minor: int) -> str:
-    return f"{major:02x}:{minor:02x}"
-
-
-def _is_local(mapping: Mapping, local: frozenset[str]) -> bool:
-    return not (mapping.device or "00:").startswith("00:") or mapping.device in local
 
 
 def _facts(folder: ProcessFolder, mapping: Mapping, deadline: float) -> tuple[int | None, int | None]:
@@ -90,8 +71,7 @@ def _open(folder: ProcessFolder, mapping: Mapping) -> int | None:
 
 
 def _is_of(status: os.stat_result, mapping: Mapping) -> bool:
-    device = _device(os.major(status.st_dev), os.minor(status.st_dev))
-    return (device, str(status.st_ino)) == (mapping.device, mapping.inode)
+    return (device_of(status), str(status.st_ino)) == (mapping.device, mapping.inode)
 
 
 def _count(descriptor: int, offset: int, size: int, deadline: float) -> int | None:

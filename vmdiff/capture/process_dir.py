@@ -180,6 +180,25 @@ class ProcessFolder:
             numbers["start"],
         )
 
+    def identity(self) -> tuple[object, ...]:
+        """Return what differs once the process is another one, or has become another program.
+
+        The auxiliary vector holds addresses that each exec draws anew, also one of the same program. The
+        file of the program is not looked at: it may be on a server that does not answer.
+
+        Raises:
+            ProcessError: the process is gone.
+        """
+        return self.stat().start_ticks, self.link("exe"), self.text("auxv")
+
+    def was(self, identity: tuple[object, ...]) -> bool:
+        """Say whether this is the program still that had that identity, as far as it lived."""
+        try:
+            ended = self.stat().state in {"Z", "X"}
+            return ended or self.identity() == identity
+        except ProcessError:
+            return True
+
     def resident(self) -> int | None:
         """Give the resident bytes that ``statm`` states: good enough to guess what a walk will cost."""
         fields = (self.text("statm") or "").split()

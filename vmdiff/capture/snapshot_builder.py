@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 import vmdiff
 from vmdiff.capture import mapped_names, process_info
+from vmdiff.capture.file_systems import FileSystems
 from vmdiff.capture.page_cache import add_file_facts
 from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.capture.raw_reading import ROLLUP, Detail, Reading
@@ -112,9 +113,10 @@ def _with_names(
     """Settle what other files of the process tell of what is named; give doubts and added attributes, too."""
     paths = map(attrgetter("path"), mappings)
     named = {index: mappings[index] for index, path in enumerate(paths) if path is not None}
-    doubts = mapped_names.settle(folder, named)
-    mapped_names.add_build_ids(folder, named)
-    added = add_file_facts(folder, named) if detail == "smaps" else ()
+    files = FileSystems(folder.text("mountinfo") or "")
+    doubts = mapped_names.settle(folder, files, named)
+    doubts += mapped_names.add_build_ids(folder, files, named)
+    added = add_file_facts(folder, files, named) if detail == "smaps" else ()
     settled = list(mappings)
     for index, mapping in named.items():
         settled[index] = mapping

@@ -61,8 +61,9 @@ class Origin(Frozen):
     """How a snapshot came to be, and how far it can be trusted.
 
     *seconds* is what the reading cost, *frozen_seconds* how long the process stood still for it.
-    *consistent*: this layout existed at one instant (null for imports). *owners*: whether owners
-    were looked for. *ticks* are those of the boot clock, for counting time between two snapshots.
+    *consistent*: no change of the layout or of the program was seen during the reading, which is one
+    instant only if the process was frozen (null for imports). *owners*: whether they were looked for.
+    *ticks* are those of the boot clock, for counting time between two snapshots.
     """
 
     source: Name

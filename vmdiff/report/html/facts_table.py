@@ -67,7 +67,7 @@ def _snapshot(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     if origin.frozen_seconds is not None:
         yield "process stood still", wording.span(origin.frozen_seconds)
     if origin.consistent is not None:
-        yield "one instant", "yes" if origin.consistent else "no: the layout moved while it was read"
+        yield "layout while it was read", "no change was seen" if origin.consistent else "it moved"
     if origin.redaction:
         yield "redacted", f"names and addresses are pseudonyms, run {wording.name(origin.redaction.run)}"
     yield "mappings", f"{len(snapshot.mappings):,}"

@@ -27,7 +27,7 @@ class Side(TypedDict):
     pid: int | None
     name: str | None
     source: str
-    consistent: Annotated[bool | None, Field(description="Whether its layout existed at one instant.")]
+    consistent: Annotated[bool | None, Field(description="Whether its layout was not seen to change.")]
     doubts: list[str]
 
 
