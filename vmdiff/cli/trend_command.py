@@ -72,7 +72,9 @@ def show(
 
     asked = [rate_condition.parse(text) for text in fail_on]
     snapshots = sources.series(files, notify=output.say)
-    found = judged(Series(snapshots, mappings=options.by is By.MAPPING), counter=counter)
+    found = judged(
+        Series(snapshots, mappings=options.by is By.MAPPING or form is Format.HTML), counter=counter
+    )
     held = [condition for condition in asked if condition.holds(found)]
     output.show(TREND_RENDERERS[form].trend(found, findings.find_over_time(found), options), to, force=force)
     for condition in held:

@@ -41,7 +41,7 @@ class Recorded(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RecordingPlan:
     """How a process is recorded: how often, until when, and what is kept.
 
     *every* and *duration* are in seconds; *moved* is by how many bytes the resident size moves to be a
@@ -86,7 +86,7 @@ def record(
         ConditionError: *when* is no condition.
     """
     condition = None if when is None else parse(when)
-    plan = Plan(every, count, duration, condition, moved, until_exit, inside)
+    plan = RecordingPlan(every, count, duration, condition, moved, until_exit, inside)
     process = follow(target)
     writer = None if to is None else FolderWriter(Path(to), plain=plain)
     return _Recorder(process, plan, writer, pacer or Monotonic(), notify or _silent).points()
@@ -102,7 +102,7 @@ class _Recorder:
     def __init__(
         self,
         process: Followed,
-        plan: Plan,
+        plan: RecordingPlan,
         writer: FolderWriter | None,
         pacer: Pacer,
         notify: Callable[[str], None],

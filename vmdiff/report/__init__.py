@@ -67,6 +67,7 @@ TREND_RENDERERS: abc.Mapping[Format, TrendRenderer] = {
     Format.TERMINAL: TrendRenderer("vmdiff.report.terminal.trend_screen"),
     Format.TEXT: TrendRenderer("vmdiff.report.terminal.trend_screen"),
     Format.MARKDOWN: TrendRenderer("vmdiff.report.trend_markdown"),
+    Format.HTML: TrendRenderer("vmdiff.report.html.timeline"),
     Format.JSON: TrendRenderer("vmdiff.report.json.trend_document"),
     Format.OPENMETRICS: TrendRenderer("vmdiff.report.profiles.trend_openmetrics"),
 }

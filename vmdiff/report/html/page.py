@@ -85,7 +85,7 @@ def _page(
         undefined=StrictUndefined,
         auto_reload=False,
     )
-    css, js = _asset("report.css"), _script()
+    css, js = asset("report.css"), script(_SCRIPT)
     return templates.get_template("report.html").render(
         title=shown.title,
         remarks=shown.remarks,
@@ -93,7 +93,7 @@ def _page(
         table=shown.table,
         static_rows=_static_rows(shown.table),
         footer=_footer(len(carried)),
-        policy=_policy(css, js),
+        policy=policy(css, js),
         # These four are markup: two are ours, in two nothing from outside is left that could end them.
         css=Markup(css),  # noqa: S704
         js=Markup(js),  # noqa: S704
@@ -132,18 +132,20 @@ def _figure(figure: Figure, big: str, tone: str, small: str) -> dict[str, Any]:
 
 
 @cache
-def _script() -> str:
-    """Put the script together; its parts share one scope and nothing else sees it."""
-    parts = "\n".join(_asset(f"script/{name}.js") for name in _SCRIPT)
+def script(names: tuple[str, ...]) -> str:
+    """Put a page's script together; its parts share one scope and nothing else sees it."""
+    parts = "\n".join(asset(f"script/{name}.js") for name in names)
     return f'"use strict";\n(() => {{\n{parts}}})();\n'
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return a file that pages are made of."""
     return (files("vmdiff.report.html") / "templates" / name).read_text(encoding="utf-8")
 
 
-def _policy(css: str, js: str) -> str:
+def policy(css: str, js: str) -> str:
+    """Write the content security policy that lets only this style sheet and this script in."""
     return (
         f"default-src 'none'; style-src '{_hash(css)}'; script-src '{_hash(js)}';"
         " base-uri 'none'; form-action 'none'"

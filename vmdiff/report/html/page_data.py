@@ -62,7 +62,7 @@ class _Data:
             "groups": {by: _groups(found.grouped(by), columns) for by in GROUPINGS},
             "usual": str(compose.usual_groups(*self._sides)),
         }
-        return _safe(data | {"texts": list(self._texts)})
+        return safe(data | {"texts": list(self._texts)})
 
     def _text(self, text: str) -> int:
         return self._texts.setdefault(text, len(self._texts))
@@ -170,6 +170,7 @@ def _sides(totals: Any) -> tuple[dict[str, int | None], dict[str, int | None]]:
     return {name: total.before for name, total in pairs}, {name: total.after for name, total in pairs}
 
 
-def _safe(data: Any) -> str:
+def safe(data: Any) -> str:
+    """Write JSON in which no text can end the element that it stands in."""
     text = to_json(data).decode()
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
