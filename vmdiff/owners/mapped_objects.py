@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from vmdiff.elf.headers import ElfHeaders, SegmentType, read_headers
-from vmdiff.elf.symbols import symbol_values
+from vmdiff.elf.symbols import dynamic_names, symbol_values
 from vmdiff.model import Kind, PlacedMapping
 from vmdiff.owners.memory_port import Memory
 
@@ -72,6 +72,20 @@ class MappedObject:
         if missing:
             self._known.update(dict.fromkeys(missing) | self._look_up(missing))
         return {name: address for name in wanted if (address := self._known[name]) is not None}
+
+    def exports_any(self, beginnings: Iterable[bytes]) -> bool:
+        """Return whether the names of its dynamic symbols have one of these texts in them."""
+        if self.headers is None or self._memory is None:
+            return False
+        file = self._memory.open_object(self.mappings[0])
+        if not file:
+            return False
+        with file:
+            try:
+                names = dynamic_names(file, self.headers)
+            except (OSError, ValueError, OverflowError):
+                return False
+        return any(beginning in names for beginning in beginnings)
 
     def _look_up(self, names: set[str]) -> dict[str, int | None]:
         if self.headers is None or self.bias is None or self._memory is None:

@@ -14,7 +14,7 @@ from vmdiff.owners.allocators.plain_runs import PlainRun, gaps
 from vmdiff.owners.scene import Scene
 
 MOST_PAGES = 131_072  # without a header at their start that are looked at in one process
-_BATCH = 1024  # pages
+_FEW, _MANY = 16, 1024  # pages that are looked at together: more of them the longer nothing is found
 _MOST_BLOCKS = 65_536  # vm.max_map_count is 65,530
 _ALIGNED_PAGES = 64  # of a block or gap, behind which the header of an aligned block is looked for
 _MOST_STRANGE = 64  # headers more than there are blocks, among which the wrong ones are looked for
@@ -112,11 +112,11 @@ def _inside(scene: Scene, rest: Sequence[PlainRun], form: ChunkForm) -> tuple[li
     found: list[LargeBlock] = []
     left = MOST_PAGES
     for run in rest:
-        at = run.start
+        at, batch = run.start, _FEW
         while at < run.end:
             if left <= 0:
                 return found, False
-            count = min(_BATCH, left, (run.end - at) // form.page)
+            count = min(batch, left, (run.end - at) // form.page)
             places = range(at, at + count * form.page, form.page)
             left -= count
             heads = _heads(scene, [place + form.at for place in places], form.length)
@@ -125,6 +125,7 @@ def _inside(scene: Scene, rest: Sequence[PlainRun], form: ChunkForm) -> tuple[li
                 found.append(block)
                 left += count - (block.start - at) // form.page - 1
             at = places.stop if block is None else block.end
+            batch = min(batch * 2, _MANY) if block is None else _FEW
     return found, True
 
 
