@@ -13,6 +13,7 @@ from vmdiff.owners.allocators.radix_map import PageMap, PageMapFormat
 LEAF = 1 << 18
 ROOT, LEAVES, RECORDS = 1 << 40, 2 << 40, 3 << 40
 PAGE = 4096
+NO_POINTER = 0x00E8000000000000  # jemalloc's entry inside an extent that it merged of others
 FIRST = 3 * LEAF - 40  # pages: a leaf ends among those that are drawn
 
 # Lengths of extents and of gaps, in turn; slabs have their pointer at every page.
@@ -22,13 +23,15 @@ layouts = st.lists(st.tuples(st.integers(0, 6), st.integers(1, 40), st.booleans(
 class Drawn:
     """Memory that holds a root, its leaves and the records of extents, all else is zero."""
 
-    def __init__(self, extents: list[tuple[int, int, bool]]) -> None:
+    def __init__(self, extents: list[tuple[int, int, bool]], *, merged: bool = False) -> None:
         self.words: dict[int, int] = {ROOT + leaf * 8: LEAVES + leaf * LEAF * 8 for leaf in (2, 3)}
         for number, (first, last, slab) in enumerate(extents):
             record = RECORDS + number * 64
             self.words |= {record: first * PAGE, record + 8: last * PAGE}
             for page in range(first, last) if slab else (first, last - 1):
                 self.words[LEAVES + page * 8] = record
+            for page in range(first + 1, last - 1, 3) if merged and not slab else ():
+                self.words[LEAVES + page * 8] = NO_POINTER
         self.places = sorted(self.words)
 
     def read(self, address: int, length: int) -> bytes:
@@ -50,13 +53,13 @@ def drawn(layout: list[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
 
 
 @settings(max_examples=100, deadline=None)
-@given(layouts)
-def test_the_owned_pages_are_those_of_the_extents(layout: list[tuple[int, int, bool]]) -> None:
+@given(layouts, st.booleans())
+def test_the_owned_pages_are_those_of_the_extents(layout: list[tuple[int, int, bool]], merged: bool) -> None:
     extents = drawn(layout)
-    memory: Memory = Drawn(extents)  # type: ignore[assignment]  # as much of one as is asked for
+    memory: Memory = Drawn(extents, merged=merged)  # type: ignore[assignment]  # as much of one as is asked for
     radix = PageMap(
         Scene(Snapshot(origin=Origin(source="test")), memory),
-        PageMapFormat(12, (1 << 48) - 1, lambda record: (record[0], record[1])),
+        PageMapFormat(12, (1 << 48) - 64, lambda record: (record[0], record[1])),
         ROOT,
     )
 

@@ -21,6 +21,8 @@ _MOST_LEAVES = 1024  # of one mapping: a leaf has the pages of 1 or 2 GiB
 _MOST_TRIES = 1 << 14
 _PROBES = 16
 _EMPTY = re.compile(rb"\0{8,}")
+# An entry with a size class or flags and no pointer: what jemalloc leaves inside extents that it merged.
+_NO_POINTER = re.compile(rb"(?=[\x00-\x3f]\0{5}(?!\0\0)..)", re.DOTALL)
 _FILLED = re.compile(rb"[^\0]")
 _ZEROS = re.compile(rb"\0{64,}")
 _WINDOW = 2048  # entries
@@ -79,7 +81,18 @@ class PageMap(NamedTuple):
         """Give entries of a leaf; one that is missing is empty."""
         place = word(self.scene, self.root + leaf * WORD)
         entries = self.scene.read(place + at * WORD, count * WORD) if place else None
-        return entries or bytes(count * WORD)
+        return self._without_strays(entries) if entries else bytes(count * WORD)
+
+    def _without_strays(self, entries: bytes) -> bytes:
+        """Clear the entries that have no pointer: they say as little as empty ones."""
+        strays = [found.start() for found in _NO_POINTER.finditer(entries) if found.start() % WORD == 0]
+        if not strays:
+            return entries
+        cleared = bytearray(entries)
+        for at in strays:
+            if not int.from_bytes(cleared[at : at + WORD], "little") & self.form.mask:
+                cleared[at : at + WORD] = bytes(WORD)
+        return bytes(cleared)
 
     def _pointer(self, entries: bytes, number: int) -> int:
         return int.from_bytes(entries[number * WORD : (number + 1) * WORD], "little") & self.form.mask

@@ -32,7 +32,7 @@ _SYMBOLS = (
 
 
 _EVIDENCE = {
-    "record": "the header of a V8 chunk at its start: its size, its area, and the heap that other chunks have",
+    "record": "the header of a V8 chunk at its start: its size, its area, and the heap of other chunks",
     "shape": "a header like that of a V8 chunk at its start: its size, and the bounds of its area",
 }
 
