@@ -26,6 +26,7 @@ _ARENAS = 1 << 22  # entries of the map
 _FIRST_ARENA = 1 << 47  # addresses are signed: those of user space begin half way up
 _MOST_ARENAS = 1 << 16
 _HEAP_SIZE = 256 << 10  # bytes of `mheap_`, which has 93 KB in Go 1.27
+_LARGEST_CHUNK = 4 << 20  # bytes; the runtime allocates its records in chunks of 256 KiB to 1 MiB
 _VARIABLES = (1 << 20, 16 << 20)  # bytes that are searched, first few
 
 
@@ -34,13 +35,12 @@ def go(scene: Scene) -> Iterator[Claim]:
     program = scene.executable
     if program is None or not is_go(scene, program):
         return
-    alone = len(scene.objects) == 1  # no C library: whatever is mapped, the runtime mapped
     heap = next(filter(None, (_heap(scene, most) for most in _VARIABLES)), None)
     if heap is None:
         yield from _shapes(scene)
     else:
         yield from _records(scene, heap)
-        yield from _bookkeeping(scene, program, heap, alone=alone)
+        yield from _bookkeeping(scene, program, heap)
 
 
 def is_go(scene: Scene, program: MappedObject) -> bool:
@@ -136,23 +136,20 @@ def _places(scene: Scene) -> Iterator[tuple[int, int]]:
             yield first, reach
 
 
-def _bookkeeping(scene: Scene, program: MappedObject, heap: bytes, *, alone: bool) -> Iterator[Claim]:
-    """Claim what `mheap_` leads to, and in a program without a C library the rest.
+def _bookkeeping(scene: Scene, program: MappedObject, heap: bytes) -> Iterator[Claim]:
+    """Claim as likely what `mheap_` leads to: a pointer bounds nothing.
 
-    With a C library the kernel may have merged its memory with the runtime's.
+    Programs map memory of their own (``syscall.Mmap``), and the kernel merges it with the runtime's: what is
+    larger than the runtime's chunks, its arenas' records left out, is not claimed.
     """
     pointers = sorted(set(_words(heap)))
     bss = program.mappings[-1].end
     for mapping in scene.plain:
-        start, end = mapping.start, mapping.end
-        at = bisect_left(pointers, start)
-        if start == bss:
+        at = bisect_left(pointers, mapping.start)
+        if mapping.start == bss or mapping.size > _LARGEST_CHUNK:
             continue
-        if at < len(pointers) and pointers[at] < end:
-            yield Claim(start, end, "go runtime", "record" if alone else "shape", "mheap_ refers to it")
-        elif alone:
-            evidence = "in a Go program without a C library the runtime maps whatever has no name"
-            yield Claim(start, end, "go runtime", "shape", evidence)
+        if at < len(pointers) and pointers[at] < mapping.end:
+            yield Claim(mapping.start, mapping.end, "go runtime", "shape", "mheap_ refers to it")
 
 
 def _shapes(scene: Scene) -> Iterator[Claim]:

@@ -51,6 +51,7 @@ _WANTED: abc.Mapping[str, frozenset[str]] = {
     "Universe": frozenset({"_collectedHeap"}),
     "VirtualSpace": frozenset({"_low_boundary", "_high_boundary"}),
     "ShenandoahHeap": frozenset({"_num_regions"}),
+    "ShenandoahHeapRegion": frozenset({"RegionSizeBytes"}),
     "SystemDictionary": frozenset({_STRING_CLASS[1]}),
     "vmClasses": frozenset({_STRING_CLASS[0]}),
 }

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from vmdiff.model import PlacedMapping
 from vmdiff.owners.claim import Claim
-from vmdiff.owners.machine_words import is_block, raw_each, words
+from vmdiff.owners.machine_words import is_block, raw_each, word, words
 from vmdiff.owners.object_constants import Constants
 from vmdiff.owners.runtimes import jvm_metaspace, jvm_threads
 from vmdiff.owners.runtimes.hotspot_structs import ARCHIVE, HotSpot, hotspot
@@ -100,9 +100,12 @@ def _g1_tables(tables: HotSpot, start: int, end: int) -> Iterator[Claim]:
 
 def _shenandoah_bitmaps(tables: HotSpot, start: int, end: int) -> Iterator[Claim]:
     """Claim the mark bitmaps, which ShenandoahHeap has as regions of memory: 2 bits for 8 bytes of heap."""
-    if tables.offset("_num_regions", "ShenandoahHeap") is None:
-        return
     heap = tables.static("Universe", "_collectedHeap") or 0
+    region = tables.static("ShenandoahHeapRegion", "RegionSizeBytes")  # 0 where another collector runs
+    count_at = tables.offset("_num_regions", "ShenandoahHeap")
+    regions = None if count_at is None or not heap else word(tables.scene, heap + count_at)
+    if not region or not regions or regions * region != end - start:
+        return
     for low, count in pairwise(words(tables.scene, heap, _HEAP_OBJECT) or ()):
         if count * 8 * 32 == end - start:
             yield from _gc(tables.scene, low, low + count * 8, "mark bitmap", "a region in ShenandoahHeap")
