@@ -1,6 +1,6 @@
 """What a sentence adds to a figure in a few words: how many came, whether it was swapped, who shares it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from vmdiff.answer.parts import short
 from vmdiff.answer.sentence import Mover
@@ -8,6 +8,7 @@ from vmdiff.comparison.change import ChangeName
 from vmdiff.comparison.compare import Comparison
 from vmdiff.findings import swap_moves
 from vmdiff.findings.finding import has_owner
+from vmdiff.findings.freed_and_kept import OwnerMove, largest_by_size, largest_rows, moved_inside
 from vmdiff.findings.runtime_areas import new_wasm_memories
 from vmdiff.model import Kind, Mapping, Snapshot
 from vmdiff.model.memory_figures import figure
@@ -110,6 +111,27 @@ def of_virtual(comparison: Comparison) -> str:
     if virtual is None or resident is None or abs(virtual) < 64 * _NOTEWORTHY:
         return ""
     return f"; virtual {signed(virtual)}" if abs(virtual) > 8 * abs(resident) else ""
+
+
+def of_inside(comparison: Comparison) -> str:
+    """Tell what is in use from what was freed and kept, where the allocators' records show it."""
+    moves = [move for move in moved_inside(comparison) if move.in_use or move.more_kept]
+    in_use, kept = sum(move.in_use for move in moves), sum(move.more_kept for move in moves)
+    if max(abs(in_use), abs(kept)) < _NOTEWORTHY:
+        return ""
+    owners = {move.change.owner for move in moves}
+    whose = f"{owners.pop()} " if len(owners) == 1 else ""
+    told = f"; {whose}in use {signed(in_use)}{_grown_most(moves, in_use)}"
+    return told if abs(kept) < _NOTEWORTHY else f"{told}, freed and kept {signed(kept)}"
+
+
+def _grown_most(moves: Sequence[OwnerMove], in_use: int) -> str:
+    """Name the block size or type that accounts for most of a growth."""
+    for change in (move.change for move in moves):
+        held = change.types[0][2] if change.types else largest_by_size(change)
+        if held >= _NOTEWORTHY and held * 10 >= in_use * 8:
+            return f" ({next(largest_rows(change))})"
+    return ""
 
 
 def of_still(comparison: Comparison) -> str:

@@ -71,7 +71,9 @@ def _change_count(comparison: Comparison) -> str:
 
 def _unchanged(comparison: Comparison) -> Answer | None:
     """Say that nothing happened where nothing did."""
-    return Answer("nothing changed", "rss", 0) if not comparison.changes else None
+    if comparison.changes or notes.of_inside(comparison):
+        return None
+    return Answer("nothing changed", "rss", 0)
 
 
 def _swapped(comparison: Comparison) -> Answer | None:
@@ -122,9 +124,10 @@ def _moved(comparison: Comparison) -> Answer | None:
         return None
     moved = movement(resident, parts.parts(comparison, parts.change_of("resident")))
     if _significant(resident, comparison.totals.get("rss")):
-        return _moving(comparison, "resident", moved, notes.of_virtual(comparison))
+        more = notes.of_inside(comparison) + notes.of_virtual(comparison)
+        return _moving(comparison, "resident", moved, more)
     if moved.gross >= 4 * NOTEWORTHY:
-        told = f"resident {_nearly(resident)}: {_named(comparison, moved)}"
+        told = f"resident {_nearly(resident)}: {_named(comparison, moved)}{notes.of_inside(comparison)}"
         return Answer(told, "rss", resident, moved.movers, moved.explained)
     return None
 
@@ -132,7 +135,8 @@ def _moved(comparison: Comparison) -> Answer | None:
 def _still(comparison: Comparison) -> Answer:
     """Say that resident memory stayed, and what else is worth a word."""
     resident = _delta(comparison, "resident") or 0
-    return Answer(f"resident {_nearly(resident)}{notes.of_still(comparison)}", "rss", resident)
+    more = notes.of_inside(comparison) + notes.of_still(comparison)
+    return Answer(f"resident {_nearly(resident)}{more}", "rss", resident)
 
 
 _RULES: tuple[Callable[[Comparison], Answer | None], ...] = (

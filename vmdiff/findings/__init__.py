@@ -12,6 +12,7 @@ from vmdiff.comparison.compare import Comparison
 from vmdiff.findings import (
     file_pages,
     fork_sharing,
+    freed_and_kept,
     growth,
     limits,
     locked_pages,
@@ -41,6 +42,8 @@ COMPARISON_RULES: tuple[Callable[[Comparison], Iterator[Finding]], ...] = (
     trust.unsteady_sides,
     trust.different_counters,
     limits.of_after,
+    freed_and_kept.in_use_growth,
+    freed_and_kept.freed_and_kept,
     growth.heap_growth,
     growth.owner_growth,
     runtime_areas.off_heap,
@@ -68,6 +71,7 @@ COMPARISON_RULES: tuple[Callable[[Comparison], Iterator[Finding]], ...] = (
 SNAPSHOT_RULES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     trust.unsteady,
     limits.mapping_count,
+    freed_and_kept.kept_now,
     limits.limits,
     limits.deleted_files,
     limits.deleted_data,

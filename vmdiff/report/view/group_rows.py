@@ -1,6 +1,6 @@
 """The tables of groups: by kind, by owner, by object."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from vmdiff.comparison.compare import Comparison
@@ -31,6 +31,7 @@ from vmdiff.report.view.tables import (
     total_of_changes,
     total_of_sizes,
 )
+from vmdiff.report.view.usage_notes import usage_notes
 
 _UNSPLIT = "of several owners in one mapping"
 
@@ -55,7 +56,7 @@ def groups_table(
     if any(group.name == MIXED for group in groups):
         # Nobody can split the other figures among the owners that share a mapping.
         columns = tuple(column for column in columns if column in (VIRTUAL, RESIDENT, SWAP))
-    dress = partial(_row, columns, signed)
+    dress = partial(_row, columns, signed, usage_notes(comparison.after) if by is By.OWNER else {})
     rows, folds = _sift(groups, columns, options, sort_column(comparison.totals, options), signed=signed)
     total = (
         total_of_changes(columns, comparison.totals) if signed else total_of_sizes(columns, comparison.after)
@@ -110,14 +111,20 @@ def _counts(group: Group, *, signed: bool) -> dict[str, int | None]:
     return {name: total.delta if signed else total.after for name, total in group.totals.items()}
 
 
-def _row(columns: Sequence[Column], signed: bool, group: Group) -> Row:
+def _row(columns: Sequence[Column], signed: bool, inside: Mapping[str, str], group: Group) -> Row:
     return Row(
         role=Role.GROUP,
         title=wording.name(group.name),
         cells=figures_of(columns, partial(value_of, _counts(group, signed=signed)), sign=signed),
-        note=_UNSPLIT if group.name == MIXED else _now(group) if signed else "",
+        note=_note(group, inside, signed=signed),
         item=group,
     )
+
+
+def _note(group: Group, inside: Mapping[str, str], *, signed: bool) -> str:
+    if group.name == MIXED:
+        return _UNSPLIT
+    return inside.get(group.name) or (_now(group) if signed else "")
 
 
 def _now(group: Group) -> str:

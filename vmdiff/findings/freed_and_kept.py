@@ -1,0 +1,131 @@
+"""What the allocators record: growth that is in use, and memory that was freed and is kept."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from vmdiff.comparison.compare import Comparison
+from vmdiff.comparison.match_mode import Match
+from vmdiff.comparison.usage_change import UsageChange, by_owner, exact
+from vmdiff.findings.finding import NOTEWORTHY, Finding, Found
+from vmdiff.model import Snapshot, Usage, add
+from vmdiff.units import signed, size
+
+_MOST_ROWS = 3  # block sizes or types in one sentence
+_GLIBC = "glibc"
+_WAYS = {  # to have memory returned that could be, by whose it is
+    "jemalloc": "it goes back by itself as its pages decay (dirty_decay_ms, muzzy_decay_ms)",
+    "malloc heap": "malloc_trim(0) would return that",
+    "malloc arena": "malloc_trim(0) would return that, MALLOC_ARENA_MAX bounds the arenas that keep memory",
+    "go heap": "debug.FreeOSMemory() would return that",
+}
+
+
+class OwnerMove(NamedTuple):
+    """What moved in one owner's memory: more in use, more freed and kept, and what is kept now, in bytes."""
+
+    change: UsageChange
+    in_use: int
+    more_kept: int
+    kept: int
+
+
+def moved_inside(comparison: Comparison) -> tuple[OwnerMove, ...]:
+    """Return what moved inside the allocators that both sides know, unmoved while they were read.
+
+    What is kept is resident: of an owner's memory that is free at most what is resident beyond what is in
+    use. What lies in other owners' memory, as memory contexts do, is counted there.
+    """
+    resident = {group.name: group.totals.get("rss") for group in comparison.grouped("owner")}
+    found = []
+    for change in by_owner(comparison.usage or ()):
+        rss, in_use = resident.get(change.owner), change.delta["in_use"]
+        if rss is None or in_use is None:
+            continue
+        before, after = kept(change.before, rss.before), kept(change.after, rss.after)
+        if before is not None and after is not None:
+            found.append(OwnerMove(change, in_use, after - before, after))
+    return tuple(found)
+
+
+def kept(usages: Sequence[Usage], resident: int | None) -> int | None:
+    """Return the resident bytes that were freed and are kept; None where that is unknown."""
+    free, cached = exact(usages, "free"), add(usage.cached or 0 for usage in usages)
+    used = add(None if usage.in_use is None else usage.in_use + (usage.overhead or 0) for usage in usages)
+    if free is None or used is None or resident is None:
+        return None
+    return min(free + (cached or 0), max(resident - used, 0))
+
+
+def freed_and_kept(comparison: Comparison) -> Found:
+    """Find allocators that keep more of what the program freed than before.
+
+    Precondition: their own records tell it on both sides, and it is resident.
+    """
+    for move in moved_inside(comparison):
+        if move.more_kept >= NOTEWORTHY:
+            yield _finding(
+                move.change.owner, move.change.after, move.kept, f"{signed(move.more_kept)} since before"
+            )
+
+
+def kept_now(snapshot: Snapshot) -> Found:
+    """Find allocators that keep as much of what the program freed as it uses, or more.
+
+    Precondition: as for `freed_and_kept`.
+    """
+    alone = Comparison(snapshot, snapshot, Match.ADDRESS, "", (), ())
+    for move in moved_inside(alone):
+        in_use = exact(move.change.after, "in_use")
+        if in_use is not None and move.kept >= max(8 * NOTEWORTHY, in_use):
+            yield _finding(move.change.owner, move.change.after, move.kept, f"{size(in_use)} in use")
+
+
+def _finding(owner: str, usages: Sequence[Usage], held: int, compared: str) -> Finding:
+    back = exact(usages, "releasable")
+    way = _WAYS.get(owner, "") if owner in {"jemalloc", "go heap"} or _is_glibc(usages) else ""
+    message = f"{owner} keeps {size(held)} that the program freed ({compared}): it is no leak"
+    if back and way:
+        message += f". {size(back)} of it can be returned: {way}"
+    if back is not None and way and back * 2 < held:
+        rest = "The rest" if back else "It"
+        message += f". {rest} lies between blocks in use on the same pages, and can only be used again"
+    evidence = tuple(f"{name} {_told(usages, name)}" for name in ("in_use", "free", "releasable"))
+    return Finding("freed-and-kept", "notice", message, evidence)
+
+
+def _is_glibc(usages: Sequence[Usage]) -> bool:
+    return any(usage.source.startswith(_GLIBC) for usage in usages)
+
+
+def _told(usages: Sequence[Usage], name: str) -> str:
+    value = exact(usages, name)
+    return "unknown" if value is None else size(value)
+
+
+def in_use_growth(comparison: Comparison) -> Found:
+    """Find allocators of which the program uses more, and the block sizes or types that grew.
+
+    Precondition: as for `freed_and_kept`.
+    """
+    for move in moved_inside(comparison):
+        if move.in_use >= NOTEWORTHY:
+            rows = list(largest_rows(move.change))[:_MOST_ROWS]
+            what = f": {', '.join(rows)}" if rows else ""
+            message = f"{move.change.owner}: {size(move.in_use)} more is in use{what}"
+            evidence = (f"in_use {signed(move.in_use)}", f"freed and kept {signed(move.more_kept)}")
+            yield Finding("in-use-growth", "notice", message, evidence)
+
+
+def largest_rows(change: UsageChange) -> Iterator[str]:
+    """Yield the types or block sizes that grew, largest first, in words."""
+    yield from (f"{name} +{objects:,}, {signed(held)}" for name, objects, held in change.types if held > 0)
+    if change.types:
+        return
+    for block, count, _ in change.sizes:
+        if count > 0 and block:
+            yield f"+{count:,} blocks of {block:,} bytes"
+
+
+def largest_by_size(change: UsageChange) -> int:
+    """Return the bytes by which the blocks of one size changed most; 0 where nobody counted them."""
+    return next((block * count for block, count, _ in change.sizes), 0)
