@@ -45,6 +45,34 @@ def test_files_redacted_together_compare_as_before(
     assert (out / "a.json").stat().st_mode & 0o777 == 0o600
 
 
+def test_no_copy_takes_the_place_of_another(vmdiff: Run, tmp_path: Path) -> None:
+    files = []
+    for label, name in enumerate(("x/a.json", "y/a.json", "z/a-2.json", "z/A.JSON", "y/a")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        files.append(tmp_path / name)
+        library.save(snapshot(*mappings("a" * (label + 1))), files[-1])
+    for more in ((), ("--force",)):
+        assert vmdiff("redact", *files, "-o", tmp_path / "out", *more).code == 0
+        sizes = {path.name: len(library.load(path).mappings) for path in (tmp_path / "out").iterdir()}
+        pages = {path.name: library.load(path).total("size") for path in (tmp_path / "out").iterdir()}
+        assert len(sizes) == 5
+        assert sorted(pages.values()) == [4096 * pages for pages in (1, 2, 3, 4, 5)]
+        assert {name.casefold() for name in pages} == {name.casefold() for name in sizes}
+
+
+def test_no_copy_overwrites_another_original(vmdiff: Run, tmp_path: Path) -> None:
+    for name in ("x", "out"):
+        (tmp_path / name).mkdir()
+        library.save(snapshot(*mappings("ab")), tmp_path / name / "a.json")
+    refused = vmdiff(
+        "redact", tmp_path / "x/a.json", tmp_path / "out/a.json", "-o", tmp_path / "out", "--force"
+    )
+
+    assert refused.code == 2
+    assert "is the original" in refused.err
+    assert library.load(tmp_path / "out/a.json").origin.redaction is None
+
+
 def test_originals_and_existing_copies_are_kept(vmdiff: Run, pair: tuple[Path, Path], tmp_path: Path) -> None:
     before = pair[0].read_bytes()
     assert vmdiff("redact", *pair, "-o", tmp_path).code == 0

@@ -1,11 +1,14 @@
 """Comparing redacted snapshots equals comparing the originals, row by row, but for the names."""
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.redaction.worlds import changed, mappings, mixed, snapshot
 from vmdiff.comparison.compare import Comparison, compare
+from vmdiff.model import Snapshot
 from vmdiff.redaction import redact
+from vmdiff.redaction.paths import Paths, base_name
+from vmdiff.redaction.pseudonyms import Pseudonyms
 
 
 def essence(comparison: Comparison) -> object:
@@ -65,11 +68,22 @@ def test_unrelated_processes_stay_as_comparable_as_they_were(before, after):
     assert essence(compare(*redact(originals))) == essence(compare(*originals))
 
 
+def _became_public(*snapshots: Snapshot) -> bool:
+    """Say whether a file lies in a folder of the system in one snapshot and in somebody's in another.
+
+    Its name is public in one of them only, which nobody can know who redacts the other by itself.
+    """
+    paths = Paths(Pseudonyms(b""))
+    found = {(base_name(m.path), paths.is_system(m.path)) for s in snapshots for m in s.mappings if m.path}
+    return len(found) > len({name for name, _ in found})
+
+
 @given(st.data())
 @settings(max_examples=60, deadline=None)
 def test_a_key_redacts_alike_at_different_times(data):
     space = data.draw(mappings())
     before, after = snapshot(*space), snapshot(*data.draw(changed(space)))
+    assume(not _became_public(before, after))
     (first,), (second,) = redact([before], key=b"k" * 32), redact([after], key=b"k" * 32)
 
     if first.origin.redaction == second.origin.redaction:

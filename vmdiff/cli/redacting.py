@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,9 +56,9 @@ def redact(
         raise typer.BadParameter("say where to write with -o DIR, or look first with --show")
     from vmdiff import redaction, sources
 
-    targets = [_target(to, name, files[:at]) for at, name in enumerate(files)] if to else []
-    for target, name in zip(targets, files, strict=False):
-        _check(target, name, force=force)
+    targets = _targets(to, files) if to else []
+    for target in targets:
+        _check(target, files, force=force)
     originals = [sources.resolve(name, notify=output.say) for name in files]
     redacted = redaction.redact(originals, key=read_key(key))
     if show:
@@ -119,12 +120,23 @@ def warn(form: str, snapshots: "Mapping[str, Snapshot]") -> None:
             output.say(f"{name}: holds command-line arguments; vmdiff redact makes a copy for strangers")
 
 
-def _target(folder: Path, name: str, before: Sequence[str]) -> Path:
-    """Give the path of the copy: the file's own name, numbered where another has it already."""
-    own = _base_name(name)
-    twins = sum(_base_name(other) == own for other in before)
-    stem, ending = next(((own[: -len(end)], end) for end in _DOCUMENTS if own.endswith(end)), (own, ".json"))
-    return folder / f"{stem}{f'-{twins + 1}' if twins else ''}{ending}"
+def _targets(folder: Path, names: Sequence[str]) -> list[Path]:
+    """Return the path of each copy: the file's own name, numbered where another copy has it already.
+
+    Names that differ in capitals only are one file on macOS and Windows.
+    """
+    taken: set[str] = set()
+    targets = []
+    for name in names:
+        own = _base_name(name)
+        stem, ending = next(
+            ((own[: -len(end)], end) for end in _DOCUMENTS if own.endswith(end)), (own, ".json")
+        )
+        numbered = chain([f"{stem}{ending}"], (f"{stem}-{number}{ending}" for number in count(2)))
+        free = next(one for one in numbered if one.casefold() not in taken)
+        taken.add(free.casefold())
+        targets.append(folder / free)
+    return targets
 
 
 def _base_name(named: str) -> str:
@@ -133,9 +145,14 @@ def _base_name(named: str) -> str:
     return named.replace(":", "-") if named.startswith("pid:") else Path(named).name.replace("#", "-")
 
 
-def _check(target: Path, name: str, *, force: bool) -> None:
+def _check(target: Path, originals: Sequence[str], *, force: bool) -> None:
+    """Find out before the work that a copy may not be written.
+
+    Raises:
+        OutputError: it exists, or would overwrite one of the originals.
+    """
     output.check_free(target, force=force)
-    if target.exists() and Path(name).exists() and target.samefile(name):
+    if target.exists() and any(Path(name).exists() and target.samefile(name) for name in originals):
         raise OutputError(f"{target}: is the original; write the copies into another folder")
 
 

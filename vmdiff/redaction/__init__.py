@@ -8,6 +8,7 @@ redacted snapshots gives what comparing the originals gives, row by row, but for
 """
 
 import hashlib
+import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -23,6 +24,7 @@ from vmdiff.redaction.visible import Visible, told
 
 __all__ = ["Visible", "betrays", "redact", "visible"]
 
+_LONGEST_COMM = 15  # bytes
 NO_ROOM = "its addresses do not fit the map of the key: they were redacted with random ones"
 
 
@@ -130,12 +132,19 @@ def _paths(snapshot: Snapshot) -> set[str]:
 
 
 def _public_name(snapshot: Snapshot, paths: Paths) -> str | None:
-    """Give the process's name if a path that stays begins so (the kernel cuts it to 15 bytes)."""
+    """Return the process's name if it is that of a program whose path is kept, else None."""
     name = snapshot.process.name
     if not name:
         return None
     executables = {mapping.path for mapping in snapshot.mappings if mapping.perms[2] == "x"}
     for path in {snapshot.process.executable, *executables} - {None}:
-        if path is not None and path.startswith(("/", "\\")) and base_name(paths(path)).startswith(name):
+        stays = path is not None and path.startswith(("/", "\\")) and paths(path) == path
+        if path is not None and stays and _is_named_after(name, base_name(path)):
             return name
     return None
+
+
+def _is_named_after(name: str, program: str) -> bool:
+    """Say whether the kernel would call a program so: by its file's name, cut to 15 bytes (TASK_COMM_LEN)."""
+    cut = os.fsencode(program)[:_LONGEST_COMM].decode(errors="ignore")
+    return name in {program, cut}

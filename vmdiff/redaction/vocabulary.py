@@ -126,7 +126,7 @@ WORDS = _set("""
     however huge hugepage hugepages hugetlb hugetlbfs hundred i915 identity if ignored image immortal in
     inaccessible inclusive incomplete index indirect info inode inside instant instead instrumentation
     intern internal interpreter interrupted into io io_uring ioaccelerator iokit is it its java javaheap
-    javascriptcore jdk jemalloc jemalloc_pg jemalloc_pg_overcommit jit jni just jvm jvmci jvmti k kb
+    javascriptcore jdk jemalloc jemalloc_pg jemalloc_pg_overcommit jit jni joined just jvm jvmci jvmti k kb
     keep kept kernel kernel's kernels key keyed kgsl kib known knows ksm label labels large larger
     largest last late later layout lazy lazyfree leave leaves left length less let level lib libc
     libraries library lies like likely limit limits line linear linearalloc lines linkedit linker linux
@@ -149,7 +149,7 @@ WORDS = _set("""
     python query quite raised random range ranges rarely rather ratio reach reached read read-only
     readable reader reading reads real really reconciled record records redacted redaction ref reference
     referenced references refused region regions register rejected release releases relro rem remarks
-    remembered removed renderd renderd128 repeated report reported reports res reservation reserve
+    remembered removed renderd renderd128 repeated repeats report reported reports res reservation reserve
     reserved reserving residency resident rest restart restored right ro rollup root roots rosetta
     roughly rounded rounding rounds row rows rss runtime rw s safepoint said same sample sampled sandbox
     sanitizer save saved saver say says scan scavenge scudo sealed second secondary seconds secret
