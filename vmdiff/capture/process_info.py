@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from vmdiff.capture.cgroup_limit import memory_limit
 from vmdiff.capture.process_dir import PROC, ProcessFolder
 from vmdiff.model import LONGEST_STRING, Host, Process, Thread
 
@@ -23,6 +24,7 @@ def process_facts(folder: ProcessFolder, *, arguments: bool = False, proc: Path 
     """Gather the facts of a process; its command line only where *arguments* asks for it."""
     stat = folder.stat()
     status = _fields(folder.text("status"))
+    cgroup = folder.text("cgroup")
     return Process(
         pid=folder.pid,
         pid_namespace=folder.link("ns/pid"),
@@ -39,8 +41,8 @@ def process_facts(folder: ProcessFolder, *, arguments: bool = False, proc: Path 
         page_tables=_kb(status.get("VmPTE")),
         peak_size=_kb(status.get("VmPeak")),
         peak_rss=_kb(status.get("VmHWM")),
-        limits=_limits(folder.text("limits")),
-        cgroup=_cgroup(folder.text("cgroup")),
+        limits=_limits(folder.text("limits"), memory_limit(cgroup)),
+        cgroup=_cgroup(cgroup),
     )
 
 
@@ -141,16 +143,17 @@ def _thread_name(folder: ProcessFolder, tid: int) -> str | None:
     return None if text is None else text.removesuffix("\n")
 
 
-def _limits(text: str | None) -> dict[str, int | Literal["unlimited"]] | None:
-    """Read the soft limits: ``Max stack size  8388608  unlimited  bytes`` is ``stack``."""
+def _limits(text: str | None, group: int | None) -> dict[str, int | Literal["unlimited"]] | None:
+    """Read the soft limits: ``Max stack size  8388608  unlimited  bytes`` is ``stack``; add the *group*'s."""
     if text is None:
         return None
     found = (_LIMIT.match(line) for line in text.split("\n"))
-    return {
+    limits: dict[str, int | Literal["unlimited"]] = {
         match[1].lower().replace(" ", "_"): int(match[2]) if match[2].isdigit() else "unlimited"
         for match in found
         if match
     }
+    return limits if group is None else limits | {"cgroup_memory": group}
 
 
 def _cgroup(text: str | None) -> str | None:

@@ -12,7 +12,7 @@ from vmdiff.capture.live_memory import LiveMemory
 from vmdiff.model import MIXED, Mapping, Snapshot
 from vmdiff.owners.part_counters import recounted
 
-LOOKS = 30  # points between two looks of which nothing changed
+LOOKS = 60  # points between two looks of which nothing changed
 
 _FIELDS = slice(0, Mapping._fields.index("owner"))
 
@@ -44,6 +44,12 @@ def _tids(snapshot: Snapshot) -> list[int]:
 
 def _resident(mapping: Mapping) -> object:
     return mapping.values.get("rss") or mapping.values.get("swap")
+
+
+def loses_owners(before: Snapshot, after: Snapshot) -> bool:
+    """Say whether memory that had an owner before, and is still there in name, has none after."""
+    owned = {(m.start, m.perms, m.path) for m in before.mappings if m.owner is not None}
+    return any(m.owner is None and (m.start, m.perms, m.path) in owned for m in after.mappings)
 
 
 def kept(before: Snapshot, after: Snapshot) -> Snapshot:

@@ -191,10 +191,20 @@ class _Recorder:
                 snapshot = owner_memory.kept(self._last, bare)
                 self._since += 1
             else:
-                snapshot = sources.with_owners(folder, bare, inside=self._plan.inside)
+                snapshot = self._looked_at(folder, bare)
                 self._since = 0
         self._last = snapshot
         return self._written(snapshot, why)
+
+    def _looked_at(self, folder: ProcessFolder, bare: Snapshot) -> Snapshot:
+        """Look for owners; once more, of a new reading, where memory that stayed lost its owner.
+
+        A heap that grows between the reading of the layout and the look at its records contradicts them.
+        """
+        snapshot = sources.with_owners(folder, bare, inside=self._plan.inside)
+        if self._last is not None and owner_memory.loses_owners(self._last, snapshot):
+            snapshot = sources.with_owners(folder, read(folder), inside=self._plan.inside)
+        return snapshot
 
     def _why(self, bare: Snapshot) -> str | None:
         """Say why owners are looked for again; None if those of the last look hold."""

@@ -259,7 +259,8 @@ KERNEL_RELEASE = re.compile(
 )
 HUGE_PAGE_MODES = _set("always madvise never inherit")
 LIMITS = _set("""
-    address_space as core core_file core_file_size cpu cpu_time data data_size file file_locks file_size
+    address_space as
+    cgroup_memory core core_file core_file_size cpu cpu_time data data_size file file_locks file_size
     fsize locked_memory locks max_address_space max_core_file_size max_cpu_time max_data_size
     max_file_locks max_file_size max_locked_memory max_msgqueue_size max_nice_priority max_open_files
     max_pending_signals max_processes max_realtime_priority max_realtime_timeout max_resident_set

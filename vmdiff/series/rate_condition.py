@@ -52,7 +52,7 @@ class RateCondition:
         judged = trend.judged(self._values(trend))
         if judged.name == "undecided":
             raise ConditionError(f"{self.text!r} cannot be decided: {judged.evidence}")
-        if judged.rate is None and judged.name != "steps":
+        if judged.rate is None and judged.name not in {"steps", "plateau"}:
             raise ConditionError(f"{self.text!r} cannot be decided: the times of the points are not known")
         return _OPERATORS[self.compare](judged.rate or 0.0, self.bound)
 

@@ -110,7 +110,7 @@ def _of_floor(times: Sequence[float], values: Sequence[float]) -> Judgement:
     if lows.late().spread <= _SETTLED * lows.spread:
         rose = median(lows.late().values) > values[0]
         every = Floor([*times], [*values])
-        return _settled(every, lows) if rose else Judgement("declines", None, _halves(every, "it fell"))
+        return _settled(every) if rose else Judgement("declines", None, _halves(every, "it fell"))
     if drift.strength >= _WEAK and order < _PERHAPS:
         return Judgement("undecided", None, f"{_halves(lows, 'its floor moved')}; {_figures(drift, order)}")
     reach = units.size(round(max(values) - min(values)))
@@ -141,7 +141,7 @@ def _drifting(every: Floor, lows: Floor, drift: estimates.FittedLine, whole: flo
     if ratio >= 0.38 or (ratio >= 0.2 and slowed < 4) or (ratio > 0 and slowed < _WEAK):
         rate = late if ratio < 0.75 and slowed > _WEAK else whole
         return Judgement("leak", rate, _halves(lows, "its floor grew"))
-    return _settled(every, lows)
+    return _settled(every)
 
 
 def _slowed(early: float, late: estimates.FittedLine) -> float:
@@ -149,8 +149,8 @@ def _slowed(early: float, late: estimates.FittedLine) -> float:
     return (early - late.slope) / late.error if late.error > 0 else float("inf")
 
 
-def _settled(every: Floor, lows: Floor) -> Judgement:
-    return Judgement("plateau", estimates.theil_sen(*lows.late()), _halves(every, "it grew"))
+def _settled(every: Floor) -> Judgement:
+    return Judgement("plateau", None, _halves(every, "it grew"))
 
 
 def _halves(lows: Floor, verb: str) -> str:

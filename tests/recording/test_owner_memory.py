@@ -1,0 +1,58 @@
+"""When owners are kept, and when they are looked for again."""
+
+import pytest
+
+from tests.series.moments import START, moment
+from vmdiff.model import Thread
+from vmdiff.recording import owner_memory
+
+
+def bare(snapshot):
+    return snapshot.model_copy(update={"mappings": tuple(m._replace(owner=None) for m in snapshot.mappings)})
+
+
+def with_threads(snapshot, *tids):
+    threads = tuple(Thread(tid=tid) for tid in tids)
+    return snapshot.model_copy(update={"process": snapshot.process.model_copy(update={"threads": threads})})
+
+
+def test_nothing_that_changed_is_no_reason():
+    before = moment(START, pool=5)
+
+    assert list(owner_memory.reasons(before, bare(moment(START, pool=9)))) == []
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [
+        (moment(START, pool=5, other=5), "another layout"),
+        (with_threads(moment(START, pool=5), 1, 2), "other threads"),
+    ],
+)
+def test_what_changed_is_named(after, reason):
+    assert list(owner_memory.reasons(with_threads(moment(START, pool=5), 1), bare(after)))[:1] == [reason]
+
+
+def test_memory_without_owner_that_is_touched_is_looked_at():
+    before = bare(moment(START, pool=0))
+
+    assert list(owner_memory.reasons(before, bare(moment(START, pool=1)))) == [
+        "memory touched for the first time"
+    ]
+
+
+def test_kept_owners_stand_beside_new_figures():
+    before = moment(START, pool=5)
+
+    kept = owner_memory.kept(before, bare(moment(START, pool=9)))
+
+    assert kept == moment(START, pool=9)
+
+
+def test_memory_that_stays_and_loses_its_owner_is_noticed():
+    before = moment(START, pool=5)
+
+    assert owner_memory.loses_owners(before, bare(before))
+    assert not owner_memory.loses_owners(before, moment(START, pool=9))
+    assert not owner_memory.loses_owners(bare(before), bare(before))
+    assert not owner_memory.loses_owners(before, moment(START))
