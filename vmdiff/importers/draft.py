@@ -13,6 +13,7 @@ from vmdiff.model import (
     MOST_MAPPINGS,
     PAGE_SIZES,
     Host,
+    Kind,
     Mapping,
     Origin,
     Process,
@@ -225,10 +226,12 @@ def with_kinds(mappings: Iterable[Mapping]) -> list[Mapping]:
     """Derive each mapping's kind from its name and permissions, files that are run being images."""
     mappings = list(mappings)
     known = images((mapping.path, mapping.perms) for mapping in mappings)
-    return [
-        mapping._replace(kind=kind_of(mapping.path, mapping.perms, image=mapping.path in known))
-        for mapping in mappings
-    ]
+    return [mapping._replace(kind=_kind(mapping, image=mapping.path in known)) for mapping in mappings]
+
+
+def _kind(mapping: Mapping, *, image: bool) -> Kind:
+    nameless_file = mapping.path is None and mapping.inode not in {None, "0"} and mapping.device != "00:00"
+    return Kind.FILE if nameless_file else kind_of(mapping.path, mapping.perms, image=image)
 
 
 def places(lines: Sequence[int]) -> str:

@@ -12,11 +12,19 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from vmdiff.errors import InputError, ListingError
-from vmdiff.importers import freebsd_procstat, gdb, glibc_abort, macos_vmmap, sanitizer
+from vmdiff.importers import (
+    bsd_procmap,
+    freebsd_procstat,
+    gdb,
+    glibc_abort,
+    macos_vmmap,
+    sanitizer,
+    windows_vmmap,
+)
 from vmdiff.importers.android import showmap, tombstone
 from vmdiff.importers.draft import NOT_READ, places
 from vmdiff.importers.format_protocol import TextFormat
-from vmdiff.importers.java import hs_err, system_map
+from vmdiff.importers.java import hs_err, native_memory, system_map
 from vmdiff.importers.other_output import name_of_output
 from vmdiff.importers.pasted.lines import Line, decode, is_filler, printable
 from vmdiff.importers.pasted.unwrapping import unwrap
@@ -33,8 +41,11 @@ TEXTS: tuple[TextFormat, ...] = (
     tombstone.FORMAT,
     sanitizer.FORMAT,
     system_map.FORMAT,
+    native_memory.FORMAT,
     macos_vmmap.FORMAT,
+    windows_vmmap.FORMAT,
     freebsd_procstat.FORMAT,
+    bsd_procmap.FORMAT,
     gdb.FORMAT,
     pmap_rows.FORMAT,
     showmap.FORMAT,

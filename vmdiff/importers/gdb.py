@@ -137,6 +137,7 @@ def parse(section: Section) -> Snapshot:
         draft.doubt("the size is not the end minus the start; the addresses were taken", disagreeing)
     if partly:
         draft.doubt("of an address that was asked for: only the mappings around it are listed")
+    _forget_permissions_of_core(draft)
     _say_what_is_missing(draft, columns, core=titled and "pid" not in facts)
     draft.process = Process(pid=int(facts["pid"]) if "pid" in facts else None, executable=facts.get("exe"))
     _name_images(draft, columns, facts.get("exe"))
@@ -232,6 +233,24 @@ def _fact(draft: Draft, line: Line, text: str, facts: dict[str, str]) -> None:
         draft.doubt(TRUNCATED, [line.number])
     elif text.startswith("0x") and (line.text.strip() and len(text.split()) > 1):
         draft.could_not_read(line)
+
+
+def _forget_permissions_of_core(draft: Draft) -> None:
+    """Make permissions unknown that say only what a core file holds: no process runs without code.
+
+    gcore leaves out what no debugger needs, such as the code of libraries, and pwndbg shows that as ``---p``.
+    """
+    perms = [row.mapping.perms for row in draft.rows]
+    files = [row.mapping for row in draft.rows if row.mapping.path and row.mapping.perms.startswith("---")]
+    if not files or any(each[2] in "x?" for each in perms):
+        return
+    draft.rows = [
+        row._replace(mapping=row.mapping._replace(perms="???" + row.mapping.perms[3]))
+        if row.mapping.perms.startswith("---")
+        else row
+        for row in draft.rows
+    ]
+    draft.doubt("no row is executable, as in a core that holds a part only: --- is taken for unknown there")
 
 
 def _say_what_is_missing(draft: Draft, columns: Sequence[str], *, core: bool) -> None:

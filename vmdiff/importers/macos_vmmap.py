@@ -36,7 +36,11 @@ _COLUMNS = {
 _COUNTERS = ("rss", "dirty", "swap")
 _ATTRIBUTES = ("region_type", "max_perms", "sharing", "purgeable", "detail")
 
+_SHORT_HEADER = re.compile(
+    r"REGION TYPE\s{1,80}(?:SIZE|VIRTUAL)\s{1,40}COUNT\b.{0,40}"
+)  # of a crash report's summary
 _PERMS = re.compile(r"([r-][w-][x-])/([r-][w-][x-])")
+_SHORT_ROW = re.compile(r"\S.{0,40}?\s{2,60}[0-9.]{1,10}[KMGT]?\s{1,20}[0-9]{1,9}(?:\s{1,4}\S.{0,60})?")
 _THREAD = re.compile(r"thread ([0-9]{1,10})\b")
 _ZONE = re.compile(r"(?<![\w.-])([\w.-]{1,100})_0x[0-9a-f]{1,16}\b")  # where a zone lies differs between runs
 _PERSON = re.compile(r"(.{0,200}?) \[([0-9]{1,10})\]")
@@ -78,8 +82,16 @@ def _mark(text: str) -> Mark | None:
 
 
 def find(lines: Sequence[Line]) -> list[tuple[int, int]]:
-    """Find the listings of this format."""
-    return find_sections(lines, _mark)
+    """Find the listings of this format; rows of one size are such only below their header."""
+    short = any(_SHORT_HEADER.fullmatch(line.text) for line in lines)
+    return find_sections(lines, _mark_short if short else _mark)
+
+
+def _mark_short(text: str) -> Mark | None:
+    found = _mark(text)
+    words = text.split()[:12]
+    one_size = found is None and 2 < len(words) < 10 and _first_cell(words, 1) == len(words) - 2
+    return Mark(Role.ROW) if found is None and (one_size or _SHORT_ROW.fullmatch(text)) else found
 
 
 def parse(section: Section) -> Snapshot:
@@ -119,14 +131,21 @@ def _head(text: str) -> _Head | None:
 
 def _columns(text: str) -> list[str]:
     """Give the names of the sizes' columns if this is a table's header."""
+    if _SHORT_HEADER.fullmatch(text):
+        return ["size"]
     words = text.replace("[", " ").replace("]", " ").replace("/", " ").split()
     found = [_COLUMNS[word] for word in words if word in _COLUMNS]
     return found if "size" in found else []
 
 
-def _first_cell(words: list[str]) -> int | None:
-    """Find where the name of a type ends and its sizes begin: at the first of three sizes in a row."""
+def _first_cell(words: list[str], columns: int = 3) -> int | None:
+    """Find where the name of a type ends and its sizes begin: at the first of three sizes in a row.
+
+    With one column only it is a size and a count, the last two words that are numbers.
+    """
     fits = [amount(word) is not None for word in words]
+    if columns == 1:
+        return next((index for index in range(1, len(words) - 1) if all(fits[index : index + 2])), None)
     rows = (index for index in range(1, len(words) - 2) if all(fits[index : index + 3]))
     return next(rows, None)
 
@@ -152,6 +171,7 @@ class _Reader:
         self.total: tuple[dict[str, int], int] | None = None
         self.rounded = 0
         self.submaps: list[int] = []
+        self.is_report = any(line.text.startswith("VM Region Summary:") for line in section.lines)
         self.unit = _unit(section)  # what a size without a letter counts
 
     def read(self) -> Snapshot:
@@ -168,6 +188,9 @@ class _Reader:
                 self._region(line, head)
             elif table == "types":
                 self._type(line)
+            elif not table and not self.draft.rows and self.is_report:
+                self._fact(line)
+                self.draft.know(line)  # threads and registers above the summary
             else:
                 self._fact(line)
         return self._finished()
@@ -206,7 +229,7 @@ class _Reader:
 
     def _type(self, line: Line) -> None:
         words = line.text.split()
-        first = _first_cell(words[:40])
+        first = _first_cell(words[:40], len(self.columns))
         if first is None:
             self._fact(line)
             return
@@ -420,4 +443,5 @@ FORMAT = TextFormat(
     hint=re.compile(r"REGION TYPE|Virtual Memory Map of process|\] [r-][w-][x-]/[r-][w-][x-] SM="),
     mark=_mark,
     parse=parse,
+    find=find,
 )

@@ -121,4 +121,6 @@ def mapped_objects(
 def _begins_another(below: PlacedMapping, mapping: PlacedMapping) -> bool:
     """Return whether a mapping belongs to another load of the file than the one *below* it."""
     before, after = below.offset or 0, mapping.offset or 0
+    if below.perms.startswith("---"):  # what is left of the first reservation: its offset is no segment's
+        return after == 0 or mapping.start != below.end
     return after < before or (after == before and mapping.start != below.end)

@@ -9,13 +9,22 @@ from vmdiff.owners.scene import Scene
 _SMALLEST_RESERVATION = 16 << 20
 
 
+# runtime/malloc.go, arenaBaseOffset and the hints of mallocinit() on 64-bit systems.
+_GO_HEAP = 0xC0 << 32
+_GO_ARENA = 64 << 20
+_WINDOWS = (".dll", ".exe")
+
+
 def shapes(scene: Scene) -> Iterator[Claim]:
     """Claim anonymous memory by its permissions, its size and its neighbours alone."""
     no_code = _is_executable_anyway(scene)
     for below, mapping, above in _with_neighbours(scene.mappings):
         if mapping.path is not None:
             continue
-        if mapping.kind is Kind.ANONYMOUS and mapping.perms[2:] == "xp":
+        if mapping.kind is Kind.ANONYMOUS and mapping.start == _GO_HEAP and mapping.size % _GO_ARENA == 0:
+            how = "at the address where Go up to 1.25 begins its heap, in whole arenas of 64 MiB"
+            yield Claim(mapping.start, mapping.end, "go heap", "shape", how)
+        elif mapping.kind is Kind.ANONYMOUS and mapping.perms[2:] == "xp":
             if not (no_code or _has_a_file(mapping) or _fills_a_file(below, above)):
                 how = "executable memory without a file, apart from any executable or library"
                 yield Claim(mapping.start, mapping.end, "jit code", "shape", how)
@@ -37,9 +46,12 @@ def _with_neighbours(
 def _is_executable_anyway(scene: Scene) -> bool:
     """Return whether execute permission says nothing in this process.
 
-    With READ_IMPLIES_EXEC (personality(2)) whatever is readable can be run; Wine reads the sections of
-    Windows programs into anonymous memory.
+    With READ_IMPLIES_EXEC (personality(2)) whatever is readable can be run, variables of programs too; Wine
+    reads the sections of Windows programs into anonymous memory.
     """
+    images = [mapping for mapping in scene.mappings if mapping.kind is Kind.IMAGE and mapping.path]
+    if any(m.perms[:3] == "rwx" or (m.path or "").lower().endswith(_WINDOWS) for m in images):
+        return True
     stacks = (mapping for mapping in scene.mappings if mapping.kind in {Kind.STACK, Kind.HEAP})
     return any(mapping.perms[2] == "x" for mapping in stacks) or any("wine" in o.path for o in scene.objects)
 

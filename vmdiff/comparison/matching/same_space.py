@@ -17,6 +17,7 @@ from vmdiff.model import Kind, Mapping, Process, Snapshot, base_name, split_dele
 _LOADER = re.compile(r"(?:ld[-.0-9][^/]*\.so[.0-9]*|ld\.so[.0-9]*|ld-musl[^/]*|linker(?:64)?|dyld)$")
 _LIBC = re.compile(r"(?:libc[-.0-9]*\.so[.0-9]*|libc\.musl[^/]*|ld-musl[^/]*)$")
 
+_GUARD_PAGES = (4096, 16384, 65536)
 LIBRARIES = ("the loader", "libc")
 KERNEL = ("[stack]", "[vdso]")
 
@@ -34,7 +35,7 @@ def recognise(before: Snapshot, after: Snapshot) -> Verdict:
         return Verdict(Match.STRUCTURE, obstacle)
     places_before, places_after = _landmarks(before), _landmarks(after)
     shared = [name for name in (*LIBRARIES, *KERNEL) if name in places_before and name in places_after]
-    moved = [name for name in shared if places_before[name] != places_after[name]]
+    moved = [name for name in shared if not _same_place(name, places_before[name], places_after[name])]
     if _same_start(before, after):
         return _of_one_process(before.process, after.process, [name for name in moved if name in KERNEL])
     if _other_program(before.process, after.process):
@@ -69,6 +70,17 @@ def _landmarks(snapshot: Snapshot) -> dict[str, int | None]:
         for name, address in _landmark(mapping, mapping.path):
             found.setdefault(name, address)
     return found
+
+
+def _same_place(name: str, before: int | None, after: int | None) -> bool:
+    """Compare two places of a landmark.
+
+    Of one stack the end differs by the guard page where one listing counts it in its size: kernels up to
+    4.12 kept it inside the mapping (fs/proc/task_mmu.c, stack_guard_page_start), pmap adds size to start.
+    """
+    if name == "[stack]" and before is not None and after is not None:
+        return abs(after - before) in {0, *_GUARD_PAGES}
+    return before == after
 
 
 def _landmark(mapping: Mapping, path: str) -> list[tuple[str, int | None]]:

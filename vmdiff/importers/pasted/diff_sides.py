@@ -10,6 +10,9 @@ _HEADER = re.compile(
     r"@@ -[0-9,]{1,20} \+[0-9,]{1,20} @@.*|--- \S.*|\+\+\+ \S.*|diff .*|index [0-9a-f.]{3,90}.*"
     r"|\*{3} .*|\*{15}|[0-9,]{1,15}[acd][0-9,]{1,15}|---|\\ No newline at end of file"
 )
+# HotSpot's native memory tracking writes a diff as each number with its change.
+_TRACKED = re.compile(r"reserved=[0-9]{1,16}[KMG]?B [+-][0-9]{1,16}[KMG]?B")
+_CHANGED = re.compile(r"([=#])([0-9]{1,16})([KMG]?B)?( type=\w{1,20})? ([+-][0-9]{1,16})(?:[KMG]?B)?\b")
 _MARKS = {"-": "-", "+": "+", "<": "-", ">": "+"}
 
 
@@ -18,6 +21,10 @@ def sides(lines: Sequence[Line]) -> tuple[list[Line], list[Line]] | None:
 
     A diff has rows or keys with either mark; with one mark only these are bullets or quotes.
     """
+    if any(_TRACKED.search(line.text) for line in lines):
+        return [_one_side(line, after=False) for line in lines], [
+            _one_side(line, after=True) for line in lines
+        ]
     marks = {_mark(line.text) for line in lines}
     if not {"-", "+"} <= marks:
         return None
@@ -28,6 +35,16 @@ def sides(lines: Sequence[Line]) -> tuple[list[Line], list[Line]] | None:
         _unmarked(line) for line in lines if not line.text.startswith(("-", "<")) and not _is_header(line)
     ]
     return before, after
+
+
+def _one_side(line: Line, *, after: bool) -> Line:
+    """Return a line of a diff of native memory tracking as it was before, or is after."""
+
+    def number(found: re.Match[str]) -> str:
+        value = int(found[2]) - (0 if after else int(found[5]))
+        return f"{found[1]}{max(value, 0)}{found[3] or ''}{found[4] or ''}"
+
+    return Line(line.number, _CHANGED.sub(number, line.text))
 
 
 def _mark(text: str) -> str:

@@ -9,6 +9,9 @@ from vmdiff.importers.pasted.prefixes import IsRow
 from vmdiff.importers.pasted.row_shapes import KEY, KEY_BEHIND, ROW, WHOLE_ROW
 
 _NARROWEST, _WIDEST = 60, 400  # columns of a terminal
+_BEGINS = re.compile(
+    r"\S+:\s|0x[0-9a-f]|0[0-9a-f]{5,16}\b|(?=[0-9a-f]*[a-f])[0-9a-f]{6,16}\b"
+)  # a key, a row
 _MOST_PIECES = 12  # lines of one wrapped row
 
 
@@ -74,6 +77,6 @@ def rejoin(lines: list[Line], is_known: IsRow) -> list[Line]:
 
 def _continues(above: Line, line: Line, is_known: IsRow) -> bool:
     text = line.text.strip()
-    if not text or is_filler(text) or KEY.match(text) or is_known(text) or re.match(r"\S+:\s", text):
+    if not text or is_filler(text) or KEY.match(text) or is_known(text) or _BEGINS.match(text):
         return False
     return is_known((above.text + line.text).strip())

@@ -43,7 +43,17 @@ def _heap(mappings: Sequence[Mapping], program: str | None) -> Iterator[tuple[in
         if mapping.perms.startswith("rw") and start > least and mappings[index - 1].end != start:
             evidence = f"unnamed rw-p, the first above the program {_base(image)} and apart from it"
             yield index, owner("malloc heap", "shape", evidence)
+            yield from _rest_of_heap(mappings, index)
             return
+
+
+def _rest_of_heap(mappings: Sequence[Mapping], first: int) -> Iterator[tuple[int, Owner]]:
+    """Find what brk memory goes on in: rows alike that touch, as where a part of it was locked or advised."""
+    for index in range(first + 1, len(mappings)):
+        below, mapping = mappings[index - 1], mappings[index]
+        if mapping.path is not None or mapping.perms != below.perms or below.end != mapping.start:
+            return
+        yield index, owner("malloc heap", "shape", "unnamed rw-p, where the heap below it ends")
 
 
 def _end_of_program(mappings: Sequence[Mapping], program: str | None) -> int | None:

@@ -37,7 +37,9 @@ EXPECTED = "ADDRESS SIZE MODE [MAPPING], a row of pmap"
 _ADDRESS = r"(0{0,40}[0-9a-fA-F]{6,16})"
 _OFFSET = r"(0{0,40}[0-9a-f]{8,16})"
 # procps: rws- and rwx-R; SUSE: rw-p-; Solaris: rwxsR, with a blank for a letter it lacks.
-_MODE = r"([r-][w-][x-](?:[sp-][R-]|[psR-]))"
+# NetBSD's, and Solaris's before 9: read/write/exec.
+_WORDS = r"(?:read|write|exec|shared|none)(?:/(?:read|write|exec|shared)){0,3}"
+_MODE = rf"([r-][w-][x-](?:[sp-][R-]|[psR-])-?|{_WORDS})"
 _NUMBER = r"(?:[0-9]{1,20}|-)"
 _PLAIN = re.compile(rf"{_ADDRESS}\s+([0-9]{{1,20}}K)\s+{_MODE}(?:\s+(.*))?", re.DOTALL)
 _EXTENDED = re.compile(rf"{_ADDRESS}((?:\s+{_NUMBER}){{3,6}})\s+{_MODE}(?:\s+(.*))?", re.DOTALL)
@@ -407,6 +409,12 @@ def _leading_numbers(words: Iterable[str]) -> Iterator[str]:
 
 def _perms(mode: str) -> str:
     """Write a mode (``rw---``) as the kernel does (``rw-p``)."""
+    if mode[0] in "rwesn" and "-" not in mode[:3] and mode[:3] != "rwx":  # in words
+        words = mode.split("/")
+        letters = "".join(
+            word[0].replace("e", "x") if word in words else "-" for word in ("read", "write", "exec")
+        )
+        return letters + ("s" if "shared" in words else "p")
     return mode[:3] + ("s" if mode[3:4] == "s" else "p")
 
 

@@ -10,7 +10,7 @@ may hold any other byte.
 import re
 from typing import NamedTuple
 
-from vmdiff.model import DELETED, Mapping
+from vmdiff.model import DELETED, Kind, Mapping
 from vmdiff.model.mapping import ADDRESS_LIMIT
 
 EXPECTED = "START-END PERMS OFFSET MAJOR:MINOR INODE [PATH]"
@@ -154,8 +154,13 @@ def _dialect(text: str) -> MapsRow | None:
 
 
 def tidied(mapping: Mapping) -> Mapping:
-    """Undo the dialects of single kernels: OpenVZ's and IA-64's ``(deleted)``, the offsets of old ones."""
+    """Undo the dialects of single kernels: OpenVZ's and IA-64's ``(deleted)``, the offsets of old ones.
+
+    What has an inode and no name is a file whose name was lost on the way.
+    """
     path = mapping.path
+    if path is None and mapping.inode not in {None, "0"} and mapping.device != "00:00":
+        return mapping._replace(kind=Kind.FILE)
     if path is None or path.startswith("["):
         named_for_users = path is None or path.startswith(("[heap", "[stack", "[anon:"))
         if mapping.offset and mapping.inode == "0" and mapping.device == "00:00" and named_for_users:

@@ -2,6 +2,7 @@
 
 Each step takes what the steps before left over:
 
+0. **Names.** What has a name of its own, spelled alike to the last digit, on both sides.
 1. **Objects.** Files, libraries and what the kernel names (``[heap]``, ``[stack]``, ``[vdso]``) are paired
    object by object (`objects` decides when two are the same), and within an object segment
    by segment in the order of offsets, so that a library with one more segment is seen as such. What
@@ -67,6 +68,7 @@ def pair(before: Snapshot, after: Snapshot) -> list[Region]:
 
 def _regions(ledger: Ledger) -> list[Region]:
     for step in (
+        _exact_names,
         _objects,
         _attached,
         _labels,
@@ -94,6 +96,13 @@ def _objects(ledger: Ledger) -> None:
         for one, other in segments:
             ledger.couple(one, other, objects.because(match, one, other), replaced=replaced)
         ledger.anchors += segments
+
+
+def _exact_names(ledger: Ledger) -> None:
+    """Pair anonymous memory whose name is there once on both sides, numbers in it included."""
+    for _, ours, theirs in _shared(ledger, lambda block: block.mapping.path):
+        if len(ours) == len(theirs) == 1 and agree(ours[0].family, theirs[0].family):
+            ledger.couple(ours[0], theirs[0], f"the only {ours[0].mapping.path}")
 
 
 def _attached(ledger: Ledger) -> None:
