@@ -519,7 +519,6 @@ def test_a_broken_row_is_said():
 @pytest.mark.parametrize(
     "row",
     [
-        "000079F8D9363000      4K read/write          [ anon ]",
         "ffffffffffffffff 99999999999K rw---   [ anon ]",
         "7f0000000000 99999999999999999999K rw---   [ anon ]",
     ],

@@ -230,8 +230,8 @@ def with_kinds(mappings: Iterable[Mapping]) -> list[Mapping]:
 
 
 def _kind(mapping: Mapping, *, image: bool) -> Kind:
-    nameless_file = mapping.path is None and mapping.inode not in {None, "0"} and mapping.device != "00:00"
-    return Kind.FILE if nameless_file else kind_of(mapping.path, mapping.perms, image=image)
+    backed = mapping.inode not in {None, "0"} and mapping.device not in {None, "00:00"}
+    return Kind.FILE if backed and mapping.path is None else kind_of(mapping.path, mapping.perms, image=image)
 
 
 def places(lines: Sequence[int]) -> str:

@@ -81,6 +81,12 @@ def _mark(text: str) -> Mark | None:
     return None
 
 
+def _mark_region(text: str) -> Mark | None:
+    """Return the role of a line by itself; a row of the table by type needs its header above."""
+    found = _mark(text)
+    return None if found and found.role is Role.ROW and _head(text) is None else found
+
+
 def find(lines: Sequence[Line]) -> list[tuple[int, int]]:
     """Find the listings of this format; rows of one size are such only below their header."""
     short = any(_SHORT_HEADER.fullmatch(line.text) for line in lines)
@@ -441,7 +447,7 @@ def _time(text: str | None) -> datetime | None:
 FORMAT = TextFormat(
     "vmmap",
     hint=re.compile(r"REGION TYPE|Virtual Memory Map of process|\] [r-][w-][x-]/[r-][w-][x-] SM="),
-    mark=_mark,
+    mark=_mark_region,
     parse=parse,
     find=find,
 )

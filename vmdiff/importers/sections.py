@@ -33,13 +33,15 @@ class Role(Enum):
 class Mark(NamedTuple):
     """The role of a line; a row has a *start* (None: unknown).
 
-    *once* names what no listing has twice (``[stack]``, a title), *first* a row that begins a listing.
+    *once* names what no listing has twice (``[stack]``, a title). *first*: a row begins a listing.
+    *attached*: a line says nothing without a row before it.
     """
 
     role: Role
     start: int | None = None
     once: str = ""
     first: bool = False
+    attached: bool = False
 
 
 def find_sections(lines: Sequence[Line], mark: Callable[[str], Mark | None]) -> list[tuple[int, int]]:
@@ -53,7 +55,7 @@ def find_sections(lines: Sequence[Line], mark: Callable[[str], Mark | None]) -> 
     foreign = False  # a line since the last one of ours that is neither filler nor elision
     for index, line in enumerate(lines):
         found = mark(line.text)
-        if found is None:
+        if found is None or (found.attached and not tracks):
             foreign = foreign or not is_filler(line.text)
             continue
         if not tracks or tracks[-1].ends_before(found, foreign=foreign):

@@ -34,7 +34,6 @@ _KINDS = {
     "Image": Kind.IMAGE,
     "Mapped File": Kind.FILE,
     "Shareable": Kind.SHARED_MEMORY,
-    "Stack": Kind.STACK,
     "Free": None,
     "Unusable": Kind.RESERVED,
 }
@@ -42,8 +41,10 @@ _OWNERS = {
     "Heap": "windows heap",
     "Managed Heap": "managed heap",
     "Stack": "thread stack",
+    "Thread Stack": "thread stack",
     "Page Table": "kernel",
 }
+_PRIVATE = ("Private Data", "Heap", "Stack", "Thread Stack", "Managed Heap")
 _PROTECTIONS = {
     "Read": "r--",
     "Read/Write": "rw-",
@@ -194,7 +195,9 @@ def _mapping(row: dict[str, str]) -> Mapping:
     values["region_type"] = type_
     kind = _KINDS.get(type_) or (Kind.RESERVED if protection == "---" else Kind.ANONYMOUS)
     path = details if re.match(r"[A-Za-z]:\\|\\\\|\\Device\\", details) else None
-    sharing = {"Private Data": "p", "Heap": "p", "Stack": "p", "Managed Heap": "p"}.get(type_, "?")
+    sharing = (
+        "p" if type_.startswith(("Private Data", "Heap", "Stack", "Thread Stack", "Managed Heap")) else "?"
+    )
     return Mapping(
         None,
         None,

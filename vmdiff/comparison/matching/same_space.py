@@ -35,7 +35,9 @@ def recognise(before: Snapshot, after: Snapshot) -> Verdict:
         return Verdict(Match.STRUCTURE, obstacle)
     places_before, places_after = _landmarks(before), _landmarks(after)
     shared = [name for name in (*LIBRARIES, *KERNEL) if name in places_before and name in places_after]
-    moved = [name for name in shared if not _same_place(name, places_before[name], places_after[name])]
+    moved = [name for name in shared if places_before[name] != places_after[name]]
+    if "[stack]" in moved and _is_one_stack(before, after):
+        moved.remove("[stack]")
     if _same_start(before, after):
         return _of_one_process(before.process, after.process, [name for name in moved if name in KERNEL])
     if _other_program(before.process, after.process):
@@ -72,15 +74,20 @@ def _landmarks(snapshot: Snapshot) -> dict[str, int | None]:
     return found
 
 
-def _same_place(name: str, before: int | None, after: int | None) -> bool:
-    """Compare two places of a landmark.
+def _is_one_stack(before: Snapshot, after: Snapshot) -> bool:
+    """Tell whether the stacks differ by a guard page at the end only, and so are one.
 
-    Of one stack the end differs by the guard page where one listing counts it in its size: kernels up to
-    4.12 kept it inside the mapping (fs/proc/task_mmu.c, stack_guard_page_start), pmap adds size to start.
+    Kernels up to 4.12 keep the guard page inside the mapping and take it off the start that they print, not
+    off the size (fs/proc/task_mmu.c); pmap adds the size to the start.
     """
-    if name == "[stack]" and before is not None and after is not None:
-        return abs(after - before) in {0, *_GUARD_PAGES}
-    return before == after
+    stacks = [
+        next((mapping for mapping in taken.mappings if mapping.path == "[stack]"), None)
+        for taken in (before, after)
+    ]
+    bounds = [(stack.start, stack.end) for stack in stacks if stack is not None]
+    if len(bounds) != 2 or None in bounds[0] + bounds[1] or bounds[0][0] != bounds[1][0]:
+        return False
+    return abs((bounds[1][1] or 0) - (bounds[0][1] or 0)) in _GUARD_PAGES
 
 
 def _landmark(mapping: Mapping, path: str) -> list[tuple[str, int | None]]:

@@ -9,6 +9,7 @@ from vmdiff.importers.pasted.prefixes import IsRow
 from vmdiff.importers.pasted.row_shapes import KEY, KEY_BEHIND, ROW, WHOLE_ROW
 
 _NARROWEST, _WIDEST = 60, 400  # columns of a terminal
+_DIGIT = re.compile(r"[0-9]")
 _BEGINS = re.compile(
     r"\S+:\s|0x[0-9a-f]|0[0-9a-f]{5,16}\b|(?=[0-9a-f]*[a-f])[0-9a-f]{6,16}\b"
 )  # a key, a row
@@ -77,6 +78,9 @@ def rejoin(lines: list[Line], is_known: IsRow) -> list[Line]:
 
 def _continues(above: Line, line: Line, is_known: IsRow) -> bool:
     text = line.text.strip()
-    if not text or is_filler(text) or KEY.match(text) or is_known(text) or _BEGINS.match(text):
+    if not text or is_filler(text) or KEY.match(text) or _BEGINS.match(text):
+        return False
+    header = not _DIGIT.search(text) and not _DIGIT.search(above.text)  # its second half may look like one
+    if is_known(text) and not header:
         return False
     return is_known((above.text + line.text).strip())

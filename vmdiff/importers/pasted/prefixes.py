@@ -16,9 +16,7 @@ from vmdiff.importers.pasted.row_shapes import KEY, ROW
 _AROUND = r"(?:[ \t\r\xa0\ufeff\u200b>]|&gt;)*+"
 _WRAPPING = re.compile(_AROUND)
 _WRAPPED = re.compile(r"^[ \t\r\xa0\ufeff\u200b>&]", re.MULTILINE)
-_FENCED_ROW = re.compile(
-    r"(?:`{1,3}|~{3}|\{(?:noformat|code)(?:[:|][^}\n]{0,80})?\}|\[code\]|\{\{\{)\s*(?=\S)"
-)
+_FENCED_ROW = re.compile(r"(?:`{1,3}|~{3}|\{(?:noformat|code)(?:[:|][^}\n]{0,80})?\}|\[code\]|\{\{\{)\s*")
 _FENCE_BEHIND = re.compile(r"\s*(?:`{3}|\{(?:noformat|code)\}|\[/code\]|\}\}\})\s*$")
 _BINARY = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd\udc80-\udcff]")
 _TOKENS = re.compile(r"[0-9]+|[A-Za-z_][A-Za-z_]*|\s+|.", re.DOTALL)

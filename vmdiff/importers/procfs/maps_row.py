@@ -159,7 +159,7 @@ def tidied(mapping: Mapping) -> Mapping:
     What has an inode and no name is a file whose name was lost on the way.
     """
     path = mapping.path
-    if path is None and mapping.inode not in {None, "0"} and mapping.device != "00:00":
+    if path is None and mapping.inode not in {None, "0"} and mapping.device not in {None, "00:00"}:
         return mapping._replace(kind=Kind.FILE)
     if path is None or path.startswith("["):
         named_for_users = path is None or path.startswith(("[heap", "[stack", "[anon:"))

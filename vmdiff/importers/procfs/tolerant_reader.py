@@ -50,11 +50,11 @@ _IS_OF_OTHERS = re.compile(
     r"|Swap(?:Total|Free)$|HugePages_|Committed_AS$"
     r"|(?:Buffers|Cached|Active|Inactive|Unevictable|Mlocked|Dirty|Writeback|AnonPages|Mapped|Shmem|Slab|Hugepagesize)$"
     r"|(?:KReclaimable|SReclaimable|SUnreclaim|KernelStack|PageTables|NFS_Unstable|Bounce|WritebackTmp|Percpu)$"
-    r"|Hugetlb$|DirectMap|Vmalloc|Cma|SwapCached$|Threads$|Pid$|PPid$|Tgid$|FDSize$|Uid$|Gid$|State$|Groups$"
+    r"|Hugetlb$|MAPPED_LIBRARIES$|Name$|DirectMap|Vmalloc|Cma|SwapCached$|Threads$|Pid$|PPid$|Tgid$|FDSize$|Uid$|Gid$|State$|Groups$"
 )
 _LONGEST_FLAG = 16  # characters; today's have two
 _FLAGS = re.compile(rf"VmFlags:((?:{_BLANKS}+\S{{1,{_LONGEST_FLAG}}}){{0,200}}){_BLANKS}*")
-_NAME = re.compile(rf"Name:{_BLANKS}*(\S.*)", re.DOTALL)
+_NAME = re.compile(rf"Name:{_BLANKS}*([\[/].*)", re.DOTALL)  # in /proc/PID/status it is a bare word
 _NAME_ALONE = re.compile(r"/\S.*|\[[a-z]\S*\]", re.DOTALL)
 _COMMAND = re.compile(
     r".{0,200}?/proc/([0-9]{1,10})/(?:task/[0-9]+/)?s?maps(?:_rollup)?\s*(?:[|>].{0,200}|<==)?"
@@ -71,6 +71,11 @@ _NUMBER = "(?:[0-9a-f]{2}|[1-9a-f][0-9a-f]{2,7})"  # %02x
 _DEVICE = re.compile(f"{_NUMBER}:{_NUMBER}")
 _INODE = re.compile("0|[1-9][0-9]{0,19}")
 _ROLLUP = "[rollup]"
+_PASTED = re.compile(  # what mail and trackers leave at the end of a row, and rows joined by paste
+    rb"(?:<br ?/?>|</[a-z]{1,10}>|`{3}|\{noformat\}|\{code\})[ \t]*$"
+    rb"|[ \t][0-9a-f]{4,17}-[0-9a-f]{4,17} [r-][w-][x-][ps] ",
+    re.MULTILINE | re.IGNORECASE,
+)
 _ODD = re.compile(rb"\.\.\.\n|\nVmFlags:(?!(?: +[!-~]{1,%d}){0,200} *\n)" % _LONGEST_FLAG)
 _KEY_BEHIND = re.compile(rb"^[0-9a-f]+-[^\n]* [A-Z]\w+:[ \t]+[0-9]+ kB$", re.MULTILINE)  # joined by awk
 _DETAIL: dict[str, Literal["maps", "smaps"]] = {"maps": "maps", "smaps": "smaps"}
@@ -103,11 +108,12 @@ class _Part(NamedTuple):
 def _mark(text: str) -> Mark | None:
     """Give the role of a line; one that is nearly a header is kept with its neighbours, to be reported."""
     if header := read_row(text):
-        return Mark(Role.ROW, header.start, _once(header.name), first=header.name.strip() == _ROLLUP)
+        rollup = header.name.strip() == _ROLLUP
+        return Mark(Role.ROW, header.start, _ROLLUP if rollup else _once(header.name), first=rollup)
     if is_empty_range(text):
         return Mark(Role.ROW)
-    if _part(text):
-        return Mark(Role.MORE)
+    if part := _part(text):
+        return Mark(Role.MORE, attached=not part.nearly)
     return Mark(Role.BEGIN) if _COMMAND.fullmatch(text) else None
 
 
@@ -354,6 +360,7 @@ def _is_plain(name: str, data: bytes, listing: fast_reader.Listing) -> bool:
         return False
     if (
         _ODD.search(data)
+        or _PASTED.search(data)
         or len(_KEY_BEHIND.findall(data)) * 2 > len(listing.mappings)
         or not _is_backed_as_printed(listing.mappings)
     ):
