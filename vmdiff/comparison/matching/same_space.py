@@ -80,10 +80,8 @@ def _is_one_stack(before: Snapshot, after: Snapshot) -> bool:
     Kernels up to 4.12 keep the guard page inside the mapping and take it off the start that they print, not
     off the size (fs/proc/task_mmu.c); pmap adds the size to the start.
     """
-    stacks = [
-        next((mapping for mapping in taken.mappings if mapping.path == "[stack]"), None)
-        for taken in (before, after)
-    ]
+    taken = (before.mappings, after.mappings)
+    stacks = [next((mapping for mapping in each if mapping.path == "[stack]"), None) for each in taken]
     bounds = [(stack.start, stack.end) for stack in stacks if stack is not None]
     if len(bounds) != 2 or None in bounds[0] + bounds[1] or bounds[0][0] != bounds[1][0]:
         return False
