@@ -193,3 +193,16 @@ def test_different_runs_are_said_to_be():
 
 def test_the_registry_names_every_rule_once():
     assert len(set(COMPARISON_RULES)) == len(COMPARISON_RULES)
+
+
+def test_what_was_not_measured_is_in_no_finding():
+    """Two cheap listings know no resident memory, so none is claimed: not even that there is none."""
+    known, unknown = (
+        Snapshot(origin=Origin(source="x", detail="maps"), mappings=mappings)
+        for mappings in ((), (owned("malloc large block", 64 * MIB)._replace(values={}),))
+    )
+    (found,) = find(compare(known, unknown))
+
+    assert found.id == "large-blocks"
+    assert "resident" not in found.message
+    assert not [one for one in found.evidence if "rss" in one]

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 
 from tests.report.worlds import MIB, PAGE, compare, comparisons, example, mapping, snapshot
 from vmdiff.findings import find
+from vmdiff.model import Origin, Snapshot
 from vmdiff.report import RENDERERS, Format, ViewOptions
 from vmdiff.report.terminal import strip
 
@@ -48,6 +49,26 @@ def test_a_strip_of_a_heap_that_appeared():
     assert "·" in "".join(
         "".join(t for t, _ in line) for line in strip.of_snapshot(snapshot(reserved), 100, colour=False)
     )
+
+
+def test_what_was_not_measured_is_drawn_as_unknown_and_not_as_empty():
+    cheap = Snapshot(
+        origin=Origin(source="x", detail="maps"),
+        mappings=(
+            mapping(0x10, 256, "rw-p")._replace(values={}),
+            mapping(0x200, 256, "---p")._replace(values={}),
+        ),
+    )
+    whole = snapshot(mapping(0x10, 256, "rw-p", rss=PAGE), mapping(0x200, 256, "---p"))
+
+    line, legend = ("".join(text for text, _ in line) for line in strip.of_snapshot(cheap, 100, colour=False))
+    assert set(line) <= set("?· ")
+    assert "unknown" in legend
+    before, after, _, legend = drawn(compare(cheap, whole))
+    assert "?" in before
+    assert "░" not in before
+    assert "?" not in after
+    assert "fuller" in legend
 
 
 @pytest.mark.parametrize("width", [80, 99])

@@ -15,7 +15,7 @@ from vmdiff.findings.finding import (
     owned,
     told,
 )
-from vmdiff.model import MIXED, Snapshot
+from vmdiff.model import MIXED, Snapshot, add
 from vmdiff.units import signed, size
 
 _MALLOC = ("malloc heap", "malloc arena", "malloc large block", "(heap)")
@@ -111,14 +111,18 @@ def large_blocks(comparison: Comparison) -> Found:
     Precondition: the mappings are new and malloc's own record (or shape) shows them as such blocks.
     """
     blocks = [change for change in arrived(comparison) if _is_owned(change, "malloc large block")]
-    held = sum(change.delta.get("rss") or 0 for change in blocks)
+    held = add(change.delta.get("rss") for change in blocks)
     virtual = sum(change.delta.get("size") or 0 for change in blocks)
     if virtual >= NOTEWORTHY:
-        message = (
-            f"{counted(len(blocks), 'new mapping')} of large blocks of malloc, {size(held)} of"
-            f" {size(virtual)} resident: they go back to the system as soon as they are freed"
+        amount = (
+            f"{size(virtual)} of addresses" if held is None else f"{size(held)} of {size(virtual)} resident"
         )
-        yield Finding("large-blocks", "info", message, (f"size {signed(virtual)}", f"rss {signed(held)}"))
+        message = (
+            f"{counted(len(blocks), 'new mapping')} of large blocks of malloc, {amount}:"
+            " they go back to the system as soon as they are freed"
+        )
+        resident = () if held is None else (f"rss {signed(held)}",)
+        yield Finding("large-blocks", "info", message, (f"size {signed(virtual)}", *resident))
 
 
 def reservation(comparison: Comparison) -> Found:

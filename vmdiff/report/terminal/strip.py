@@ -22,6 +22,7 @@ _COLUMNS_PER_GAP = 12
 _LARGEST_RESERVED = 64 << 20  # bytes: a reservation of terabytes would leave room for nothing else
 _NAMES = 8  # columns for `before` and `after`
 _SHADES = ((0.95, "█"), (0.5, "▓"), (0.02, "▒"), (0.0, "░"))
+_UNKNOWN = "?"
 _MARKS = {(False, True): ("+", "plus"), (True, False): ("-", "minus")}
 
 
@@ -47,10 +48,13 @@ def of_comparison(found: Comparison, width: int, *, colour: bool) -> Iterator[Li
     differing = (change for change in found.changes if change.change is not ChangeName.RECOUNTED)
     changed = {id(mapping) for change in differing for mapping in change.mappings}
     columns = _columns(found.before.mappings, found.after.mappings, width - _NAMES, changed)
-    yield [("before".ljust(_NAMES), "dim"), *(_drawn(piece.before) for piece in columns)]
-    yield [("after".ljust(_NAMES), "dim"), *(_drawn(piece.after) for piece in columns)]
+    for side, snapshot in (("before", found.before), ("after", found.after)):
+        known = "rss" in snapshot.counters
+        drawn = (_drawn(getattr(piece, side), measured=known) for piece in columns)
+        yield [(side.ljust(_NAMES), "dim"), *drawn]
     yield [(" " * _NAMES, ""), *(_mark(piece, changed) for piece in columns)]
-    yield _legend([piece.after or piece.before for piece in columns], colour=colour)
+    measured = any("rss" in snapshot.counters for snapshot in (found.before, found.after))
+    yield _legend([piece.after or piece.before for piece in columns], colour=colour, measured=measured)
 
 
 def of_snapshot(taken: Snapshot, width: int, *, colour: bool) -> Iterator[Line]:
@@ -58,8 +62,9 @@ def of_snapshot(taken: Snapshot, width: int, *, colour: bool) -> Iterator[Line]:
     if width < LEAST_WIDTH or not _placed(taken):
         return
     columns = _columns((), taken.mappings, width, set())
-    yield [_drawn(piece.after) for piece in columns]
-    yield _legend([piece.after for piece in columns], colour=colour)
+    measured = "rss" in taken.counters
+    yield [_drawn(piece.after, measured=measured) for piece in columns]
+    yield _legend([piece.after for piece in columns], colour=colour, measured=measured)
 
 
 def _placed(*snapshots: Snapshot) -> bool:
@@ -128,18 +133,18 @@ def _at(mappings: Sequence[Mapping], index: int, address: int) -> tuple[int, Map
 # ---- from columns to signs
 
 
-def _drawn(mapping: Mapping | None) -> Span:
+def _drawn(mapping: Mapping | None, *, measured: bool) -> Span:
     if mapping is None:
         return " ", ""
     if not mapping.accessible:
         return "·", "dim"
-    return _shade(mapping), str(mapping.kind)
+    return _shade(mapping) if measured else _UNKNOWN, str(mapping.kind)
 
 
 def _shade(mapping: Mapping) -> str:
     held, size = mapping.values.get("rss", 0), mapping.size
     if not isinstance(held, int) or not size:
-        return "▒"
+        return _UNKNOWN
     return next(sign for least, sign in _SHADES if held >= least * size)
 
 
@@ -149,10 +154,16 @@ def _mark(piece: _Piece, changed: abc.Set[int]) -> Span:
     return _MARKS.get((piece.before is not None, piece.after is not None), ("~", "word"))
 
 
-def _legend(drawn: Sequence[Mapping | None], *, colour: bool) -> Line:
+def _legend(drawn: Sequence[Mapping | None], *, colour: bool, measured: bool) -> Line:
     kinds = {mapping.kind for mapping in drawn if mapping is not None and mapping.accessible}
     line: Line = []
     if colour:
         for kind in (kind for kind in Kind if kind in kinds):
             line += [("█ ", str(kind)), (f"{kind}  ", "dim")]
-    return [*line, ("░▒▓█ the more resident the fuller   · reserved", "dim")]
+    return [
+        *line,
+        (
+            f"{'░▒▓█ the more resident the fuller' if measured else '? resident is unknown'}   · reserved",
+            "dim",
+        ),
+    ]
