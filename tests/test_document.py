@@ -2,13 +2,16 @@
 
 import gzip
 import json
+import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 import vmdiff
 from tests.draw import PAGE, mappings, snapshot
@@ -74,6 +77,51 @@ def test_a_line_that_is_no_mapping_is_refused_however_it_looks(trick: str) -> No
 
     with pytest.raises(DocumentError):
         json_document.load("\n".join(lines).encode(), source="x")
+
+
+PAIR = re.compile(rb'"[a-z_]+": ?(?:"[^"\\]*"|[0-9]+|null|true|false|\[\])(?=[,}])')
+
+
+@given(snapshots(unknowns=True), st.data())
+def test_a_key_that_is_there_twice_is_read_alike_by_both_readers(
+    taken: Snapshot, data: st.DataObject
+) -> None:
+    text = dumped(taken)
+    for _ in range(data.draw(st.integers(1, 3))):
+        pairs = list(PAIR.finditer(text))
+        at = data.draw(st.sampled_from(pairs))
+        other = data.draw(
+            st.sampled_from([*(found[0] for found in pairs), b'"start":"0"', b'"end":"1"', b'"mappings": []'])
+        )
+        text = text[: at.start()] + other + b"," + text[at.start() :]
+
+    assert outcome(lambda: json_document.load(text, source="x")) == outcome(
+        lambda: Snapshot.model_validate_json(text)
+    )
+
+
+def outcome(read: Callable[[], Snapshot]) -> Snapshot | None:
+    try:
+        return read()
+    except (DocumentError, ValidationError):
+        return None
+
+
+@pytest.mark.parametrize("twice", [b'"start":"0"', b'"end":"1"', b'"start":"0","end":"1"', b'"perms":"r--p"'])
+def test_bounds_that_are_named_twice_are_those_named_last(twice: bytes) -> None:
+    text = dumped(snapshot(*mappings("a"))).replace(b',"perms"', b"," + twice + b',"perms"')
+
+    assert outcome(lambda: json_document.load(text, source="x")) == outcome(
+        lambda: Snapshot.model_validate_json(text)
+    )
+
+
+@given(snapshots(unknowns=True), snapshots(unknowns=True))
+def test_a_reader_that_remembers_reads_the_same(one: Snapshot, other: Snapshot) -> None:
+    reader = json_document.DocumentReader()
+
+    for taken in (one, other, one):
+        assert reader.load(dumped(taken), source="x") == taken
 
 
 @given(snapshots(unknowns=True))

@@ -13,14 +13,14 @@ from vmdiff.errors import InputError
 from vmdiff.storage import atomic_file
 
 if TYPE_CHECKING:  # what is not known before a process is being read is loaded meanwhile
-    from vmdiff.model import Mapping, Snapshot
+    from vmdiff.model import Snapshot
+    from vmdiff.storage.json_document import DocumentReader
 
 # Late imports: taking a snapshot loads neither the formats nor the reports (tests/test_economy.py).
 
 STDIN = "-"
 _ANOTHER_PROGRAM = "owners: the process became another program before they were found, so none are known"
 _LIVE = "pid:"
-_KNOWN = 100_000  # lines of documents that are alike
 _ELF = b"\x7fELF"
 
 
@@ -85,14 +85,14 @@ def with_owners(folder: ProcessFolder, snapshot: "Snapshot", *, inside: bool = F
 
 
 def load(
-    path: Path | str, *, notify: Notify | None = None, known: "dict[bytes, Mapping] | None" = None
+    path: Path | str, *, notify: Notify | None = None, reader: "DocumentReader | None" = None
 ) -> "Snapshot":
     """Read a snapshot, or a listing of any known format, from a file or, for ``-``, standard input.
 
     ``FILE#2`` is the second listing of a text that holds several, ``DIR#17`` point 17 of a recording. Of
     an HTML report that carries before and after it is what the report ends with, the one after, unless
     ``#1`` chooses; *notify* is told so.
-    *known* makes several that resemble each other cheaper (see `vmdiff.storage.json_document.load`).
+    A *reader* makes several that resemble each other cheaper.
 
     Raises:
         InputError: it cannot be read, is nothing that vmdiff reads, or holds several listings.
@@ -117,7 +117,7 @@ def load(
         data = series_folder.document_of(data, name)
     data, choice = unpacking.unpack(data, source=source, choice=choice)
     if json_document.is_document(data):
-        return json_document.load(data, source=source, known=known)
+        return (reader or json_document).load(data, source=source)
     from vmdiff.storage import html_embedding
 
     if html_embedding.is_report(data):
@@ -167,15 +167,13 @@ def series(
     """
     from vmdiff.storage import json_document, series_folder
 
-    known: dict[bytes, Mapping] = {}
+    reader = json_document.DocumentReader()
     for name in names:
         if not os.path.isdir(name):  # noqa: PTH112
             yield name, resolve(name, notify=notify)
             continue
         for file, document in series_folder.documents(name):
-            yield file, json_document.load(document, source=file, known=known)
-            if len(known) > _KNOWN:
-                known.clear()
+            yield file, reader.load(document, source=file)
 
 
 def load_pair(path: Path | str) -> "tuple[Snapshot, Snapshot]":
@@ -248,13 +246,13 @@ def save(snapshot: "Snapshot", path: Path | str, *, force: bool = False) -> None
 
 
 def resolve(
-    named: str, *, notify: Notify | None = None, known: "dict[bytes, Mapping] | None" = None
+    named: str, *, notify: Notify | None = None, reader: "DocumentReader | None" = None
 ) -> "Snapshot":
     """Give what a command line names: ``pid:1234`` as it is now, ``-``, or a file."""
     if not named.startswith(_LIVE):
         if named.isascii() and named.isdigit() and not os.path.lexists(named):
             raise InputError(f"{named}: no such file; pid:{named} is the process of that number")
-        return load(named, notify=notify, known=known)
+        return load(named, notify=notify, reader=reader)
     pid = named.removeprefix(_LIVE)
     if not (pid.isascii() and pid.isdigit()) or len(pid) > 10:
         raise InputError(f"{named}: expected pid: and a process number, such as pid:1234")
@@ -269,5 +267,7 @@ def resolve_pair(
         return load_pair(before)
     if before == after == STDIN:
         raise InputError("-: standard input holds one of the two; the other comes from a file")
-    known: dict[bytes, Mapping] = {}
-    return resolve(before, notify=notify, known=known), resolve(after, notify=notify, known=known)
+    from vmdiff.storage.json_document import DocumentReader
+
+    reader = DocumentReader()
+    return resolve(before, notify=notify, reader=reader), resolve(after, notify=notify, reader=reader)

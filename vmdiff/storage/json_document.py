@@ -5,6 +5,7 @@ every version that was ever released and refuses anything else with every proble
 """
 
 import json
+import os
 import re
 import zlib
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -36,10 +37,9 @@ _FIRST, _LAST = b'"mappings": [\n', b"\n  ]\n}\n"
 _MAPPING = rb'(?m)^\{"start":"([0-9a-f]{1,17})","end":"([0-9a-f]{1,17})",([^\n]+)\},\n'
 _BOUNDS = b'{"start":"0","end":"1"'
 _AT_ONCE = 512  # mappings
-_REMEMBERED = 4096  # texts of some hundred bytes
+_MOST_LINES = 200_000  # that a reader remembers
 _MOST_VALUES = 400_000  # whose problems are gathered at once: pydantic needs 2 KB for each
 _MOST_PROBLEMS = 1000
-_remembered: dict[bytes, Content] = {}
 
 
 def dump(snapshot: Snapshot) -> Iterator[bytes]:
@@ -121,65 +121,99 @@ def is_document(data: bytes) -> bool:
     return b"\n" not in data.strip() or re.search(rb'"(?:format|mappings)"\s*:', data) is not None
 
 
-def load(data: bytes, *, source: str, known: dict[bytes, Mapping] | None = None) -> Snapshot:
+def load(data: bytes, *, source: str) -> Snapshot:
     """Read a snapshot document; *source* only names the place in errors.
-
-    Give documents that resemble each other the same *known*: it gathers their lines, and what is the
-    same in two of them is read once and becomes the same objects.
 
     Raises:
         DocumentError: it is no snapshot of a version that this vmdiff knows, with every problem.
     """
-    if data.count(b'"perms"') > MOST_MAPPINGS:
-        raise DocumentError(source, [("$.mappings", f"more than {MOST_MAPPINGS:,} mappings")])
-    with suppress(ValidationError):
-        if (snapshot := _as_written(data, known)) is not None:
-            return snapshot
-    if data.count(b",") > _MOST_VALUES and (found := list(islice(_piecemeal(data), _MOST_PROBLEMS))):
-        raise DocumentError(source, found, cut=len(found) == _MOST_PROBLEMS)
-    try:
-        return Snapshot.model_validate_json(data)
-    except ValidationError as error:
-        raise DocumentError(source, _problems(error, data)) from error
+    return DocumentReader(remembers=False).load(data, source=source)
 
 
-def _as_written(data: bytes, known: dict[bytes, Mapping] | None) -> Snapshot | None:
-    """Read a document that looks as `dump` writes it, else give None; a third of the usual time.
+class DocumentReader:
+    """Reads documents that resemble each other, such as those of one process.
 
-    Most mappings of a big process are alike but for their bounds, so what follows the bounds is
-    validated once for each distinct text. Any problem, and any other look, is left to the usual way.
+    What two of them have in common is validated once and becomes the same objects, which a comparison need
+    not look into. Without *remembers* each is read by itself.
     """
-    first, last = data.find(_FIRST), data.rfind(_LAST)
-    if first < 0 or last < first or data.count(b",", 0, first) > _MOST_VALUES:
-        return None
-    lines = data[first + len(_FIRST) : last] + b",\n"
-    mappings = _read(lines) if known is None else _read_sharing(lines, known)
-    if mappings is None:
-        return None
-    shell = Snapshot.model_validate_json(data[:first] + b'"mappings": []' + data[last + len(_LAST) - 2 :])
-    return Snapshot(**{**dict(shell), "mappings": tuple(mappings)})
+
+    def __init__(self, *, remembers: bool = True) -> None:
+        self._remembers = remembers
+        self._lines: dict[bytes, Mapping] = {}
+        self._contents: dict[bytes, Content] = {}
+
+    def load(self, data: bytes, *, source: str) -> Snapshot:
+        """Read a snapshot document; *source* only names the place in errors.
+
+        Raises:
+            DocumentError: it is no snapshot of a version that this vmdiff knows, with every problem.
+        """
+        if data.count(b'"perms"') > MOST_MAPPINGS:
+            raise DocumentError(source, [("$.mappings", f"more than {MOST_MAPPINGS:,} mappings")])
+        with suppress(ValidationError):
+            if (snapshot := self._as_written(data)) is not None:
+                return snapshot
+        return _read_strictly(data, source)
+
+    def _as_written(self, data: bytes) -> Snapshot | None:
+        """Read a document that looks as `dump` writes it, else return None; a third of the usual time.
+
+        Most mappings of a big process are alike but for their bounds, so what follows the bounds is
+        validated once for each distinct text. Any problem, and any other look, is left to the usual way.
+        """
+        first, last = data.find(_FIRST), data.rfind(_LAST)
+        if first < 0 or last < first or data.count(b",", 0, first) > _MOST_VALUES:
+            return None
+        mappings = self._read_lines(data[first + len(_FIRST) : last] + b",\n")
+        if mappings is None:
+            return None
+        shell = data[:first] + b'"mappings": []' + data[last + len(_LAST) - 2 :]
+        return Snapshot(**{**dict(Snapshot.model_validate_json(shell)), "mappings": tuple(mappings)})
+
+    def _read_lines(self, lines: bytes) -> list[Mapping] | None:
+        """Read lines as `Lines` writes them, those that are not known yet; None where one looks otherwise."""
+        if not self._remembers:
+            return self._read_fresh(lines)
+        if len(self._lines) > _MOST_LINES:
+            self._lines.clear()
+            self._contents.clear()
+        every = lines.split(b",\n")[:-1]
+        fresh = [line for line in every if line not in self._lines]
+        read = self._read_fresh(b",\n".join([*fresh, b""]))
+        if read is None:
+            return None
+        self._lines.update(zip(fresh, read, strict=True))
+        return list(map(self._lines.__getitem__, every))
+
+    def _read_fresh(self, lines: bytes) -> list[Mapping] | None:
+        found = re.findall(_MAPPING, lines)
+        if len(found) != lines.count(b"\n"):
+            return None
+        fresh = _validated({rest for _, _, rest in found} - self._contents.keys())
+        if fresh is None:
+            return None
+        self._contents.update(fresh)
+        contents = self._contents
+        return place((int(start, 16), int(end, 16), contents[rest]) for start, end, rest in found)
 
 
-def _read_sharing(lines: bytes, known: dict[bytes, Mapping]) -> list[Mapping] | None:
-    """Read those lines that are not known yet, and make them known."""
-    every = lines.split(b",\n")[:-1]
-    fresh = [line for line in every if line not in known]
-    read = _read(b",\n".join([*fresh, b""]))
-    if read is None:
-        return None
-    known.update(zip(fresh, read, strict=True))
-    return list(map(known.__getitem__, every))
+def _validated(rests: set[bytes]) -> dict[bytes, Content] | None:
+    """Validate what follows the bounds of mappings; return their other fields by that text.
 
-
-def _read(lines: bytes) -> list[Mapping] | None:
-    """Read lines as `Lines` writes them, else give None."""
-    found = re.findall(_MAPPING, lines)
-    if len(found) != lines.count(b"\n"):
-        return None
-    alike = _validated({rest for _, _, rest in found})
-    if alike is None:
-        return None
-    return place((int(start, 16), int(end, 16), alike[rest]) for start, end, rest in found)
+    None if one of them has bounds, too: of a key that is there twice the last one counts, so they would be
+    lost here. The bounds in front of them are such as nobody can guess.
+    """
+    start = int.from_bytes(os.urandom(7))
+    head = b'{"start":"%x","end":"%x",' % (start, start + 1)
+    ordered = list(rests)
+    mappings: list[Mapping] = []
+    for first in range(0, len(ordered), _AT_ONCE):
+        # No string of JSON goes on after the end of its line: so none reaches into its neighbour's text.
+        some = [b"%b%b}" % (head, rest) for rest in ordered[first : first + _AT_ONCE]]
+        mappings += _adapter().validate_json(b"[%b]" % b",\n".join(some))
+    if len(mappings) != len(ordered) or set(bounds(mappings)) - {(start, start + 1)}:
+        return None  # one line is several mappings, or names its bounds twice
+    return dict(zip(ordered, map(content, mappings), strict=True))
 
 
 @cache
@@ -187,26 +221,18 @@ def _adapter() -> "TypeAdapter[list[Mapping]]":
     return TypeAdapter(list[Mapping])
 
 
-def _validated(rests: set[bytes]) -> dict[bytes, Content] | None:
-    """Validate what follows the bounds of mappings; give their other fields by that text.
+def _read_strictly(data: bytes, source: str) -> Snapshot:
+    """Read a document however it is written.
 
-    What was validated before is remembered: two snapshots of one process are mostly alike, and what
-    they share becomes the same objects, which a comparison need not look into.
+    Raises:
+        DocumentError: it is none; names every problem.
     """
-    ordered = list(rests - _remembered.keys())
-    mappings: list[Mapping] = []
-    for first in range(0, len(ordered), _AT_ONCE):
-        # No string of JSON goes on after the end of its line: so none reaches into its neighbour's text.
-        some = [b'{"start":"0","end":"1",%b}' % rest for rest in ordered[first : first + _AT_ONCE]]
-        mappings += _adapter().validate_json(b"[%b]" % b",\n".join(some))
-    if len(mappings) != len(ordered) or set(bounds(mappings)) - {(0, 1)}:
-        return None  # one line is several mappings, or names its bounds twice
-    fresh = dict(zip(ordered, map(content, mappings), strict=True))
-    found = {rest: _remembered[rest] for rest in rests & _remembered.keys()} | fresh
-    if len(_remembered) + len(fresh) > _REMEMBERED:
-        _remembered.clear()
-    _remembered.update(islice(fresh.items(), _REMEMBERED))
-    return found
+    if data.count(b",") > _MOST_VALUES and (found := list(islice(_piecemeal(data), _MOST_PROBLEMS))):
+        raise DocumentError(source, found, cut=len(found) == _MOST_PROBLEMS)
+    try:
+        return Snapshot.model_validate_json(data)
+    except ValidationError as error:
+        raise DocumentError(source, _problems(error, data)) from error
 
 
 def _piecemeal(data: bytes) -> Iterator[tuple[str, str]]:
