@@ -30,11 +30,15 @@ _MAP = PageMapFormat(12, (1 << 48) - 64, _bounds)
 
 def jemalloc(scene: Scene) -> Iterator[Claim]:
     """Claim jemalloc's extents, and the blocks of its own records."""
-    for thing in _suspects(scene):
-        pages = find_page_map(scene, thing.mappings, _MAP)
-        if pages is not None:
-            yield from _claims(scene, pages)
-            return
+    pages = jemalloc_map(scene)
+    if pages is not None:
+        yield from _claims(scene, pages)
+
+
+def jemalloc_map(scene: Scene) -> PageMap | None:
+    """Find jemalloc's map of pages; None where the process has none."""
+    maps = (find_page_map(scene, thing.mappings, _MAP) for thing in _suspects(scene))
+    return next((found for found in maps if found is not None), None)
 
 
 def _suspects(scene: Scene) -> Iterator[MappedObject]:

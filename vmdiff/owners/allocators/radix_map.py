@@ -59,6 +59,14 @@ class PageMap(NamedTuple):
         if at < end // page:
             yield at * page, end // page * page
 
+    def entries(self, start: int, end: int) -> Iterator[bytes]:
+        """Yield the entries of the whole pages in ``[start, end)``, leaf by leaf."""
+        page = 1 << self.form.shift
+        low, high = -(-start // page), end // page
+        for number in range(low // _LEAF, min(-(-high // _LEAF), low // _LEAF + _MOST_LEAVES)):
+            first, last = max(low, number * _LEAF), min(high, (number + 1) * _LEAF)
+            yield self._entries(number, first % _LEAF, last - first)
+
     def _empty(self, low: int, high: int) -> Iterator[tuple[int, int]]:
         """Yield the ranges of page numbers that are in no extent."""
         covered = 0  # where the last extent seen ends

@@ -193,16 +193,16 @@ class _Arenas:
     ) -> Usage:
         if not isinstance(chunks, _Chunks):
             return Usage(**self._facts(arena, "chunk headers"), partial=chunks)
-        if chunks.blocks is None:
-            figures = self._figures(arena, chunks, cached, records)
-            return Usage(**self._facts(arena, "lists of free chunks"), **figures)
-        facts = self._facts(arena, "chunk headers")
+        blocks = chunks.blocks
+        facts = self._facts(arena, "lists of free chunks" if blocks is None else "chunk headers")
         try:
-            blocks = _without(chunks.blocks, cached + records)
+            used = None if blocks is None else _without(blocks, cached + records)
+            figures = _figures(arena, chunks, cached, records)
         except UnreadableError as error:
             return Usage(**facts, partial=str(error))
-        figures = self._figures(arena, chunks, cached, records)
-        return Usage(**facts, **figures, blocks=blocks.total(), sizes=_sizes(blocks, chunks.free))
+        if used is None:
+            return Usage(**facts, **figures)
+        return Usage(**facts, **figures, blocks=used.total(), sizes=_sizes(used, chunks.free))
 
     def _facts(self, arena: MallocArena, records: str) -> dict[str, Any]:
         """Return the fields of a usage that need no walk."""
@@ -218,18 +218,27 @@ class _Arenas:
             "reserved": arena.reserved,
         }
 
-    def _figures(
-        self, arena: MallocArena, chunks: _Chunks, cached: Counter[int], records: Counter[int]
-    ) -> dict[str, Any]:
-        free = _bytes(chunks.free) + chunks.top
-        overhead = chunks.overhead + _bytes(records)
-        return {
-            "in_use": arena.system - free - _bytes(cached) - overhead,
-            "free": free,
-            "cached": _bytes(cached),
-            "overhead": overhead,
-            "releasable": chunks.releasable,
-        }
+
+def _figures(
+    arena: MallocArena, chunks: _Chunks, cached: Counter[int], records: Counter[int]
+) -> dict[str, Any]:
+    """Return the bytes of an arena by what became of them.
+
+    Raises:
+        UnreadableError: there are more than the arena has.
+    """
+    free = _bytes(chunks.free) + chunks.top
+    overhead = chunks.overhead + _bytes(records)
+    in_use = arena.system - free - _bytes(cached) - overhead
+    if in_use < 0:
+        raise UnreadableError(_CHANGED)
+    return {
+        "in_use": in_use,
+        "free": free,
+        "cached": _bytes(cached),
+        "overhead": overhead,
+        "releasable": chunks.releasable,
+    }
 
 
 def _free_ranges(arena: MallocArena, walk: ChunkWalk, fast: Sequence[ChunkRange]) -> Iterator[ChunkRange]:

@@ -8,6 +8,7 @@ from vmdiff.owners.inside.budget import Budget
 from vmdiff.owners.inside.cpython_heap import cpython
 from vmdiff.owners.inside.glibc_heap import glibc_usage
 from vmdiff.owners.inside.go_heap import go_heap
+from vmdiff.owners.inside.jemalloc_extents import jemalloc_usage
 from vmdiff.owners.inside.postgres_contexts import postgres
 from vmdiff.owners.scene import Scene
 
@@ -16,6 +17,7 @@ Reader = Callable[[Scene, Budget], Iterable[Usage]]
 # One line a reader; the order is that of the document.
 READERS: tuple[Reader, ...] = (
     glibc_usage,
+    jemalloc_usage,
     cpython,
     go_heap,
     postgres,
