@@ -11,6 +11,7 @@ import vmdiff
 
 # Late imports: --version and --help load neither the commands nor the models (tests/test_economy.py).
 
+_COMPLETION = frozenset({"--install-completion", "--show-completion"})
 _BUG = 70  # EX_SOFTWARE of sysexits.h
 _INTERRUPTED = 130
 _TURN = 0.0002  # seconds
@@ -70,7 +71,16 @@ def _command(words: list[str]) -> int | str | None:
         app(args=words, prog_name="vmdiff")
     except SystemExit as stop:
         # Typer writes its help itself, and calls it a failure that nobody reads on.
-        return 0 if isinstance(stop.__context__, BrokenPipeError) else stop.code
+        if isinstance(stop.__context__, BrokenPipeError):
+            return 0
+        # It says 1 of a shell that it does not know, which is a difference here.
+        return 2 if stop.code == 1 and _COMPLETION & {*words} else stop.code
+    except OSError as error:
+        if not _COMPLETION & {*words}:
+            raise
+        from vmdiff.errors import OutputError
+
+        raise OutputError(f"completion cannot be installed: {error}") from error
     return 0
 
 
