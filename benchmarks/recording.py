@@ -25,8 +25,11 @@ for at in range(int(sys.argv[1])):
 print("ready", flush=True)
 for line in sys.stdin:
     for block in held[1::8]:
-        block[at % 8192] = 1
-    at += 4096
+        if at % 2:
+            block.madvise(mmap.MADV_DONTNEED)
+        else:
+            block[0] = block[4096] = 1
+    at += 1
     print("done", flush=True)
 """
 
