@@ -56,3 +56,10 @@ def test_memory_that_stays_and_loses_its_owner_is_noticed():
     assert not owner_memory.loses_owners(before, moment(START, pool=9))
     assert not owner_memory.loses_owners(bare(before), bare(before))
     assert not owner_memory.loses_owners(before, moment(START))
+
+
+def test_what_a_look_found_no_owner_for_is_not_looked_at_whenever_it_is_touched():
+    before, after = bare(moment(START, pool=0)), bare(moment(START, pool=1))
+    seen = owner_memory.touched_without_owner(after, after)
+
+    assert list(owner_memory.reasons(before, after, seen)) == []

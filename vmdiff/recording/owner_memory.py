@@ -6,6 +6,7 @@ necessary; and after `LOOKS` points there is one in any case, since a program ma
 was without a trace in the layout.
 """
 
+from collections import abc
 from collections.abc import Iterator
 
 from vmdiff.capture.live_memory import LiveMemory
@@ -14,21 +15,29 @@ from vmdiff.owners.part_counters import recounted
 
 LOOKS = 60  # points between two looks of which nothing changed
 
+LAYOUT = "another layout"
+
 _FIELDS = slice(0, Mapping._fields.index("owner"))
 
 
-def reasons(before: Snapshot, after: Snapshot) -> Iterator[str]:
-    """Name why the owners of *before* may not be those of *after*, whose owners nobody looked for yet."""
+def reasons(before: Snapshot, after: Snapshot, seen: abc.Set[int | None] = frozenset()) -> Iterator[str]:
+    """Name why the owners of *before* may not be those of *after*, whose owners nobody looked for yet.
+
+    *seen* are the starts of mappings that had no owner at a look when they were touched already.
+    """
     if before.process.executable != after.process.executable or not _same(before, after):
-        yield "another layout"
+        yield LAYOUT
         return
     if _tids(before) != _tids(after):
         yield "other threads"
-    pairs = zip(before.mappings, after.mappings, strict=True)
-    if any(
-        was.owner is None and not _resident(was) and _resident(now) and now.path is None for was, now in pairs
-    ):
+    if touched_without_owner(after, before) - touched_without_owner(before, before) - seen:
         yield "memory touched for the first time"
+
+
+def touched_without_owner(snapshot: Snapshot, owned: Snapshot) -> frozenset[int | None]:
+    """Return the starts of anonymous mappings that are resident and have no owner in *owned*."""
+    pairs = zip(snapshot.mappings, owned.mappings, strict=True)
+    return frozenset(m.start for m, o in pairs if o.owner is None and m.path is None and _resident(m))
 
 
 def _same(before: Snapshot, after: Snapshot) -> bool:

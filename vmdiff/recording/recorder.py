@@ -115,6 +115,7 @@ class _Recorder:
         self._last: Snapshot | None = None  # taken
         self._kept: Snapshot | None = None  # written
         self._since = 0  # points since owners were looked for
+        self._seen: frozenset[int | None] = frozenset()  # touched, and without owner at a look
         self._number = 0
         self._began = time.process_time()
 
@@ -193,6 +194,8 @@ class _Recorder:
             else:
                 snapshot = self._looked_at(folder, bare)
                 self._since = 0
+                touched = owner_memory.touched_without_owner(snapshot, snapshot)
+                self._seen = touched if why == owner_memory.LAYOUT else self._seen | touched
         self._last = snapshot
         return self._written(snapshot, why)
 
@@ -214,7 +217,7 @@ class _Recorder:
             return "to look inside"
         if self._since >= owner_memory.LOOKS:
             return "its turn"
-        return ", ".join(owner_memory.reasons(self._last, bare)) or None
+        return ", ".join(owner_memory.reasons(self._last, bare, self._seen)) or None
 
     def _written(self, snapshot: Snapshot, why: str | None) -> Recorded:
         number = file = None
