@@ -5,7 +5,7 @@ is elsewhere and has the group's address and the length of its mapping. The meta
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -19,8 +19,8 @@ GROUP = "musl malloc"
 # struct meta: prev, next, mem, two masks, and a word whose upper 52 bits are the length in pages.
 _META = struct.Struct("<3Q2IQ")
 _PAGE = 4096  # mallocng counts in these whatever the processor has
-_MOST_PAGES = 4096  # that begin no group and are looked at
-_BATCH = 64
+_MOST_PAGES = 131_072  # that begin no group and are looked at
+_FEW, _MANY = 16, 1024  # pages that are looked at together: more of them the longer nothing is found
 
 _HOW = "groups of musl's malloc, whose records elsewhere lead back to them"
 _BRK = "the records of musl's malloc are in it, and nothing else calls brk there"
@@ -36,7 +36,7 @@ def musl(scene: Scene) -> Iterator[Claim]:
     """Claim the groups of musl's malloc, and what brk gave for its records."""
     if not scene.can_read or scene.word_size != 8 or not _may_be_musl(scene):
         return
-    found = list(_groups(scene))
+    found = sorted(_groups(scene))
     for first, last, count in _joined(found):
         yield Claim(first, last, GROUP, "record", _HOW, f"{count} groups" if count > 1 else None)
     is_mapped = scene.has_musl
@@ -52,19 +52,23 @@ def _may_be_musl(scene: Scene) -> bool:
 
 def _groups(scene: Scene) -> Iterator[_Group]:
     left = _MOST_PAGES
-    for run in plain_runs(scene):
-        at = run.start
+    for run in sorted(plain_runs(scene), key=lambda run: run.end - run.start):
+        at, batch = run.start, _FEW
         while at < run.end and left > 0:
-            places = range(at, min(run.end, at + _BATCH * _PAGE), _PAGE)
-            heads = scene.memory.read_many(places, 8) if scene.memory else []
-            at = places.stop
-            for place, head in zip(places, heads, strict=True):
-                group = _group(scene, place, int.from_bytes(head or b"", "little"), run)
-                if group is not None:
-                    yield group
-                    at = group.end
-                    break
-                left -= 1
+            places = range(at, min(run.end, at + batch * _PAGE), _PAGE)
+            group = next(_first(scene, places, run), None)
+            at = places.stop if group is None else group.end
+            left -= len(places) if group is None else (group.start - places.start) // _PAGE
+            batch = min(2 * batch, _MANY) if group is None else _FEW
+            if group is not None:
+                yield group
+
+
+def _first(scene: Scene, places: Sequence[int], run: PlainRun) -> Iterator[_Group]:
+    heads = scene.memory.read_many(places, 8) if scene.memory else []
+    for place, head in zip(places, heads, strict=True):
+        if group := _group(scene, place, int.from_bytes(head or b"", "little"), run):
+            yield group
 
 
 def _group(scene: Scene, address: int, meta: int, run: PlainRun) -> _Group | None:
