@@ -58,26 +58,19 @@ class Settled:
         return frozenset(claim.tid for claim in self._claims if claim.tid is not None)
 
     @cached_property
-    def _ranges(self) -> tuple[list[int], list[int]]:
-        """The starts and ends of the settled ranges, neighbours joined."""
-        starts: list[int] = []
-        ends: list[int] = []
-        for start, end in sorted(claim[:2] for claim in self._claims if claim.place is None):
-            if ends and start <= ends[-1]:
-                ends[-1] = max(ends[-1], end)
-            else:
-                starts.append(start)
-                ends.append(end)
-        return starts, ends
+    def ranges(self) -> list[tuple[int, int]]:
+        """The settled ranges in address order, neighbours joined."""
+        found: list[tuple[int, int]] = []
+        start = reach = 0
+        for low, high in sorted(claim[:2] for claim in self._claims if claim.place is None):
+            if low > reach:
+                if reach:
+                    found.append((start, reach))
+                start = low
+            reach = max(reach, high)
+        return [*found, (start, reach)] if reach else found
 
     def end_at(self, address: int) -> int | None:
         """Return the end of the settled range that holds *address*, None if it is not settled."""
-        starts, ends = self._ranges
-        at = bisect_right(starts, address) - 1
-        return ends[at] if at >= 0 and ends[at] > address else None
-
-    def next_start(self, address: int) -> int | None:
-        """Return the start of the first settled range above *address*."""
-        starts, _ = self._ranges
-        at = bisect_right(starts, address)
-        return starts[at] if at < len(starts) else None
+        at = bisect_right(self.ranges, (address, 1 << 64)) - 1
+        return self.ranges[at][1] if at >= 0 and self.ranges[at][1] > address else None

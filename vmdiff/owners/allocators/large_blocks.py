@@ -65,7 +65,7 @@ class ChunkForm:
 
 def search(scene: Scene, runs: Sequence[PlainRun], form: ChunkForm, expected: LargeBlocks | None) -> Search:
     """Look for large blocks in *runs*: at the start of each, behind each block, then in what is left."""
-    found = list(_chains(scene, runs, form))
+    found = _chains(scene, runs, form, expected)
     if _is_reached(found, expected):
         return Search(tuple(found), all=True)
     rest = sorted(gaps(runs, found), key=lambda run: run.end - run.start)  # vast memory of others comes last
@@ -85,11 +85,23 @@ def _sum(blocks: Iterable[LargeBlock]) -> int:
     return sum(block.end - block.start for block in blocks)
 
 
-def _chains(scene: Scene, runs: Sequence[PlainRun], form: ChunkForm) -> Iterator[LargeBlock]:
-    """Yield the blocks that follow each other from the start of a run on."""
-    heads = _heads(scene, [run.start + form.at for run in runs], form.length)
-    for run, head in zip(runs, heads, strict=True):
-        yield from _chain(scene, run, head, form)
+def _chains(
+    scene: Scene, runs: Sequence[PlainRun], form: ChunkForm, expected: LargeBlocks | None
+) -> list[LargeBlock]:
+    """Return, in order, the blocks that follow each other from the start of a run on.
+
+    Longer runs come first, and the search ends when all blocks are found: most mappings of a crowd are small.
+    """
+    found: list[LargeBlock] = []
+    by_size = sorted(runs, key=lambda run: run.start - run.end)
+    for first in range(0, len(by_size), _MANY):
+        some = by_size[first : first + _MANY]
+        heads = _heads(scene, [run.start + form.at for run in some], form.length)
+        for run, head in zip(some, heads, strict=True):
+            found += _chain(scene, run, head, form)
+        if _is_reached(found, expected):
+            break
+    return sorted(found)
 
 
 def _chain(scene: Scene, run: PlainRun, first_head: bytes, form: ChunkForm) -> Iterator[LargeBlock]:

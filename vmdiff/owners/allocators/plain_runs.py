@@ -23,38 +23,35 @@ def plain_runs(scene: Scene) -> list[PlainRun]:
     start = reach = 0
     live = False
     for mapping in scene.plain:
-        if mapping.start != reach:
+        low, high = mapping.start, mapping.end
+        if low != reach:
             if live:
-                found += _unsettled(scene, start, reach)
-            start, live = mapping.start, False
-        reach = mapping.end
-        live = live or mapping.start in touched
+                found.append(PlainRun(start, reach))
+            start, live = low, False
+        reach = high
+        live = live or low in touched
     if live:
-        found += _unsettled(scene, start, reach)
-    return found
-
-
-def _unsettled(scene: Scene, start: int, end: int) -> Iterator[PlainRun]:
-    """Cut out what earlier rules settled."""
-    while start < end:
-        settled = scene.settled.end_at(start)
-        if settled is None:
-            limit = min(scene.settled.next_start(start) or end, end)
-            yield PlainRun(start, limit)
-            start = limit
-        else:
-            start = settled
+        found.append(PlainRun(start, reach))
+    return list(gaps(found, scene.settled.ranges))
 
 
 def gaps(runs: Sequence[PlainRun], taken: Sequence[tuple[int, int]]) -> Iterator[PlainRun]:
     """Yield what is left of *runs* without the *taken* ranges; both are in address order and disjoint."""
     at = 0
-    for start, end in runs:
-        low = start
+    for run in runs:
+        low, end = run
+        while at < len(taken) and taken[at][1] <= low:
+            at += 1
+        if at == len(taken) or taken[at][0] >= end:
+            yield run
+            continue
         while at < len(taken) and taken[at][0] < end:
-            if low < taken[at][0]:
-                yield PlainRun(low, taken[at][0])
-            low = max(low, taken[at][1])
+            start, reach = taken[at]
+            if low < start:
+                yield PlainRun(low, start)
+            low = max(low, reach)
+            if reach > end:
+                break
             at += 1
         if low < end:
             yield PlainRun(low, end)
