@@ -84,6 +84,16 @@ def with_owners(folder: ProcessFolder, snapshot: "Snapshot", *, inside: bool = F
     return owned.model_copy(update={"usage": usage})
 
 
+def with_usage(folder: ProcessFolder, snapshot: "Snapshot") -> "Snapshot":
+    """Read what the allocators and runtimes record of their memory where that is cheap; owners are known."""
+    from vmdiff.capture.live_memory import LiveMemory
+    from vmdiff.owners import Scene
+    from vmdiff.owners.inside import QUICK, look_inside
+
+    with LiveMemory(folder.pid, folder=folder, mappings=snapshot.mappings) as memory:
+        return snapshot.model_copy(update={"usage": look_inside(Scene(snapshot, memory), QUICK)})
+
+
 def load(
     path: Path | str, *, notify: Notify | None = None, reader: "DocumentReader | None" = None
 ) -> "Snapshot":

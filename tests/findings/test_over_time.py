@@ -5,6 +5,7 @@ from random import Random
 
 from tests.series.moments import MIB, moments
 from vmdiff.findings import find_over_time
+from vmdiff.model import Usage
 from vmdiff.series.trends import trend
 
 
@@ -38,6 +39,24 @@ def test_what_only_wanders_is_no_growth():
     dice = Random(3)
 
     assert not found(moments(pool=[50 + dice.randrange(9) for _ in range(60)]))
+
+
+def using(snapshots, used):
+    for taken, mib in zip(snapshots, used, strict=True):
+        usage = Usage(owner="pool", source="drawn", certainty="certain", in_use=mib * MIB, free=0)
+        yield taken.model_copy(update={"usage": (usage,)})
+
+
+def test_a_leak_into_memory_that_is_resident_already_is_found_where_the_allocator_tells():
+    told = found(using(moments(pool=[100] * 60), range(60)))["growing-inside"].message
+
+    assert told.startswith("what is in use of pool grows steadily by 60.0 MiB/h, inside")
+
+
+def test_memory_in_use_that_only_fluctuates_is_no_growth_inside():
+    dice = Random(5)
+
+    assert not found(using(moments(pool=[100] * 60), [dice.randrange(90) for _ in range(60)]))
 
 
 def test_a_restart_is_told_with_the_pieces():

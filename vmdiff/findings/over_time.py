@@ -42,6 +42,22 @@ def kept_inside(trend: Trend) -> Found:
             yield Finding("kept-inside", "info", told, (f"{group.name}: {_moved(group)}",))
 
 
+def growing_inside(trend: Trend) -> Found:
+    """Find owners of whose memory ever more is in use, while it is resident already: a leak in holes."""
+    for group in trend.groups.get("owner", ()):
+        inner = trend.in_use(group.name)
+        if inner is None or group.judgement.name == "leak" or inner.name != "leak":
+            continue
+        if (inner.rate or 0) >= _NOTEWORTHY:
+            told = (
+                f"what is in use of {group.name} grows steadily by {rate(inner.rate or 0).removeprefix('+')},"
+                " inside memory that is resident already"
+            )
+            yield Finding(
+                "growing-inside", "warning", told, (inner.evidence, f"{group.name}: {_moved(group)}")
+            )
+
+
 def cut(trend: Trend) -> Found:
     """Tell that the process was not the same throughout, and which piece was judged."""
     series = trend.series

@@ -189,7 +189,7 @@ class _Recorder:
             bare = read(folder)
             why = self._why(bare)
             if why is None and self._last is not None:
-                snapshot = owner_memory.kept(self._last, bare)
+                snapshot = sources.with_usage(folder, owner_memory.kept(self._last, bare))
                 self._since += 1
             else:
                 snapshot = self._looked_at(folder, bare)

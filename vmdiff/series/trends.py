@@ -88,14 +88,18 @@ class Trend:
         found = judge(self.series.part(self.series.times), self.series.part(values))
         return found if self.series.timed else Judgement(found.name, None, found.evidence)
 
+    def in_use(self, owner: str) -> Judgement | None:
+        """Judge what the program has in use of an owner's memory; None where nobody looked inside."""
+        if owner not in self.series.names(USAGE):
+            return None
+        return self.judged(self.series.values(USAGE, owner, IN_USE))
+
     def _unless_kept(self, owner: str, growing: Judgement) -> Judgement:
         """Look at what is in use where the allocator says so: what it got back and keeps is no leak."""
-        if owner not in self.series.names(USAGE):
+        inner = self.in_use(owner)
+        if inner is None or inner.name in {"leak", "undecided"}:
             return growing
-        used, free = (self.series.values(USAGE, owner, counter) for counter in (IN_USE, FREE))
-        inner = self.judged(used)
-        if inner.name in {"leak", "undecided"}:
-            return growing
+        free = self.series.values(USAGE, owner, FREE)
         left = next((value for value in reversed(self.series.part(free)) if value is not None), None)
         kept = f", {size(left)} of it free at the end" if left else ""
         told = f"resident grows by {rate_words(growing.rate)}" if growing.rate else "resident grows"

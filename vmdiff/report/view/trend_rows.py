@@ -61,7 +61,7 @@ def of_trend(found: Trend, findings: Sequence[Finding], options: ViewOptions) ->
 
 def answer(found: Trend, findings: Sequence[Finding]) -> str:
     """Say in one sentence what the series means."""
-    growing = [finding for finding in findings if finding.id == "steady-growth"]
+    growing = [finding for finding in findings if finding.id in {"steady-growth", "growing-inside"}]
     if growing:
         more = f"; and {len(growing) - 1} more" if len(growing) > 1 else ""
         return f"{wording.printable(growing[0].message)}{more}"
