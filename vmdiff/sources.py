@@ -5,6 +5,8 @@ import os
 import sys
 from collections import abc
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,6 +16,7 @@ from vmdiff.storage import atomic_file
 
 if TYPE_CHECKING:  # what is not known before a process is being read is loaded meanwhile
     from vmdiff.model import Snapshot
+    from vmdiff.owners import Memory
     from vmdiff.storage.json_document import DocumentReader
 
 # Late imports: taking a snapshot loads neither the formats nor the reports (tests/test_economy.py).
@@ -57,31 +60,61 @@ def snap(
                 snapshot = snapshot.model_copy(update={"tags": dict(tags)})
             if not owners:
                 return snapshot
-            owned = with_owners(folder, snapshot, inside=inside)
+            look = _owned if freeze else partial(with_owners, inside=inside)
+            owned = look(folder, snapshot)
             return owned if folder.was(identity) else snapshot.noting(_ANOTHER_PROGRAM)
 
-        return _frozen(folder, freeze_limit, taken) if freeze else taken()
+        return _frozen(folder, freeze_limit, taken, inside=inside) if freeze else taken()
 
 
-def _frozen(folder: ProcessFolder, limit: float | None, taken: "Callable[[], Snapshot]") -> "Snapshot":
-    """Take the snapshot while the process stands still, and note for how long it did."""
+def _frozen(
+    folder: ProcessFolder, limit: float | None, taken: "Callable[[], Snapshot]", *, inside: bool
+) -> "Snapshot":
+    """Take the snapshot while the process stands still, and note for how long it did.
+
+    The allocators' records are read from a copy, once it runs on; where it is too large for a copy, while
+    it stands still, and then only the cheap ones.
+    """
     from vmdiff.capture.freeze import frozen
+    from vmdiff.capture.live_memory import LiveMemory
+    from vmdiff.capture.memory_copy import copied
 
-    with frozen(folder, limit) as freeze:
-        snapshot = taken()
+    with ExitStack() as stack:
+        with frozen(folder, limit) as freeze:
+            snapshot = taken()
+            live = stack.enter_context(LiveMemory(folder.pid, folder=folder, mappings=snapshot.mappings))
+            looked = snapshot.origin.owners
+            copy = copied(live, snapshot) if looked else None
+            if looked and copy is None:
+                snapshot = _with_usage(snapshot, live, inside=False)
+        if copy is not None:
+            snapshot = _with_usage(snapshot, copy, inside=inside)
     return snapshot.noting(*freeze.doubts, frozen_seconds=round(freeze.seconds, 6))
 
 
 def with_owners(folder: ProcessFolder, snapshot: "Snapshot", *, inside: bool = False) -> "Snapshot":
-    """Look for who asked for the memory of a snapshot that was just read from *folder*."""
+    """Look for who asked for the memory of a snapshot that was just read, and for what is in use of it."""
+    from vmdiff.capture.live_memory import LiveMemory
+
+    owned = _owned(folder, snapshot)
+    with LiveMemory(folder.pid, folder=folder, mappings=snapshot.mappings) as memory:
+        return _with_usage(owned, memory, inside=inside)
+
+
+def _owned(folder: ProcessFolder, snapshot: "Snapshot") -> "Snapshot":
     from vmdiff.capture.live_memory import LiveMemory
     from vmdiff.owners import RULES, Scene, assign
-    from vmdiff.owners.inside import QUICK, WHOLE, look_inside
 
     with LiveMemory(folder.pid, folder=folder, mappings=snapshot.mappings) as memory:
-        owned = assign(Scene(snapshot, memory), RULES)
-        usage = look_inside(Scene(owned, memory), WHOLE if inside else QUICK)
-    return owned.model_copy(update={"usage": usage})
+        return assign(Scene(snapshot, memory), RULES)
+
+
+def _with_usage(snapshot: "Snapshot", memory: "Memory", *, inside: bool) -> "Snapshot":
+    from vmdiff.owners import Scene
+    from vmdiff.owners.inside import QUICK, WHOLE, look_inside
+
+    usage = look_inside(Scene(snapshot, memory), WHOLE if inside else QUICK)
+    return snapshot.model_copy(update={"usage": usage})
 
 
 def with_usage(folder: ProcessFolder, snapshot: "Snapshot") -> "Snapshot":
@@ -161,8 +194,9 @@ def _from_core(stream: BinaryIO, source: str) -> "Snapshot":
     from vmdiff.owners import RULES, Scene, assign
 
     layout = core_layout.layout(stream, source=source)
-    snapshot = core_layout.snapshot_of(layout, source=source)
-    return assign(Scene(snapshot, CoreMemory(stream, layout)), RULES)
+    memory = CoreMemory(stream, layout)
+    owned = assign(Scene(core_layout.snapshot_of(layout, source=source), memory), RULES)
+    return _with_usage(owned, memory, inside=True)
 
 
 def series(

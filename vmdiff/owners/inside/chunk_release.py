@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from vmdiff.owners.allocators.glibc_state import MallocArena
 from vmdiff.owners.inside.chunk_walk import ChunkRange
-from vmdiff.owners.inside.glibc_state import MallocArena
 from vmdiff.owners.scene import Scene
 
 _AT_ONCE = 4096  # ranges

@@ -12,7 +12,7 @@ from itertools import accumulate, repeat
 from operator import rshift
 from typing import NamedTuple
 
-from vmdiff.owners.inside.glibc_state import HeapSegment
+from vmdiff.owners.allocators.glibc_state import HeapSegment
 from vmdiff.owners.inside.page_words import UnreadableError
 from vmdiff.owners.scene import Scene
 

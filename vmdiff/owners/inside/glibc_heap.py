@@ -11,14 +11,10 @@ from heapq import merge
 from itertools import chain
 from typing import Any, NamedTuple
 
-from vmdiff.model import Usage
+from vmdiff.model import Kind, Usage
 from vmdiff.model.usage import MOST_GROUPS
 from vmdiff.owners.allocators.glibc import LARGE_BLOCK
-from vmdiff.owners.inside.budget import Budget
-from vmdiff.owners.inside.chunk_release import joined, releasable
-from vmdiff.owners.inside.chunk_walk import FLAGS, ChunkRange, ChunkWalk
-from vmdiff.owners.inside.glibc_lists import ChunkLists, sizes_of, tcache_sizes
-from vmdiff.owners.inside.glibc_state import (
+from vmdiff.owners.allocators.glibc_state import (
     HEAP_SIZE,
     Glibc,
     Grounds,
@@ -27,6 +23,10 @@ from vmdiff.owners.inside.glibc_state import (
     find_glibc,
     words,
 )
+from vmdiff.owners.inside.budget import Budget
+from vmdiff.owners.inside.chunk_release import joined, releasable
+from vmdiff.owners.inside.chunk_walk import FLAGS, ChunkRange, ChunkWalk
+from vmdiff.owners.inside.glibc_lists import ChunkLists, sizes_of, tcache_sizes
 from vmdiff.owners.inside.owned_ranges import owned_ranges, owner_at
 from vmdiff.owners.inside.page_words import PageWords, UnreadableError
 from vmdiff.owners.inside.thread_variables import thread_variables
@@ -94,7 +94,8 @@ def _name(found: Glibc) -> str:
 
 def _nothing_found(scene: Scene) -> Iterator[Usage]:
     """Yield an unknown where a heap is there that no record explains."""
-    if any(owned_ranges(scene, _HEAP)):
+    heaps = [mapping for mapping in scene.mappings if mapping.kind is Kind.HEAP]
+    if any(mapping.owner is None or mapping.owner.name == _HEAP for mapping in heaps):
         why = "no main arena of glibc's malloc: the heap is another allocator's, or the program is static"
         yield Usage(owner=_HEAP, source="glibc malloc_state", certainty="likely", partial=why)
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from vmdiff.owners.allocators.glibc_state import Grounds, MallocArena
 from vmdiff.owners.inside.chunk_walk import FLAGS, ChunkRange
-from vmdiff.owners.inside.glibc_state import Grounds, MallocArena
 from vmdiff.owners.inside.page_words import PageWords, UnreadableError
 
 _MOST_IN_A_BIN = 65_535  # of a tcache: its counts have 16 bits

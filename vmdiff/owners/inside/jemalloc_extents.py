@@ -59,7 +59,7 @@ class BitLayout(NamedTuple):
 LAYOUTS = (BitLayout("5.3", 17, 3), BitLayout("5.0 to 5.2", 16, 2))
 
 
-class Extent(NamedTuple):
+class JemallocExtent(NamedTuple):
     """One extent: its bytes, its record's word of bits, and what the map has on its pages.
 
     Pages inside an extent may have entries of extents that were there before.
@@ -114,24 +114,24 @@ def _entries(scene: Scene, pages: PageMap) -> dict[int, frozenset[int]]:
     return {record: frozenset(entries) for record, entries in by_record.items() if record}
 
 
-def _extents(scene: Scene, entries: Mapping[int, frozenset[int]]) -> tuple[Extent, ...] | None:
+def _extents(scene: Scene, entries: Mapping[int, frozenset[int]]) -> tuple[JemallocExtent, ...] | None:
     """Read the record of every extent; None where one cannot be read or is none."""
     found = []
     for place, raw in zip(entries, raw_each(scene, list(entries), _RECORD), strict=True):
         record = unpacked(raw)
         if not record or scene.at(record[1] // _PAGE * _PAGE) is None:
             return None
-        found.append(Extent(record[2] // _PAGE * _PAGE, record[0], entries[place]))
+        found.append(JemallocExtent(record[2] // _PAGE * _PAGE, record[0], entries[place]))
     return tuple(found)
 
 
-def _agrees(layout: BitLayout, extents: Sequence[Extent]) -> bool:
+def _agrees(layout: BitLayout, extents: Sequence[JemallocExtent]) -> bool:
     """Return whether a layout fits: extents in use have the class that the map has, and slabs room for it."""
     active = [extent for extent in extents if _state(layout, extent) == _ACTIVE]
     return bool(active) and all(_is_sound(layout, extent) for extent in active)
 
 
-def _is_sound(layout: BitLayout, extent: Extent) -> bool:
+def _is_sound(layout: BitLayout, extent: JemallocExtent) -> bool:
     size_class = _class(layout, extent)
     told = {(entry >> _CLASS_AT, bool(entry & _SLAB)) for entry in extent.entries}
     if (size_class, extent.is_slab) not in told or size_class >= len(_SIZES):
@@ -142,19 +142,19 @@ def _is_sound(layout: BitLayout, extent: Extent) -> bool:
     return _SIZES[size_class] <= extent.size
 
 
-def _state(layout: BitLayout, extent: Extent) -> int:
+def _state(layout: BitLayout, extent: JemallocExtent) -> int:
     return extent.bits >> layout.state_at & (1 << layout.state_bits) - 1
 
 
-def _class(layout: BitLayout, extent: Extent) -> int:
+def _class(layout: BitLayout, extent: JemallocExtent) -> int:
     return extent.bits >> layout.class_at & 0xFF
 
 
-def _free(layout: BitLayout, extent: Extent) -> int:
+def _free(layout: BitLayout, extent: JemallocExtent) -> int:
     return extent.bits >> layout.class_at + 8 & 0x3FF
 
 
-def _usage(layout: BitLayout, extents: Sequence[Extent], *, steady: bool) -> Usage:
+def _usage(layout: BitLayout, extents: Sequence[JemallocExtent], *, steady: bool) -> Usage:
     used: Counter[int] = Counter()
     free: Counter[int] = Counter()
     held: Counter[int] = Counter()  # bytes by state

@@ -8,7 +8,7 @@ elsewhere: there nothing is found.
 
 from collections.abc import Iterator, Sequence
 
-from vmdiff.owners.inside.glibc_state import words
+from vmdiff.owners.allocators.glibc_state import words
 from vmdiff.owners.inside.owned_ranges import owned_ranges
 from vmdiff.owners.scene import Scene
 

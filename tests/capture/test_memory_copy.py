@@ -1,0 +1,56 @@
+"""The allocators of a frozen process are read from a copy: exact although it never rests."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.owners.living import compiled, running
+from vmdiff.capture.live_memory import LiveMemory
+from vmdiff.capture.memory_copy import CopiedPiece, MemoryCopy, copied
+from vmdiff.sources import snap
+
+CHURNING = Path(__file__).parents[1] / "owners" / "programs" / "churning.c"
+
+
+def test_a_heap_that_is_never_still_is_exact_once_it_is_frozen() -> None:
+    with running([compiled(CHURNING)]) as (process, _):
+        for _ in range(5):
+            taken = snap(process.pid, inside=True, freeze=True)
+            arenas = [usage for usage in taken.usage or () if usage.owner == "malloc arena"]
+
+            assert len(arenas) == 2
+            for arena in arenas:
+                assert arena.partial is None
+                assert sum(size * used for size, used, _ in arena.sizes) == arena.in_use
+            assert taken.origin.frozen_seconds is not None
+
+
+def test_a_copy_of_a_running_process_is_none() -> None:
+    with running([compiled(CHURNING)]) as (process, _):
+        taken = snap(process.pid)
+        with LiveMemory(process.pid, mappings=taken.mappings) as memory:
+            assert copied(memory, taken) is None
+
+
+@pytest.mark.parametrize(
+    ("start", "length", "expected"),
+    [
+        (0x1000, 4, b"abcd"),
+        (0x1002, 4, b"cd\0\0"),
+        (0x1004, 8, bytes(8)),
+        (0x100A, 4, None),
+        (0x100C, 2, None),
+    ],
+)
+def test_pieces_are_read_as_one(start: int, length: int, expected: bytes | None) -> None:
+    class Nothing(LiveMemory):
+        def read(self, address: int, length: int) -> bytes | None:  # noqa: ARG002
+            raise AssertionError("the copy has it")
+
+    pieces = [
+        CopiedPiece(0x1000, 0x1004, b"abcd"),
+        CopiedPiece(0x1004, 0x100C, b""),
+        CopiedPiece(0x100C, 0x1010, None),
+    ]
+    with Nothing(1) as live:
+        assert MemoryCopy(live, pieces).read(start, length) == expected
