@@ -122,7 +122,7 @@ def _quickly(data: bytes, source: str) -> Snapshot | None:
 
 def _search(text: str, source: str) -> tuple[list[_Found], tuple[list[Line], ...], bool]:
     """Find the listings of a text, in its order; also return its lines, and whether it is a diff."""
-    unwrapped = unwrap(text, source, is_row=_is_row, is_known=_is_known)
+    unwrapped = unwrap(text, source, is_row=_is_row, is_known=_is_known, stands_alone=_stands_alone)
     found = [each for part in unwrapped.parts for each in _find(part)]
     if any(each.has_rows for each in found):  # a total alone beside a listing is no listing
         found = [each for each in found if each.has_rows]
@@ -136,6 +136,12 @@ def _is_row(text: str) -> bool:
 def _is_known(text: str) -> bool:
     marks: Iterator[Mark | None] = (known.mark(text) for known in TEXTS)
     return any(mark is not None and mark.role is not Role.MORE for mark in marks)
+
+
+def _stands_alone(text: str) -> bool:
+    """Tell whether a line is one of a listing that continues no other line."""
+    marks: Iterator[Mark | None] = (known.mark(text) for known in TEXTS)
+    return any(mark is not None and not mark.attached for mark in marks)
 
 
 def _find(lines: Sequence[Line]) -> Iterator[_Found]:

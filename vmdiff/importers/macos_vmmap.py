@@ -181,22 +181,23 @@ class _Reader:
         self.unit = _unit(section)  # what a size without a letter counts
 
     def read(self) -> Snapshot:
-        table = ""
+        self.table = ""
         for line in self.section.lines:
             text = line.text
-            if columns := _columns(text):
-                self.columns, table = columns, "" if "START" in text else "types"
+            if _head(text) is None and (columns := _columns(text)):
+                self.columns, self.table = columns, "" if "START" in text else "types"
                 self.draft.know(line)
             elif text.startswith("MALLOC ZONE"):
-                table = "zones"
+                self.table = "zones"
                 self.draft.know(line)
             elif (head := _head(text)) is not None:
                 self._region(line, head)
-            elif table == "types":
+            elif self.table == "types":
                 self._type(line)
-            elif not table and not self.draft.rows and self.is_report:
+            elif not self.table and not self.draft.rows and self.is_report:
                 self._fact(line)
-                self.draft.know(line)  # threads and registers above the summary
+                if (mark := _mark_short(text)) is None or mark.role is not Role.ROW:
+                    self.draft.know(line)  # threads and registers above the summary
             else:
                 self._fact(line)
         return self._finished()
@@ -271,7 +272,8 @@ class _Reader:
         elif line.text.startswith("VM page size:"):
             self.facts["page size"] = line.text.partition(":")[2].split()[0] if line.text.split()[3:] else ""
         else:
-            return bool(_OTHER.match(line.text) or _first_cell(line.text.split()[:40]) is not None)
+            zone = self.table == "zones" and _first_cell(line.text.split()[:40]) is not None
+            return zone or _OTHER.match(line.text) is not None
         return True
 
     def _footprint(self, name: str, text: str) -> None:

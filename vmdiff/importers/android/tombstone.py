@@ -167,6 +167,9 @@ def _fact(draft: Draft, line: Line, text: str, facts: dict[str, str], *, listed:
             )
     elif found := _FACT.fullmatch(text):
         facts.setdefault(found[1], found[2])
+    row = _ROW.fullmatch(text)
+    if row is not None and row[3]:  # of a map, but not within one
+        return
     if not is_elision(text) and (not listed or _FAULT.match(text) or _PERSON.match(text)):
         draft.know(line)
 

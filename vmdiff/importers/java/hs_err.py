@@ -28,6 +28,7 @@ _HEAD = re.compile(
     r"# (?:A fatal error has been detected by the Java|There is insufficient memory for the Java)"
 )
 _TITLE = "Dynamic libraries:"
+_NEXT_PART = re.compile(r"[A-Z][\w /()'-]{1,60}:|-{4,}|#")
 _COUNT = re.compile(r"Total number of mappings: ([0-9]{1,9})$")
 _MODULE = re.compile(r"(0x[0-9a-f]{1,16}) ?- ?(0x[0-9a-f]{1,17})\s{1,20}(\S.*)", re.DOTALL)
 _WINDOWS_PATH = re.compile(r"[A-Za-z]:\\|\\\\")
@@ -176,9 +177,11 @@ class _Reader:
             pass
         elif is_beginning(text):
             self.draft.doubt("cut off in the middle of a row", [line.number])
-        elif self.draft.rows:
+        elif self.draft.rows and _NEXT_PART.match(text):
             self.listed = False
             self._elsewhere(line)
+        elif self.draft.rows:
+            pass  # the draft names it
         else:
             raise self.section.refusal(line, EXPECTED)
 

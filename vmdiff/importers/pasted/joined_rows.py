@@ -55,10 +55,10 @@ def _may_hold_keys(text: str, is_row: IsRow) -> bool:
     return KEY.match(text) is not None or (ROW.match(text) is not None and is_row(text))
 
 
-def rejoin(lines: list[Line], is_known: IsRow) -> list[Line]:
+def rejoin(lines: list[Line], is_known: IsRow, stands_alone: IsRow) -> list[Line]:
     """Join the lines that a terminal wrapped: those as long as the longest, with what is no row after them.
 
-    *is_known* tells a row or a header of a listing.
+    *is_known* tells a row, a header or a total of a listing, *stands_alone* a line that continues no other.
     """
     lengths = Counter(len(line.text) for line in lines if line.text)
     width = max(lengths, default=0)
@@ -67,7 +67,12 @@ def rejoin(lines: list[Line], is_known: IsRow) -> list[Line]:
     joined: list[Line] = []
     pieces = 0  # of the row at the end of *joined*, 0 where the line before is no open one
     for line in lines:
-        if pieces and pieces < _MOST_PIECES and _continues(joined[-1], line, is_known):
+        if (
+            pieces
+            and pieces < _MOST_PIECES
+            and _continues(joined[-1], line, stands_alone)
+            and (is_known((joined[-1].text + line.text).strip()))
+        ):
             joined[-1] = Line(joined[-1].number, joined[-1].text + line.text)
         else:
             joined.append(line)
@@ -76,11 +81,9 @@ def rejoin(lines: list[Line], is_known: IsRow) -> list[Line]:
     return joined
 
 
-def _continues(above: Line, line: Line, is_known: IsRow) -> bool:
+def _continues(above: Line, line: Line, stands_alone: IsRow) -> bool:
     text = line.text.strip()
     if not text or is_filler(text) or KEY.match(text) or _BEGINS.match(text):
         return False
     header = not _DIGIT.search(text) and not _DIGIT.search(above.text)  # its second half may look like one
-    if is_known(text) and not header:
-        return False
-    return is_known((above.text + line.text).strip())
+    return header or not stands_alone(text)
