@@ -9,7 +9,15 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from vmdiff.model import Basis, Kind, PlacedMapping
-from vmdiff.owners.allocators.glibc_state import HEAP_SIZE, Glibc, LargeBlocks, MallocArena, find_glibc, words
+from vmdiff.owners.allocators.glibc_state import (
+    HEAP_SIZE,
+    Glibc,
+    LargeBlocks,
+    MallocArena,
+    find_glibc,
+    find_large_blocks,
+    words,
+)
 from vmdiff.owners.allocators.large_blocks import ChunkForm, LargeBlock, Search, believed, search
 from vmdiff.owners.allocators.plain_runs import plain_runs
 from vmdiff.owners.claim import Claim, Doubt
@@ -140,7 +148,9 @@ def _large_blocks(scene: Scene, records: Glibc) -> Iterator[Claim | Doubt]:
         return
     short = 0 if records.arenas[0].layout.fast_bins else _SHORT
     found = search(scene, plain_runs(scene), ChunkForm(scene, short), records.large)
-    sure = None if records.large is None else believed(found.blocks, records.large)
+    again = find_large_blocks(scene)  # the process goes on meanwhile
+    counts = [counted for counted in (records.large, again) if counted is not None]
+    sure = next((agreed for counted in counts if (agreed := believed(found.blocks, counted))), None)
     basis: Basis = "shape" if sure is None else "record"
     how = _UNCOUNTED if sure is None else _COUNTED
     for first, last, count in _joined(found.blocks if sure is None else sure):

@@ -158,8 +158,7 @@ def find_glibc(scene: Scene) -> Glibc | None:
     arenas = tuple(
         _arena(scene, place, layout, state, is_main=place == address) for place, state in states.items()
     )
-    held = library or scene.executable
-    large = None if held is None else _large_blocks(scene, held)
+    large = find_large_blocks(scene)
     version = None if library is None else _version(scene, library)
     return Glibc(version, arenas, large)
 
@@ -334,12 +333,15 @@ def _heaps(scene: Scene, address: int, layout: StateLayout, state: Sequence[int]
     return _Extent((), 0, 0)
 
 
-def _large_blocks(scene: Scene, library: MappedObject) -> LargeBlocks | None:
+def find_large_blocks(scene: Scene) -> LargeBlocks | None:
     """Find ``mp_`` by what it holds side by side: counts of large blocks, their bytes, where brk began.
 
     Before ``sbrk_base`` it has n_mmaps, n_mmaps_max, max_n_mmaps, no_dyn_threshold (ints), mmapped_mem and
     max_mmapped_mem (words). Since 2.35 a fifth int in front makes 64 bits fill up a word behind them.
     """
+    library = scene.find_object("libc.so.6", "libc-2.") or scene.executable
+    if library is None:
+        return None
     heap = next((m.start for m in scene.mappings if m.kind is Kind.HEAP), 0)
     found = [
         _Parameters(*raw, base)

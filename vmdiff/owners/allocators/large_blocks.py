@@ -7,6 +7,7 @@ not believed. The search ends when all blocks are found, or when it has looked a
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from vmdiff.owners.allocators.glibc_state import LargeBlocks
@@ -17,7 +18,7 @@ MOST_PAGES = 131_072  # without a header at their start that are looked at in on
 _FEW, _MANY = 16, 1024  # pages that are looked at together: more of them the longer nothing is found
 _MOST_BLOCKS = 65_536  # vm.max_map_count is 65,530
 _ALIGNED_PAGES = 64  # of a block or gap, behind which the header of an aligned block is looked for
-_MOST_STRANGE = 64  # headers more than there are blocks, among which the wrong ones are looked for
+_MOST_ROUNDS = 8  # of looking behind stale headers
 _IS_MMAPPED, _FLAGS = 2, 7
 
 
@@ -68,13 +69,26 @@ def search(scene: Scene, runs: Sequence[PlainRun], form: ChunkForm, expected: La
     found = _chains(scene, runs, form, expected)
     if _is_reached(found, expected):
         return Search(tuple(found), all=True)
+    found, complete = _with_inner(scene, runs, found, form)
+    for _ in range(_MOST_ROUNDS):
+        if _is_reached(found, expected):
+            break
+        aligned = sorted(set(_aligned(scene, runs, found, form)) - set(found))
+        if not aligned:
+            break
+        # A stale header may have hidden what lies behind the block that is really there.
+        kept = sorted([*aligned, *_clear_of(found, aligned)])
+        found, complete = _with_inner(scene, runs, kept, form)
+    return Search(tuple(found), all=complete or _is_reached(found, expected))
+
+
+def _with_inner(
+    scene: Scene, runs: Sequence[PlainRun], found: Sequence[LargeBlock], form: ChunkForm
+) -> tuple[list[LargeBlock], bool]:
+    """Return *found* and the blocks in what is left of the runs, and whether all pages were looked at."""
     rest = sorted(gaps(runs, found), key=lambda run: run.end - run.start)  # vast memory of others comes last
     inner, complete = _inside(scene, rest, form)
-    found = sorted([*found, *inner])
-    if not _is_reached(found, expected):
-        aligned = list(_aligned(scene, runs, found, form))
-        found = sorted([*aligned, *_clear_of(found, aligned)])
-    return Search(tuple(found), all=complete or _is_reached(found, expected))
+    return sorted([*found, *inner]), complete
 
 
 def _is_reached(found: Sequence[LargeBlock], expected: LargeBlocks | None) -> bool:
@@ -200,21 +214,29 @@ def _heads(scene: Scene, places: Sequence[int], length: int) -> list[bytes]:
 
 
 def believed(blocks: Sequence[LargeBlock], expected: LargeBlocks) -> tuple[LargeBlock, ...] | None:
-    """Return the blocks that agree with the C library's count; None where it cannot be told which.
+    """Return the blocks that agree with the C library's count and sum; None where it cannot be told which.
 
     At most two headers too many are left out, where just one choice makes the sums right.
     """
     surplus, extra = len(blocks) - expected.blocks, _sum(blocks) - expected.size
-    if surplus <= 0 and extra <= 0:
+    if surplus == extra == 0:
         return tuple(blocks)
     sizes = [block.end - block.start for block in blocks]
     if surplus == 1:
         strange = [n for n, size in enumerate(sizes) if size == extra]
         return _without(blocks, strange) if len(strange) == 1 else None
-    if surplus == 2 and len(blocks) <= _MOST_STRANGE:
-        pairs = [[m, n] for n in range(len(sizes)) for m in range(n) if sizes[m] + sizes[n] == extra]
+    if surplus == 2:
+        pairs = list(islice(_pairs(sizes, extra), 2))
         return _without(blocks, pairs[0]) if len(pairs) == 1 else None
     return None
+
+
+def _pairs(sizes: Sequence[int], total: int) -> Iterator[tuple[int, int]]:
+    """Yield the places of two sizes that add up to *total*."""
+    places: dict[int, list[int]] = {}
+    for place, size in enumerate(sizes):
+        yield from ((other, place) for other in places.get(total - size, ()))
+        places.setdefault(size, []).append(place)
 
 
 def _without(blocks: Sequence[LargeBlock], places: Sequence[int]) -> tuple[LargeBlock, ...]:
