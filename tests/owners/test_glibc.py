@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.owners.inside.glibcs import RELEASES, Glibc, command
 from tests.owners.living import compiled, owned, running
 from tests.owners.truth import judged, wrong
 from vmdiff.owners.allocators.glibc_state import LargeBlocks
@@ -29,6 +30,14 @@ def test_only_the_blocks_of_malloc_are_mallocs(acts: str, options: tuple[str, ..
     verdicts = judged(seen, said)
     assert wrong(verdicts) == []
     assert [verdict for verdict in verdicts if verdict.word != "right"] == []
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_the_blocks_of_other_versions_are_found(release: str) -> None:
+    with running([*command(Glibc(release, 64), "like_malloc.c"), "bagslmoti"]) as (process, said):
+        seen = owned(process.pid)
+
+    assert [verdict for verdict in judged(seen, said) if verdict.word != "right"] == []
 
 
 def test_what_a_program_takes_from_brk_without_a_malloc_is_not_mallocs() -> None:
