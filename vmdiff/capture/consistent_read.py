@@ -57,15 +57,16 @@ def read(
     taken_at = datetime.now(UTC)
     stat = folder.stat()
     folder.check_memory(stat)
-    doubts: list[str] = []
-    detail = _possible(folder, detail, doubts)
+    wanted, detail = detail, _possible(folder, detail)
     cost = _cost(folder) if detail == "smaps" else 0.0
     if notify and cost > WORTH_SAYING:
         notify(
             f"reading {folder.pid} will take about {cost:.0f} s; --detail maps is quick and has no counters"
         )
     reading, attempts = _until_consistent(folder, detail, stat, with_rollup=cost <= TOO_LONG_TWICE)
-    doubts += _doubts(reading, attempts)
+    doubts = list(_doubts(reading, attempts))
+    if detail != wanted:
+        doubts.insert(0, "this kernel gives no smaps: nothing is known of what is resident")
     if detail == "smaps" and cost > TOO_LONG_TWICE:
         doubts.append(f"the kernel's own total was not read: a second walk would take about {cost:.1f} s")
     from vmdiff.capture.snapshot_builder import assembled
@@ -83,12 +84,9 @@ def read(
     )
 
 
-def _possible(folder: ProcessFolder, detail: Detail, doubts: list[str]) -> Detail:
-    """Give the detail that this kernel can give: some have no smaps (CONFIG_PROC_PAGE_MONITOR)."""
-    if detail == "smaps" and "smaps" not in folder.names("."):
-        doubts.append("this kernel gives no smaps: nothing is known of what is resident")
-        return "maps"
-    return detail
+def _possible(folder: ProcessFolder, detail: Detail) -> Detail:
+    """Return the detail that this kernel has: some have no smaps (CONFIG_PROC_PAGE_MONITOR)."""
+    return "maps" if detail == "smaps" and "smaps" not in folder.names(".") else detail
 
 
 def _cost(folder: ProcessFolder) -> float:

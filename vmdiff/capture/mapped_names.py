@@ -10,7 +10,9 @@ import array
 import fcntl
 import os
 import struct
+from collections import abc
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from vmdiff.capture.file_systems import KERNELS_OWN, FileSystems, device_of
 from vmdiff.capture.process_dir import ProcessFolder
@@ -23,18 +25,28 @@ _REQUEST = 0xC0686611
 _LONGEST_BUILD_ID = 64
 
 
-def settle(folder: ProcessFolder, files: FileSystems, named: dict[int, Mapping]) -> list[str]:
-    """Settle the names of mappings that have one, in place; give a doubt about those that could not be."""
-    open_ = 0
+class Settled(NamedTuple):
+    """Mappings by their place in the listing, and doubts about what could not be settled of them."""
+
+    mappings: dict[int, Mapping]
+    doubts: tuple[str, ...] = ()
+
+
+def settle(folder: ProcessFolder, files: FileSystems, named: abc.Mapping[int, Mapping]) -> Settled:
+    """Settle the names of mappings that have one."""
+    settled, unproven = dict(named), 0
     for index, mapping in named.items():
         if mapping.path and (mapping.deleted or "\n" in mapping.path):
-            named[index], sure = _settled(folder, files, mapping)
-            open_ += not sure
-    return [f"{open_} names end in '{DELETED.strip()}': taken for deleted files, not proven"] if open_ else []
+            settled[index], sure = _settled(folder, files, mapping)
+            unproven += not sure
+    if not unproven:
+        return Settled(settled)
+    doubt = f"{unproven} names end in '{DELETED.strip()}': taken for deleted files, not proven"
+    return Settled(settled, (doubt,))
 
 
-def add_build_ids(folder: ProcessFolder, files: FileSystems, named: dict[int, Mapping]) -> list[str]:
-    """Add the build ids of executables and libraries, in place, where this kernel tells them.
+def with_build_ids(folder: ProcessFolder, files: FileSystems, named: abc.Mapping[int, Mapping]) -> Settled:
+    """Add the build ids of executables and libraries, where this kernel tells them.
 
     The kernel reads them from the file, so those that are not local are left out: the doubt says so.
     """
@@ -45,11 +57,15 @@ def add_build_ids(folder: ProcessFolder, files: FileSystems, named: dict[int, Ma
     }
     distant = {mapping.path for mapping in images.values() if not files.is_local(mapping)}
     known = dict(_build_ids(folder, (one for one in images.values() if one.path not in distant)))
-    for index, mapping in images.items() if known else ():
-        named[index] = mapping._replace(build_id=known.get((mapping.path, mapping.inode)))
+    added = {
+        index: mapping._replace(build_id=known.get((mapping.path, mapping.inode)))
+        for index, mapping in images.items()
+    }
+    whole = {**named, **added} if known else dict(named)
     if not distant:
-        return []
-    return [f"programs and libraries not opened, since a server could keep vmdiff waiting: {len(distant)}"]
+        return Settled(whole)
+    doubt = f"programs and libraries not opened, since a server could keep vmdiff waiting: {len(distant)}"
+    return Settled(whole, (doubt,))
 
 
 def _settled(folder: ProcessFolder, files: FileSystems, mapping: Mapping) -> tuple[Mapping, bool]:

@@ -8,7 +8,9 @@ asked about: opening a file of a server that is away could take for ever.
 import os
 import stat
 import time
+from collections import abc
 from contextlib import suppress
+from typing import NamedTuple
 
 from vmdiff.capture.file_systems import FileSystems, device_of
 from vmdiff.capture.process_dir import ProcessFolder
@@ -22,22 +24,30 @@ _CACHESTAT = 451  # wherever the kernel numbers its calls alike: all but alpha a
 _MACHINES = frozenset({"x86_64", "aarch64", "riscv64", "s390x", "ppc64le", "loongarch64"})
 
 
-def add_file_facts(folder: ProcessFolder, files: FileSystems, named: dict[int, Mapping]) -> tuple[str, ...]:
-    """Add `FILE_SIZE` and `PAGE_CACHE` to the large mappings of files, in place: None for what cannot be had.
+class FileFacts(NamedTuple):
+    """Mappings by their place in the listing, and the names of the attributes that were added to some."""
 
-    Give the names of what was added; nothing where there are none, or this kernel does not tell.
+    mappings: dict[int, Mapping]
+    attributes: tuple[str, ...] = ()
+
+
+def with_file_facts(folder: ProcessFolder, files: FileSystems, named: abc.Mapping[int, Mapping]) -> FileFacts:
+    """Add `FILE_SIZE` and `PAGE_CACHE` to the large mappings of files: None for what cannot be had.
+
+    Nothing is added where there are none, or this kernel does not tell.
     """
     large = [index for index, mapping in named.items() if _may_be_asked(mapping)]
     if not large or os.uname().machine not in _MACHINES:
-        return ()
+        return FileFacts(dict(named))
     large = sorted(large, key=lambda index: named[index].size or 0, reverse=True)[:_MOST]
     deadline = time.perf_counter() + _SECONDS
+    added = {}
     for index in large:
         mapping = named[index]
         length, cached = _facts(folder, mapping, deadline) if files.is_local(mapping) else (None, None)
         facts = {FILE_SIZE: length, PAGE_CACHE: cached}
-        named[index] = mapping._replace(values={**mapping.values, **facts})
-    return (FILE_SIZE, PAGE_CACHE)
+        added[index] = mapping._replace(values={**mapping.values, **facts})
+    return FileFacts({**named, **added}, (FILE_SIZE, PAGE_CACHE))
 
 
 def _may_be_asked(mapping: Mapping) -> bool:

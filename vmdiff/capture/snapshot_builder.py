@@ -5,14 +5,14 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 import vmdiff
 from vmdiff.capture import mapped_names, process_info
 from vmdiff.capture.file_systems import FileSystems
-from vmdiff.capture.page_cache import add_file_facts
+from vmdiff.capture.page_cache import FileFacts, with_file_facts
 from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.capture.raw_reading import ROLLUP, Detail, Reading
 from vmdiff.errors import ListingError
@@ -55,10 +55,10 @@ def assembled(
 
     The reading *started* at that time of `time.perf_counter`; *arguments* keeps the command line.
     """
-    mappings, open_names, added = _with_names(folder, reading.listing.mappings, detail)
+    named = _with_names(folder, reading.listing.mappings, detail)
     process = process_info.process_facts(folder, arguments=arguments)
     snapshot = _whole(
-        mappings,
+        named.mappings,
         taken_at=taken_at,
         label=label,
         origin=Origin(
@@ -68,9 +68,9 @@ def assembled(
             seconds=round(time.perf_counter() - started, 6),
             attempts=attempts,
             consistent=reading.consistent,
-            doubts=(*doubts, *open_names, *process_info.cut_arguments(folder, process.arguments)),
+            doubts=(*doubts, *named.doubts, *process_info.cut_arguments(folder, process.arguments)),
             counters=reading.listing.counters,
-            attributes=(*reading.listing.attributes, *added),
+            attributes=(*reading.listing.attributes, *named.attributes),
         ),
         host=process_info.host_facts(),
         process=process,
@@ -107,20 +107,28 @@ def _disjoint(mappings: tuple[Mapping, ...]) -> tuple[Mapping, ...]:
     return tuple(kept)
 
 
-def _with_names(
-    folder: ProcessFolder, mappings: tuple[Mapping, ...], detail: Detail
-) -> tuple[tuple[Mapping, ...], list[str], tuple[str, ...]]:
-    """Settle what other files of the process tell of what is named; give doubts and added attributes, too."""
+class _Named(NamedTuple):
+    """All mappings with their names settled, the doubts about these, and attributes that were added."""
+
+    mappings: tuple[Mapping, ...]
+    doubts: tuple[str, ...]
+    attributes: tuple[str, ...]
+
+
+def _with_names(folder: ProcessFolder, mappings: tuple[Mapping, ...], detail: Detail) -> _Named:
+    """Settle what other files of the process say of the mappings that have a name."""
     paths = map(attrgetter("path"), mappings)
     named = {index: mappings[index] for index, path in enumerate(paths) if path is not None}
     files = FileSystems(folder.text("mountinfo") or "")
-    doubts = mapped_names.settle(folder, files, named)
-    doubts += mapped_names.add_build_ids(folder, files, named)
-    added = add_file_facts(folder, files, named) if detail == "smaps" else ()
-    settled = list(mappings)
-    for index, mapping in named.items():
-        settled[index] = mapping
-    return tuple(settled), doubts, added
+    settled = mapped_names.settle(folder, files, named)
+    identified = mapped_names.with_build_ids(folder, files, settled.mappings)
+    whole = FileFacts(identified.mappings)
+    if detail == "smaps":
+        whole = with_file_facts(folder, files, identified.mappings)
+    every = list(mappings)
+    for index, mapping in whole.mappings.items():
+        every[index] = mapping
+    return _Named(tuple(every), (*settled.doubts, *identified.doubts), whole.attributes)
 
 
 def with_gap(snapshot: Snapshot) -> Snapshot:
