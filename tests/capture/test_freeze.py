@@ -126,7 +126,7 @@ def test_our_own_child_may_be_killed_while_it_is_held(tmp_path: Path) -> None:
 def test_where_no_thread_can_be_had_it_is_said() -> None:
     script = """
 import os, resource, subprocess, sys
-import vmdiff
+import vmdiff, vmdiff.capture.freeze  # all that somebody else may not be let see
 from vmdiff.errors import ProcessError
 with subprocess.Popen(["sleep", "1000"], user=65534 if os.geteuid() == 0 else None) as process:
     vmdiff.snap(os.getpid())
@@ -137,7 +137,8 @@ with subprocess.Popen(["sleep", "1000"], user=65534 if os.geteuid() == 0 else No
         vmdiff.snap(process.pid, owners=False, freeze=True)
     except ProcessError as error:
         print(error)
-    process.kill()
+    finally:
+        process.kill()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
 

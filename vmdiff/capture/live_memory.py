@@ -18,12 +18,15 @@ from functools import cache, cached_property
 from itertools import groupby, pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from vmdiff.capture.file_systems import FileSystems, device_of
 from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.model import AddressIndex, Kind, Mapping, PlacedMapping, Residency
 from vmdiff.storage.regular_file import open_regular
+
+if TYPE_CHECKING:
+    from vmdiff.capture.kernel_structs import PageScan
 
 MEMORY, STACK_POINTERS, PAGES, FILES = "memory", "stack pointers", "pages", "files"
 
@@ -42,9 +45,8 @@ _LONGEST_READ = 64 << 20
 _MOST_THREADS = 4096  # whose activity is looked at
 _TRIES, _PAUSE = 4, 0.001  # a thread that waits in the kernel at all does so within a few ms
 
-# include/uapi/linux/fs.h: struct pm_scan_arg, struct page_region and the categories
+# include/uapi/linux/fs.h: struct page_region and the categories
 _PAGEMAP_SCAN = 0xC0606610
-_SCAN_ARG = struct.Struct("=12Q")
 _PAGE_REGION = struct.Struct("=3Q")
 _PRESENT, _SWAPPED, _ZERO, _GUARD = 1 << 3, 1 << 4, 1 << 5, 1 << 8
 _REGIONS = 1024
@@ -432,16 +434,15 @@ class LiveMemory:
         found: list[tuple[int, int, int]] = []
         while start < end and len(found) < _MOST_REGIONS:
             where = vector.buffer_info()[0]
-            argument = bytearray(_scan_argument(start, end, where, categories, wanted))
+            scan = _page_scan(start, end, where, categories, wanted)
             try:
-                count = fcntl.ioctl(fd, _PAGEMAP_SCAN, argument)
+                count = fcntl.ioctl(fd, _PAGEMAP_SCAN, scan)
             except OSError:
                 return None
             found += _PAGE_REGION.iter_unpack(memoryview(vector).cast("B")[: _PAGE_REGION.size * count])
-            reached = _SCAN_ARG.unpack(argument)[4]
-            if reached <= start:
+            if scan.walk_end <= start:
                 return None
-            start = reached
+            start = scan.walk_end
         return found if start >= end else None
 
     @cached_property
@@ -450,9 +451,8 @@ class LiveMemory:
         fd = self._file("pagemap", PAGES)
         if fd is None:
             return False
-        argument = _scan_argument(0, page_size(), 0, _GUARD, 0)
         try:
-            fcntl.ioctl(fd, _PAGEMAP_SCAN, argument)
+            fcntl.ioctl(fd, _PAGEMAP_SCAN, _page_scan(0, page_size(), 0, _GUARD, 0))
         except OSError:
             return False
         return True
@@ -524,10 +524,21 @@ def _count(tops: bytes, wanted: bytes) -> int:
     return len(tops) - len(tops.translate(None, wanted))
 
 
-def _scan_argument(start: int, end: int, vector: int, categories: int, wanted: int) -> bytes:
+def _page_scan(start: int, end: int, vector: int, categories: int, wanted: int) -> "PageScan":
     """Ask for the ranges in any of *categories*, and which of *wanted* they are in."""
-    length = _REGIONS if vector else 0
-    return _SCAN_ARG.pack(_SCAN_ARG.size, 0, start, end, 0, vector, length, 0, 0, 0, categories, wanted)
+    import ctypes  # 2 ms, where owners are looked for
+
+    from vmdiff.capture.kernel_structs import PageScan
+
+    return PageScan(
+        size=ctypes.sizeof(PageScan),
+        start=start,
+        end=end,
+        vec=vector,
+        vec_len=_REGIONS if vector else 0,
+        category_anyof_mask=categories,
+        return_mask=wanted,
+    )
 
 
 @cache

@@ -88,12 +88,14 @@ def _count(descriptor: int, offset: int, size: int, deadline: float) -> int | No
     """Give the cached bytes of a stretch of a file; None where it is not told, or not in time."""
     import ctypes  # 2 ms, for kernels that have cachestat()
 
+    from vmdiff.capture.kernel_structs import CacheStat, CacheStatRange
+
     call = ctypes.CDLL(None, use_errno=True).syscall
-    found = (ctypes.c_uint64 * 5)()  # struct cachestat: cached, dirty, under writeback, evicted ... pages
-    pages = 0
+    found, pages = CacheStat(), 0
     for start in range(offset, offset + size, _STEP):
-        stretch = (ctypes.c_uint64 * 2)(start, min(_STEP, offset + size - start))
-        if time.perf_counter() > deadline or call(_CACHESTAT, descriptor, stretch, found, 0):
+        stretch = CacheStatRange(start, min(_STEP, offset + size - start))
+        where = ctypes.byref(stretch), ctypes.byref(found)
+        if time.perf_counter() > deadline or call(_CACHESTAT, descriptor, *where, 0):
             return None
-        pages += found[0]
+        pages += found.nr_cache
     return min(pages * os.sysconf("SC_PAGE_SIZE"), size)

@@ -1,0 +1,67 @@
+"""Structures that Linux fills in, as its headers declare them.
+
+Loading ctypes takes 2 ms, so this module is imported where one of them is used.
+"""
+
+import ctypes
+
+_U32, _U64 = ctypes.c_uint32, ctypes.c_uint64
+
+
+class ProcmapQuery(ctypes.Structure):
+    """``struct procmap_query`` of include/uapi/linux/fs.h, since 6.11."""
+
+    _fields_ = (
+        ("size", _U64),
+        ("query_flags", _U64),
+        ("query_addr", _U64),
+        ("vma_start", _U64),
+        ("vma_end", _U64),
+        ("vma_flags", _U64),
+        ("vma_page_size", _U64),
+        ("vma_offset", _U64),
+        ("inode", _U64),
+        ("dev_major", _U32),
+        ("dev_minor", _U32),
+        ("vma_name_size", _U32),
+        ("build_id_size", _U32),
+        ("vma_name_addr", _U64),
+        ("build_id_addr", _U64),
+    )
+
+
+class PageScan(ctypes.Structure):
+    """``struct pm_scan_arg`` of include/uapi/linux/fs.h, since 6.7."""
+
+    _fields_ = (
+        ("size", _U64),
+        ("flags", _U64),
+        ("start", _U64),
+        ("end", _U64),
+        ("walk_end", _U64),
+        ("vec", _U64),
+        ("vec_len", _U64),
+        ("max_pages", _U64),
+        ("category_inverted", _U64),
+        ("category_mask", _U64),
+        ("category_anyof_mask", _U64),
+        ("return_mask", _U64),
+    )
+
+
+class CacheStatRange(ctypes.Structure):
+    """``struct cachestat_range`` of include/uapi/linux/mman.h, since 6.5; bytes."""
+
+    _fields_ = (("off", _U64), ("len", _U64))
+
+
+class CacheStat(ctypes.Structure):
+    """``struct cachestat`` of include/uapi/linux/mman.h; pages."""
+
+    _fields_ = (
+        ("nr_cache", _U64),
+        ("nr_dirty", _U64),
+        ("nr_writeback", _U64),
+        ("nr_evicted", _U64),
+        ("nr_recently_evicted", _U64),
+    )
