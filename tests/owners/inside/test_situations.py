@@ -1,13 +1,20 @@
 """What users ask of growing memory: the first sentence and the findings name what happened."""
 
+import json
+import os
+import re
+import socket
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from tests.owners.inside.glibcs import PROGRAMS
-from tests.owners.inside.looking import ask, at_rest
+from tests.owners.inside.looking import ask, at_rest, of
 from tests.owners.living import compiled, running
+from tests.owners.real import program
 from vmdiff.answer import answer
 from vmdiff.comparison.compare import Comparison, compare
 from vmdiff.findings import find
@@ -81,6 +88,64 @@ def test_an_arena_for_each_thread_keeps_memory() -> None:
     assert "malloc arena" in answer(found).sentence
     assert "freed and kept +" in answer(found).sentence
     assert "MALLOC_ARENA_MAX" in message(found, "freed-and-kept")
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    command = [program("redis-server"), "--port", "0", "--unixsocket", tmp_path / "socket", "--save", ""]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert any("eady to accept" in line for line in process.stdout)
+        yield process.pid, tmp_path / "socket"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def allocated(path: Path, script: str = "") -> int:
+    """Run a script in redis; return what jemalloc's own statistics say is allocated then."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(os.fspath(path))
+        client.sendall(b"EVAL %s 0\r\nMEMORY MALLOC-STATS\r\n" % json.dumps(script).encode())
+        answer = b""
+        while (found := re.search(rb"Allocated: (\d+), active", answer)) is None:
+            answer += client.recv(1 << 16)
+    return int(found[1])
+
+
+FILL = "for i=1,200000 do redis.call('SET', 'k'..i, string.rep('v', 100 + i % 200)) end"
+DELETE = "for i=1,200000 do if i % 10 ~= 0 then redis.call('DEL', 'k'..i) end end"
+
+
+def test_what_redis_freed_is_kept_by_jemalloc(redis: tuple[int, Path]) -> None:
+    pid, path = redis
+    allocated(path, FILL)
+    before = snap(pid, inside=True, freeze=True)
+    said = [allocated(path, DELETE)]
+    after = snap(pid, inside=True, freeze=True)
+    said.append(allocated(path))
+    found = compare(before, after)
+
+    (usage,) = of(after.usage or (), "jemalloc")
+    assert usage.partial is None
+    assert min(said) * 0.99 <= (usage.in_use or 0) <= max(said) * 1.01
+    assert "jemalloc in use -" in answer(found).sentence
+    assert "freed and kept +" in answer(found).sentence
+    assert "decay" in message(found, "freed-and-kept")
+
+
+def test_buffers_of_python_that_were_freed_are_gone() -> None:
+    script = "held = [bytearray(8 << 20) for _ in range(20)]; print('ready', flush=True); input(); del held;"
+    command = [sys.executable, "-c", f"{script} print('ready', flush=True); input()"]
+    with running(command) as (process, _):
+        before = taken(process)
+        ask(process, "free")
+        found = compare(before, taken(process))
+
+    assert answer(found).sentence.startswith("resident -160 MiB: malloc large block -160 MiB")
+    assert "in use -160 MiB" in answer(found).sentence
+    assert not message(found, "freed-and-kept")
 
 
 def test_where_nothing_happens_nothing_is_said() -> None:

@@ -114,20 +114,26 @@ class _Arenas:
         self._grounds = Grounds(scene.mappings)
         self._lists = ChunkLists(self._words, self._grounds, scene.word_size, mixed=version >= _MIXED_SINCE)
         self._threads = thread_variables(scene)
+        self._walks = budget.allows(walk=sum(arena.system for arena in found.arenas))
 
     def usages(self) -> Iterator[Usage]:
         """Yield the use of each arena; what contradicts itself is unknown, with the reason."""
-        found = {place: self._chunks(arena) for place, arena in self._arenas.items()}
+        found: dict[int, _Chunks | str] = {}
+        left = self._budget.steps
+        for place, arena in self._arenas.items():
+            chunks = found[place] = self._chunks(arena, left)
+            if left is not None:
+                left = max(0, left - chunks.free.total()) if isinstance(chunks, _Chunks) else 0
         cached, records = self._tcaches([one for one in found.values() if isinstance(one, _Chunks)])
         for place, chunks in found.items():
             yield self._usage(self._arenas[place], chunks, cached[place], records[place])
 
-    def _chunks(self, arena: MallocArena) -> _Chunks | str:
-        """Return the chunks of an arena, or why they are unknown."""
+    def _chunks(self, arena: MallocArena, steps: int | None) -> _Chunks | str:
+        """Return the chunks of an arena, or why they are unknown; lists are followed for so many *steps*."""
         try:
-            if arena.segments and self._budget.allows(walk=arena.system):
+            if arena.segments and self._walks:
                 return self._walked(arena)
-            return self._listed(arena)
+            return self._listed(arena, self._room(arena) if steps is None else min(steps, self._room(arena)))
         except UnreadableError as error:
             return str(error)
 
@@ -140,9 +146,7 @@ class _Arenas:
         overhead = arena.overhead + count.fenceposts
         return _Chunks(blocks, free, overhead, count.top, to_release, count.suspects)
 
-    def _listed(self, arena: MallocArena) -> _Chunks:
-        steps = self._budget.steps
-        most = self._room(arena) if steps is None else min(steps, self._room(arena))
+    def _listed(self, arena: MallocArena, most: int) -> _Chunks:
         free = sorted([*self._lists.fast(arena, most), *self._lists.bins(arena, most)])
         to_release = releasable(self._scene, arena, joined(free)) if arena.segments else None
         fenceposts = _FENCEPOSTS[self._scene.word_size] * max(len(arena.segments) - 1, 0)

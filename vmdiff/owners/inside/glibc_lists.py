@@ -146,7 +146,7 @@ class ChunkLists:
 
 def _check(count: int, most: int) -> None:
     if count > most:
-        raise UnreadableError(f"more than {most:,} free blocks: --inside follows them all")
+        raise UnreadableError("there are too many free blocks to follow in the time: --inside follows all")
 
 
 def sizes_of(stretches: Iterable[ChunkRange]) -> Counter[int]:

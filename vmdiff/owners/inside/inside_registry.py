@@ -10,6 +10,7 @@ from vmdiff.owners.inside.glibc_heap import glibc_usage
 from vmdiff.owners.inside.go_heap import go_heap
 from vmdiff.owners.inside.jemalloc_extents import jemalloc_usage
 from vmdiff.owners.inside.postgres_contexts import postgres
+from vmdiff.owners.inside.unread_allocators import unread_allocators
 from vmdiff.owners.scene import Scene
 
 Reader = Callable[[Scene, Budget], Iterable[Usage]]
@@ -21,6 +22,7 @@ READERS: tuple[Reader, ...] = (
     cpython,
     go_heap,
     postgres,
+    unread_allocators,
 )
 
 
