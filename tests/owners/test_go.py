@@ -12,8 +12,8 @@ from tests.owners.living import owned, owner_at, running, snapshot
 from tests.owners.lying import lied_to
 from tests.owners.real import program
 from vmdiff.capture.live_memory import LiveMemory
-from vmdiff.model import Mapping, Snapshot
-from vmdiff.owners import Scene
+from vmdiff.model import Kind, Mapping, Origin, Snapshot
+from vmdiff.owners import RULES, Scene, assign
 from vmdiff.owners.runtimes.go import go
 
 SOURCE = Path(__file__).parent / "programs" / "go"
@@ -107,3 +107,17 @@ def test_other_programs_cost_a_few_reads() -> None:
     with Counting(os.getpid()) as memory:
         assert list(go(Scene(snapshot(os.getpid()), memory))) == []
         assert memory.reads < 8
+
+
+def test_in_a_listing_the_place_of_the_heap_makes_it_likely() -> None:
+    heap = Mapping(0xC000000000, 0xC000400000, "rw-p")
+    rest = Mapping(0xC000400000, 0xC004000000, "---p", Kind.RESERVED)
+    other = Mapping(0xC100000000, 0xC100400000, "rw-p")
+    listing = Snapshot(origin=Origin(source="test"), mappings=(heap, rest, other))
+    seen = assign(Scene(listing), RULES)
+
+    assert [m.owner and (m.owner.name, m.owner.certainty) for m in seen.mappings] == [
+        ("go heap", "likely"),
+        ("go heap", "likely"),
+        None,
+    ]

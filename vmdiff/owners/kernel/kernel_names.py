@@ -7,7 +7,6 @@ Chromium. A name that is in none of them is an owner too: `named`, with the name
 
 import re
 from collections.abc import Iterator
-from functools import cache, lru_cache
 from typing import NamedTuple
 
 from vmdiff.model import Kind, Mapping, PlacedMapping
@@ -63,6 +62,9 @@ _OF_KERNEL: tuple[tuple[str, str], ...] = (
     (r"anon_inode:\[?(?P<label>bpf[-_].+?)\]?", "bpf"),
     (r"anon_inode:\[?(?P<label>kvm.*?)\]?", "virtual machine"),
     (r"anon_inode:\[?(?P<label>(?:i915|dma|drm).*?)\]?", "gpu"),
+    (r"/dev/ashmem/dalvik-(?P<label>.*(?:jit|JIT|[Cc]ode cache).*)", "jit code"),
+    (r"/dev/ashmem/dalvik-(?P<label>.*(?:space|bitmap|heap|[Cc]ard).*)", "art heap"),
+    (r"/dev/ashmem/dalvik-(?P<label>.+)", "art runtime"),
     (r"/memfd:(?P<label>doublemapper)", "jit code"),
     (r"/memfd:(?P<label>.*)", "memfd"),
     (r"/SYSV(?P<label>[0-9a-fA-F]{8})", "sysv shared memory"),
@@ -88,10 +90,14 @@ _LISTED = "its name in the listing"
 
 def names(scene: Scene) -> Iterator[Claim]:
     """Claim the mappings whose name in the listing tells who asked for them."""
+    known: dict[tuple[str, Kind, int | None], tuple[NamedOwner | None, str]] = {}  # many have equal names
     for place, mapping in enumerate(scene.snapshot.mappings):
         if mapping.path is None or mapping.kind in {Kind.IMAGE, Kind.FILE}:
             continue
-        word, evidence = _meaning(mapping)
+        key = mapping.path, mapping.kind, mapping.offset
+        if key not in known:
+            known[key] = _meaning(mapping)
+        word, evidence = known[key]
         if word is None:
             continue
         if not isinstance(mapping, PlacedMapping):
@@ -114,16 +120,10 @@ def _meaning(mapping: Mapping) -> tuple[NamedOwner | None, str]:
     return word, _LISTED
 
 
-@lru_cache(4096)
 def _word(patterns: tuple[tuple[str, str], ...], name: str) -> NamedOwner | None:
-    for pattern, owner in _compiled(patterns):
-        if found := pattern.fullmatch(name):
+    for pattern, owner in patterns:
+        if found := re.fullmatch(pattern, name, re.DOTALL):
             groups = found.groupdict()
             tid = groups.get("tid")
             return NamedOwner(owner, groups.get("label") or None, int(tid[:10]) if tid else None)
     return None
-
-
-@cache
-def _compiled(patterns: tuple[tuple[str, str], ...]) -> list[tuple[re.Pattern[str], str]]:
-    return [(re.compile(pattern, re.DOTALL), owner) for pattern, owner in patterns]

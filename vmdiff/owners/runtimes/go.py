@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from vmdiff.owners.claim import Claim
 from vmdiff.owners.machine_words import WORD, is_block, words, zeroed
 from vmdiff.owners.mapped_objects import MappedObject
-from vmdiff.owners.scene import Scene
+from vmdiff.owners.scene import Scene, is_plain
 
 _NOTE = b"\4\0\0\0Go\0\0"  # type and name of the note in .note.go.buildid
 _LEVELS = tuple(1 << bits for bits in (14, 17, 20, 23, 26))  # entries of 8 bytes
 _SLICE = 3 * WORD  # pointer, length, capacity
 
 _ARENA = 64 << 20
+_FIRST_HEAP = 0xC0 << 32
 _ARENAS = 1 << 22  # entries of the map
 _FIRST_ARENA = 1 << 47  # addresses are signed: those of user space begin half way up
 _MOST_ARENAS = 1 << 16
@@ -32,6 +33,9 @@ _VARIABLES = (1 << 20, 16 << 20)  # bytes that are searched, first few
 
 def go(scene: Scene) -> Iterator[Claim]:
     """Claim the heap and the bookkeeping of a Go program."""
+    if scene.memory is None:
+        yield from _in_a_listing(scene)
+        return
     program = scene.executable
     if program is None or not is_go(scene, program):
         return
@@ -158,3 +162,12 @@ def _shapes(scene: Scene) -> Iterator[Claim]:
         if 0xC0 << 32 <= mapping.start < 0xC1 << 32:
             evidence = "in a Go program, at the address where its heap begins"
             yield Claim(mapping.start, mapping.end, "go heap", "shape", evidence)
+
+
+def _in_a_listing(scene: Scene) -> Iterator[Claim]:
+    """Claim what begins exactly where Go up to 1.25 or so puts its first arena, reserve included."""
+    first = scene.at(_FIRST_HEAP)
+    if first is None or first.start != _FIRST_HEAP or not is_plain(first):
+        return
+    evidence = "begins at the address where Go's heap begins"
+    yield Claim(first.start, -(-first.end // _ARENA) * _ARENA, "go heap", "shape", evidence)
