@@ -131,7 +131,9 @@ def test_names_of_files_are_exact_and_deleted_is_settled(name: str, tmp_path: Pa
 
     assert found(mapped) == (str(data), False)
     assert found(unlinked) == (str(data), True)
-    assert unlinked.origin.doubts == mapped.origin.doubts == ()
+    assert mapped.origin.doubts == ()
+    # That no link is left is seen through map_files, which only root may follow (proc_pid_map_files(5)).
+    assert bool(unlinked.origin.doubts) == (os.geteuid() != 0)
 
 
 def test_names_that_are_not_utf8_are_kept_in_hex(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ def test_huge_pages_of_anonymous_memory_are_what_the_rollup_calls_so() -> None:
         assert found in {0, 2 * MIB, LENGTH}  # the kernel gives them when it has them
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to follow map_files")
 def test_memfd_memory_is_what_its_file_holds() -> None:
     with made("memfd") as process:
         _, (piece,) = process.snapshot()

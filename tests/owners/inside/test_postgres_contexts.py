@@ -35,7 +35,8 @@ def cluster() -> Iterator[tuple[Path, Path]]:
         absent("no postgres server is installed")
     folder = Path(tempfile.mkdtemp(prefix="vmdiff-pg-", dir="/tmp"))
     user = pwd.getpwnam("nobody")
-    os.chown(folder, user.pw_uid, user.pw_gid)
+    if os.geteuid() == 0:
+        os.chown(folder, user.pw_uid, user.pw_gid)
 
     def run(*command: object) -> None:
         as_nobody = (
