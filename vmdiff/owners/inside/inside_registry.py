@@ -9,6 +9,7 @@ from vmdiff.owners.inside.cpython_heap import cpython
 from vmdiff.owners.inside.glibc_heap import glibc_usage
 from vmdiff.owners.inside.go_heap import go_heap
 from vmdiff.owners.inside.jemalloc_extents import jemalloc_usage
+from vmdiff.owners.inside.musl_groups import musl_usage
 from vmdiff.owners.inside.postgres_contexts import postgres
 from vmdiff.owners.inside.unread_allocators import unread_allocators
 from vmdiff.owners.scene import Scene
@@ -19,6 +20,7 @@ Reader = Callable[[Scene, Budget], Iterable[Usage]]
 READERS: tuple[Reader, ...] = (
     glibc_usage,
     jemalloc_usage,
+    musl_usage,
     cpython,
     go_heap,
     postgres,

@@ -7,9 +7,9 @@ from vmdiff.owners.inside.budget import Budget
 from vmdiff.owners.inside.owned_ranges import owned_ranges
 from vmdiff.owners.scene import Scene
 
-# Their spans, pages and groups tell what is free only with the layout of one release, which nothing in memory
+# Their spans and pages tell what is free only with the layout of one release, which nothing in memory
 # proves; jemalloc's does (`jemalloc_extents`).
-_UNREAD = ("tcmalloc", "mimalloc", "musl malloc")
+_UNREAD = ("tcmalloc", "mimalloc")
 
 
 def unread_allocators(scene: Scene, budget: Budget) -> Iterator[Usage]:  # noqa: ARG001  # there is nothing to do
