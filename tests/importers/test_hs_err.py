@@ -16,7 +16,7 @@ from tests.work import assert_linear, lines
 from vmdiff import importers
 from vmdiff.errors import InputError, ListingError
 from vmdiff.importers.java.hs_err import EXPECTED
-from vmdiff.importers.java.nmt_tags import Claim, disjoint, with_claims
+from vmdiff.importers.java.nmt_tags import TaggedRange, disjoint, with_claims
 from vmdiff.model import Mapping
 
 LOG = """\
@@ -330,7 +330,7 @@ def _signal_thread(pid, tid):
 
 claims = st.lists(
     st.builds(
-        lambda start, size, name: Claim(start, start + size, name, "e"),
+        lambda start, size, name: TaggedRange(start, start + size, name, "e"),
         st.integers(0, 40),
         st.integers(1, 40),
         st.sampled_from("abc"),
@@ -354,7 +354,7 @@ def test_each_address_goes_to_the_first_claim_on_it(given_claims):
 def test_many_overlapping_claims_cost_little():
     def work(count):
         mappings = [Mapping(start, start + 4096, "rw-p") for start in range(0, 4096 * count, 4096)]
-        everything = [Claim(start, 1 << 40, "jvm heap", "e") for start in range(2 * count)]
+        everything = [TaggedRange(start, 1 << 40, "jvm heap", "e") for start in range(2 * count)]
         return lines(lambda: with_claims(mappings, [*everything, *reversed(everything)]))
 
     assert_linear(work, 2_000)

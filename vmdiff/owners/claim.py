@@ -41,16 +41,16 @@ class Doubt(NamedTuple):
     text: str
 
 
-class Settled:
+class SettledMemory:
     """What earlier rules have settled, so that later rules need not look there again."""
 
     def __init__(self, claims: Sequence[Claim] = ()) -> None:
         """Take the certain claims of earlier rules."""
         self._claims = tuple(claims)
 
-    def with_claims(self, claims: Iterable[Claim]) -> "Settled":
+    def with_claims(self, claims: Iterable[Claim]) -> "SettledMemory":
         """Return these and further claims."""
-        return Settled((*self._claims, *claims))
+        return SettledMemory((*self._claims, *claims))
 
     @cached_property
     def threads(self) -> frozenset[int]:

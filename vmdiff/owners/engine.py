@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from vmdiff.model import MIXED, Owner, Part, PlacedMapping, Snapshot
 from vmdiff.model.owner import certainty
-from vmdiff.owners.claim import Claim, Doubt, Settled
+from vmdiff.owners.claim import Claim, Doubt, SettledMemory
 from vmdiff.owners.memory_port import Memory
 from vmdiff.owners.part_counters import count_parts
 from vmdiff.owners.scene import Scene
@@ -46,7 +46,7 @@ def _ranked(scene: Scene, rules: Iterable[Rule]) -> tuple[list[Claim], list[str]
     likely: list[Claim] = []
     doubts: list[str] = []
     for rule in rules:
-        yielded = list(rule(scene.after(Settled(certain))))
+        yielded = list(rule(scene.after(SettledMemory(certain))))
         claims = [claim for claim in yielded if isinstance(claim, Claim)]
         certain += [claim for claim in claims if claim.is_certain]
         likely += [claim for claim in claims if not claim.is_certain]

@@ -21,7 +21,7 @@ from vmdiff.owners.runtimes.go import go
 from vmdiff.owners.runtimes.v8 import v8
 from vmdiff.owners.scene import Scene
 from vmdiff.owners.shapes import shapes
-from vmdiff.owners.threads.stacks import stacks
+from vmdiff.owners.threads.thread_stacks import stacks
 
 
 def where_mapped(library: str, module: str) -> Rule:

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from vmdiff.model import Kind, Mapping, PlacedMapping, Snapshot
-from vmdiff.owners.claim import Settled
+from vmdiff.owners.claim import SettledMemory
 from vmdiff.owners.mapped_objects import MappedObject, mapped_objects
 from vmdiff.owners.memory_port import Memory
 
@@ -20,9 +20,9 @@ class Scene:
     def __init__(self, snapshot: Snapshot, memory: Memory | None = None) -> None:
         self.snapshot = snapshot
         self.memory = memory
-        self.settled = Settled()
+        self.settled = SettledMemory()
 
-    def after(self, settled: Settled) -> "Scene":
+    def after(self, settled: SettledMemory) -> "Scene":
         """Return the same scene for the next rule, which sees what the rules before it have settled."""
         later = copy(self)  # with all that was computed of the layout
         later.settled = settled

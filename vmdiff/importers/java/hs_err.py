@@ -13,7 +13,7 @@ from typing import Literal
 
 from vmdiff.importers.draft import Draft, with_kinds
 from vmdiff.importers.format_protocol import TextFormat
-from vmdiff.importers.java.nmt_tags import Claim, with_claims
+from vmdiff.importers.java.nmt_tags import TaggedRange, with_claims
 from vmdiff.importers.numbers import amount, hexadecimal
 from vmdiff.importers.pasted.lines import Line, is_elision
 from vmdiff.importers.procfs.maps_row import is_beginning, kernel_row
@@ -127,7 +127,7 @@ class _Reader:
     def __init__(self, section: Section) -> None:
         self.section = section
         self.draft = Draft(section, "hs-err")
-        self.claims: list[Claim] = []
+        self.claims: list[TaggedRange] = []
         self.threads: dict[int, Thread] = {}
         self.facts: dict[str, str] = {}
         self.limits: dict[str, str] = {}
@@ -233,7 +233,7 @@ class _Reader:
 
     def _claim(self, low: int, high: int, name: str, text: str, label: str | None = None) -> None:
         if low < high <= 1 << 64 and len(self.claims) < _MOST_CLAIMS:
-            self.claims.append(Claim(low, high, name, f"the log says: {text.strip()[:200]}", label))
+            self.claims.append(TaggedRange(low, high, name, f"the log says: {text.strip()[:200]}", label))
 
     def _stack(self, text: str, found: re.Match[str]) -> None:
         low, high = int(found[1], 16), -(-int(found[2], 16) // 4096) * 4096  # the thread's own record tops it
@@ -242,7 +242,7 @@ class _Reader:
         number = int(tid[1]) if tid else None
         if low < high <= 1 << 64 and len(self.claims) < _MOST_CLAIMS:
             evidence = f"the log says: {text.strip()[:200]}"
-            self.claims.append(Claim(low, high, "thread stack", evidence, label, number))
+            self.claims.append(TaggedRange(low, high, "thread stack", evidence, label, number))
             if number is not None:
                 self.threads.setdefault(number, Thread(tid=number, name=label))
 
@@ -303,7 +303,7 @@ class _Reader:
             raise self.section.refusal(self.section.lines[-1], EXPECTED)
         snapshot = draft.snapshot(EXPECTED, kinds=False)
         self.claims += [
-            Claim(
+            TaggedRange(
                 row.mapping.start or 0,
                 row.mapping.end or 0,
                 "jvm heap",

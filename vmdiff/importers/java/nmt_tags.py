@@ -30,7 +30,7 @@ _STACK = re.compile(r"STACK-([0-9]{1,10})-(.{1,200})", re.DOTALL)
 _TAG = re.compile(r"[A-Z][A-Z0-9_]{1,15}(?:-.{0,220})?|[A-Z][\w-]{0,40}")
 
 
-class Claim(NamedTuple):
+class TaggedRange(NamedTuple):
     """The virtual machine's word that ``[start, end)`` is *name*'s."""
 
     start: int
@@ -56,7 +56,7 @@ def tagged(info: str, evidence: str) -> Owner | None:
     return owner(name, "name", evidence, label=tag if name == INTERNAL or tag == "CARDTBL" else None)
 
 
-def with_claims(mappings: Sequence[Mapping], claims: Iterable[Claim]) -> list[Mapping]:
+def with_claims(mappings: Sequence[Mapping], claims: Iterable[TaggedRange]) -> list[Mapping]:
     """Give the mappings with the owners that *claims* name; earlier claims stand before later ones.
 
     A mapping that one claim covers whole has that owner, one that claims cover in part is ``mixed``.
@@ -76,7 +76,7 @@ def with_claims(mappings: Sequence[Mapping], claims: Iterable[Claim]) -> list[Ma
     return given
 
 
-def disjoint(claims: Iterable[Claim]) -> list[Claim]:
+def disjoint(claims: Iterable[TaggedRange]) -> list[TaggedRange]:
     """Cut claims so that they share no address, lowest first; what an earlier one holds a later one loses.
 
     What is held is kept as a list of stretches that do not touch, so a claim that covers many of them
@@ -84,7 +84,7 @@ def disjoint(claims: Iterable[Claim]) -> list[Claim]:
     """
     starts: list[int] = []
     ends: list[int] = []
-    pieces: list[Claim] = []
+    pieces: list[TaggedRange] = []
     for claim in claims:
         first, last = bisect_left(ends, claim.start), bisect_right(starts, claim.end)
         low = claim.start
@@ -102,7 +102,7 @@ def disjoint(claims: Iterable[Claim]) -> list[Claim]:
     return sorted(pieces, key=lambda piece: piece.start)
 
 
-def _inside(pieces: Sequence[Claim], first: int, low: int, high: int) -> Iterator[Claim]:
+def _inside(pieces: Sequence[TaggedRange], first: int, low: int, high: int) -> Iterator[TaggedRange]:
     """Give the pieces in ``[low, high)``, cut to it; none before *first* reaches into it."""
     for index in range(first, len(pieces)):
         piece = pieces[index]
@@ -111,7 +111,7 @@ def _inside(pieces: Sequence[Claim], first: int, low: int, high: int) -> Iterato
         yield piece._replace(start=max(piece.start, low), end=min(piece.end, high))
 
 
-def _settled(mapping: Mapping, pieces: Sequence[Claim]) -> Owner:
+def _settled(mapping: Mapping, pieces: Sequence[TaggedRange]) -> Owner:
     claim = pieces[0]
     if _is_one(pieces) and (claim.start, pieces[-1].end) == (mapping.start, mapping.end):
         labels = ", ".join(dict.fromkeys(each.label for each in pieces if each.label))
@@ -134,7 +134,7 @@ def _settled(mapping: Mapping, pieces: Sequence[Claim]) -> Owner:
     )
 
 
-def _is_one(pieces: Sequence[Claim]) -> bool:
+def _is_one(pieces: Sequence[TaggedRange]) -> bool:
     """Tell whether the pieces touch and are all the same owner's."""
     return all(
         below.end == above.start and (below.name, below.tid) == (above.name, above.tid)

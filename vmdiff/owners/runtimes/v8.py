@@ -37,7 +37,7 @@ _EVIDENCE = {
 }
 
 
-class _Head(NamedTuple):
+class _ChunkHead(NamedTuple):
     """What a chunk's header says: its size, and the words in it, with their places, that lead elsewhere."""
 
     size: int
@@ -47,7 +47,7 @@ class _Head(NamedTuple):
 class _Chunk(NamedTuple):
     start: int
     end: int
-    head: _Head
+    head: _ChunkHead
 
 
 def v8(scene: Scene) -> Iterator[Claim]:
@@ -98,7 +98,7 @@ def _may_begin(mapping: PlacedMapping) -> bool:
     )
 
 
-def _chunks(scene: Scene, mapping: PlacedMapping, first: _Head | None) -> Iterator[_Chunk]:
+def _chunks(scene: Scene, mapping: PlacedMapping, first: _ChunkHead | None) -> Iterator[_Chunk]:
     """Yield the chunks that follow each other in a mapping, *first* being the header at its start."""
     start, limit, head = mapping.start, mapping.end, first
     for _ in range(_MOST_CHUNKS):
@@ -110,7 +110,7 @@ def _chunks(scene: Scene, mapping: PlacedMapping, first: _Head | None) -> Iterat
         head = _heads(scene, [start])[0] if start < limit else None
 
 
-def _heads(scene: Scene, places: Sequence[int]) -> list[_Head | None]:
+def _heads(scene: Scene, places: Sequence[int]) -> list[_ChunkHead | None]:
     """Return what the header of the chunk at each place says, None where there is none."""
     heads = [unpacked(raw) for raw in raw_each(scene, places, _HEADER)]
     found = [_head(scene, head, place) for head, place in zip(heads, places, strict=True)]
@@ -121,14 +121,14 @@ def _heads(scene: Scene, places: Sequence[int]) -> list[_Head | None]:
     return found
 
 
-def _head(scene: Scene, record: Sequence[int], start: int) -> _Head | None:
+def _head(scene: Scene, record: Sequence[int], start: int) -> _ChunkHead | None:
     """Read the record of a chunk at *start*, wherever it was found; None if it is no such record."""
     size = _size(record, start)
     if not size:
         return None
     chunk = range(start, start + size)
     links = ((at, word) for at, word in enumerate(record) if word and not word % 8 and word not in chunk)
-    return _Head(size, frozenset(link for link in links if scene.at(link[1]) is not None))
+    return _ChunkHead(size, frozenset(link for link in links if scene.at(link[1]) is not None))
 
 
 def _size(record: Sequence[int], start: int) -> int:
