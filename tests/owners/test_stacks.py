@@ -131,3 +131,27 @@ def test_only_the_stacks_of_living_threads_are_thread_stacks(library: str, acts:
         verdicts = judged(owned(process.pid), said)
 
     assert [verdict for verdict in verdicts if verdict.word != "right"] == []
+
+
+def test_the_main_thread_of_a_process_that_a_thread_forked_has_that_threads_stack() -> None:
+    with running([compiled(PROGRAMS / "forked.c")]) as (_, said):
+        seen = owned(int(said["child"][0]))
+
+    assert [verdict for verdict in judged(seen, said) if verdict.word != "right"] == []
+    for word in ("main", "other"):
+        ((address, tid),) = told(said, word)
+        owner = owner_at(seen, address)
+        assert owner is not None
+        assert (owner.tid, owner.basis) == (tid, "record")
+
+
+@pytest.mark.parametrize("acts", ["f", "F", "a", "sJ"])
+def test_seen_from_another_pid_namespace_fibers_are_no_threads_either(acts: str) -> None:
+    apart = ["unshare", "--pid", "--fork", "--kill-child"]
+    if shutil.which("unshare") is None or subprocess.run([*apart, "true"], capture_output=True).returncode:
+        pytest.skip("no pid namespace can be made here")
+    with running([*apart, compiled(PROGRAMS / "user_stacks.c"), acts]) as (process, said):
+        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        verdicts = judged(owned(int(child)), said)
+
+    assert [verdict for verdict in verdicts if verdict.word != "right"] == []
