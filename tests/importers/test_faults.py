@@ -718,6 +718,100 @@ def test_other_memory_at_gos_place_is_not_gos(load):
     ]
 
 
+# ---------------------------------------------------------------- what 46 public texts taught
+
+
+def test_suses_plain_table_has_no_device_and_two_totals(load):
+    snapshot = load("""\
+...
+00007ffc83000000     16K      8K      2K      0K      0K r-xp [vdso]
+ffffffffff600000      4K      0K      0K      0K      0K r-xp [vsyscall]
+Total:            10560K    636K     79K     48K     88K
+
+336K writable-private, 10224K readonly-private, 0K shared, and 636K referenced
+""")
+
+    assert [kib(snapshot, name) for name in ("size", "rss", "pss", "dirty", "swap")] == [20, 8, 2, 0, 0]
+    assert snapshot.rollup["pss"] == 79 * K
+
+
+def test_solaris_may_print_the_size_of_pages(load):
+    snapshot = load("""\
+15:  ./maps
+ Address  Kbytes     RSS    Anon  Locked Pgsz Mode   Mapped File
+00010000       8       8       -       -   8K r-x--  maps
+00400000    4096    4096    4096       -   4M rwx--    [ heap ]
+FFBFA000      24      24       -       -    - rwx--    [ stack ]
+""")
+
+    assert [mapping.size // K for mapping in snapshot.mappings] == [8, 4096, 24]
+    assert kib(snapshot, "rss") == 4128
+
+
+def test_a_type_of_region_may_end_in_a_number(load):
+    snapshot = load(
+        REGION_SUMMARY.replace(
+            "__TEXT                            11.1M       30", "Memory Tag 244     11.1M       30"
+        )
+    )
+
+    assert snapshot.mappings[3].values["region_type"] == "Memory Tag 244"
+    assert snapshot.mappings[3].values["regions"] == 30
+
+
+def test_a_summary_without_the_head_of_its_report(load):
+    snapshot = load(REGION_SUMMARY[REGION_SUMMARY.index("VM Region") :])
+
+    assert len(snapshot.mappings) == 4
+    assert not any(NOT_READ in doubt for doubt in snapshot.origin.doubts)
+
+
+def test_xcrash_writes_a_sign_for_the_name_above(load):
+    snapshot = load("""\
+memory map:
+    12c00000-12c95000 rw-       0   95000 /dev/ashmem/dalvik-main space (deleted)
+    12c95000-141ef000 rw-   95000 155a000 >
+    6fc27000-70758000 rw-       0  b31000 /data/boot.art
+    70758000-73320000 r-x       0 2bc8000 >
+""")
+
+    assert [mapping.path for mapping in snapshot.mappings] == ["/dev/ashmem/dalvik-main space"] * 2 + [
+        "/data/boot.art"
+    ] * 2
+    assert [mapping.deleted for mapping in snapshot.mappings] == [True, True, False, False]
+
+
+def test_a_glibc_report_whose_stars_were_escaped(load):
+    snapshot = load(
+        "**\\* glibc detected **\\* /usr/sbin/cupsd: double free: 0x1 ***\n======= Memory map: ========\n"
+        + MAPS
+    )
+
+    assert (snapshot.process.name, len(snapshot.mappings)) == ("cupsd", 5)
+    assert snapshot.origin.doubts == ()
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "$ cat /proc/7/maps",
+        "root@host /home/me# sudo cat /proc/7/maps",
+        "a52q:/proc/7 # cat /proc/7/maps",
+        "[me@host ~]$ cat /proc/7/maps",
+        "+ cat /proc/7/maps",
+    ],
+)
+def test_prompts_are_known(load, prompt):
+    assert load(f"{prompt}\n{MAPS}").origin.doubts == ()
+
+
+@pytest.mark.parametrize("prompt", ["(gdb) info proc mappings", "gef➤  info proc mappings", "pwndbg> vmmap"])
+def test_prompts_of_debuggers_are_known(load, prompt):
+    table = "Start End Size Offset Perms objfile\n0x1000 0x2000 0x1000 0x0 r-xp /x\n0x3000 0x4000 0x1000 0x0 rw-p /x\n"
+
+    assert load(f"{prompt}\n{table}").origin.doubts == ()
+
+
 # ---------------------------------------------------------------- the folder of reports
 
 RIGHT = {

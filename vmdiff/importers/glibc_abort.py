@@ -16,7 +16,7 @@ from vmdiff.model import Process, Snapshot
 
 _TITLE = re.compile(r"={5,9} Memory map: ={5,9}")
 _REPORT = re.compile(
-    r"\*\*\* (?:(?:glibc detected \*\*\* |Error in [`'\"])(.{1,4096}?)['\"]?: "
+    r"\*\*\\?\* (?:(?:glibc detected \*\*\\?\* |Error in [`'\"])(.{1,4096}?)['\"]?: "
     r"|(?:stack smashing|buffer overflow) detected \*\*\*: (.{1,4096}?) terminated)"
 )
 _REACH = 400  # lines of backtrace between the report and its map

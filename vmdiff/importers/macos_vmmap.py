@@ -39,6 +39,7 @@ _ATTRIBUTES = ("region_type", "max_perms", "sharing", "purgeable", "detail")
 _SHORT_HEADER = re.compile(
     r"REGION TYPE\s{1,80}(?:SIZE|VIRTUAL)\s{1,40}COUNT\b.{0,40}"
 )  # of a crash report's summary
+_LEAST = 3  # sizes that make a row
 _PERMS = re.compile(r"([r-][w-][x-])/([r-][w-][x-])")
 _SHORT_ROW = re.compile(r"\S.{0,40}?\s{2,60}[0-9.]{1,10}[KMGT]?\s{1,20}[0-9]{1,9}(?:\s{1,4}\S.{0,60})?")
 _THREAD = re.compile(r"thread ([0-9]{1,10})\b")
@@ -56,7 +57,8 @@ _COMMPAGE, _TOP = 0x7FFFFFE00000, 0x800000000000
 _TITLE = re.compile(r"(Process|Path|Parent Process|Date/Time|Launch Time|OS Version|Code Type):[ \t]+(\S.*)")
 _BEGIN = re.compile(r"Process:[ \t]+.{0,200} \[[0-9]{1,10}\]|Virtual Memory Map of process ")
 _PART = re.compile(
-    r"VM Region Info: |==== (?:Non-writable|Writable|Summary|Legend|regions)|REGION TYPE|VM page size:"
+    r"VM Region (?:Info: |Summary:)|ReadOnly portion of|Writable regions: "
+    r"|==== (?:Non-writable|Writable|Summary|Legend|regions)|REGION TYPE|VM page size:"
 )
 # The lines of a vmmap between and around its tables, and of the crash report that a summary stands in.
 _OTHER = re.compile(
@@ -144,16 +146,20 @@ def _columns(text: str) -> list[str]:
     return found if "size" in found else []
 
 
-def _first_cell(words: list[str], columns: int = 3) -> int | None:
+def _first_cell(words: list[str], columns: int = _LEAST) -> int | None:
     """Find where the name of a type ends and its sizes begin: at the first of three sizes in a row.
 
     With one column only it is a size and a count, the last two words that are numbers.
     """
     fits = [amount(word) is not None for word in words]
     if columns == 1:
-        return next((index for index in range(1, len(words) - 1) if all(fits[index : index + 2])), None)
-    rows = (index for index in range(1, len(words) - 2) if all(fits[index : index + 3]))
-    return next(rows, None)
+        pairs = (index for index in range(1, len(words) - 1) if fits[index] and words[index + 1].isdigit())
+        return next(pairs, None)
+    first = next((index for index in range(1, len(words) - 2) if all(fits[index : index + 3])), None)
+    if first is None or columns <= _LEAST:
+        return first
+    end = next((index for index in range(first, len(words)) if not fits[index]), len(words))
+    return max(first, end - columns - 1)  # a type may end in a number: Memory Tag 244
 
 
 def _unit(section: Section) -> int:

@@ -76,6 +76,8 @@ _OTHERS: tuple[_Other, ...] = (
         "a summary of Java's heap",
         _JAVA,
     ),
+    _other(r"\[.{1,40}\]\[os,map\s*\] ", "HotSpot's log of what it maps", _JAVA),
+    _other(r"MAP 0x[0-9a-f]+: \[0x", "pmap -d of a BSD", "'pmap -a' or procmap"),
     _other(r"\s*S0C\s+S1C|\s*S0\s+S1\s+E\s+O", "the output of jstat", _JAVA),
     _other(
         r"Full thread dump |\"[^\"]+\" #\d+ .*(?:prio|os_prio)=",

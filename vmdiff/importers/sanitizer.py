@@ -24,6 +24,7 @@ _TITLE = re.compile(
 _END = re.compile(r"(?:==(?:[\w.:-]{1,80}==)?[0-9]{1,10}==\s?)?End of (?:process memory|module) map\.?")
 _ERROR = re.compile(r"==(?:[\w.:-]{1,80}==)?([0-9]{1,10})==\s?(?:ERROR|WARNING|FATAL): (\w{1,40}Sanitizer)")
 _ROW = re.compile(r"(0x[0-9a-f]{6,16})-(0x[0-9a-f]{6,17})(?:[\s:]+(.*))?", re.DOTALL)
+_OF_REPORT = re.compile(r"==(?:[\w.:-]{1,80}==)?[0-9]{1,10}==")
 _MODULE = re.compile(r"(.*) \((\w{1,20})\) <?([0-9A-Fa-f-]{32,36})>?")
 _BEGINNING = re.compile(r"0x[0-9a-f]{0,16}(?:-(?:0x?[0-9a-f]{0,16})?)?")
 
@@ -48,6 +49,8 @@ def _mark(text: str) -> Mark | None:
         return Mark(Role.BEGIN)
     if _END.match(text):
         return Mark(Role.END)
+    if _OF_REPORT.match(text):
+        return Mark(Role.MORE)
     found = _ROW.fullmatch(text)
     if found is not None and (start := hexadecimal(found[1])) is not None:
         return Mark(Role.ROW, start)
@@ -75,6 +78,8 @@ def parse(section: Section) -> Snapshot:
             draft.know(line)
         elif _END.match(text):
             ended = True
+            draft.know(line)
+        elif _OF_REPORT.match(text):
             draft.know(line)
         elif text.startswith("0x"):
             draft.could_not_read(line)

@@ -53,10 +53,18 @@ _MEMORY_STAT = re.compile(
     r"writeback|swap|hierarchical_\w{1,30}|total_\w{1,30}|numa_\w{1,30}|zswp\w{1,10}))\s+([0-9]{1,20})"
 )
 _SHOWN_OF_CGROUP = ("anon", "file", "shmem", "kernel", "slab", "rss", "cache", "swap")
+_PROMPT = (
+    r"(?:\(gdb\)\s*|\S{0,30}[➤>$]\s+|\S{0,60}\s?[#$%>]\s*"
+    r"|\S{1,60}\s\S{1,60}[#$%>]\s|\[.{1,60}\][#$%]\s*|\+\s)"
+)
+_TOOLS = (
+    r"(?:pmap|cat|grep|awk|sed|head|tail|vmmap|procstat|showmap|dumpsys|gdb|info proc|jcmd|jmap|ps|procmap"
+    r"|less|sort|pidof|pgrep|adb|kubectl|docker|podman|ssh|oc)\b"
+)
 _COMMAND = re.compile(
-    r"(?:\S{0,60}[#$%>]\s*|\[.{1,60}\][#$%]\s*|\+\s)?(?:sudo\s+|time\s+|watch\s.{0,20}|while\s.{0,60})?(?:\S{0,60}/)?"
-    r"(?:pmap|cat|grep|awk|sed|head|tail|vmmap|procstat|showmap|dumpsys|gdb|jcmd|jmap|ps|procmap|less|sort|pidof|pgrep|adb"
-    r"|kubectl|docker|podman|ssh|oc)\b.{0,300}|(?:\S{0,30}[@:]\S{0,60}|\[.{1,60}\])\s?[#$%>]\s*",
+    rf"{_PROMPT}?(?:sudo\s+|time\s+|watch\s.{{0,20}}|while\s.{{0,60}})?(?:\S{{0,60}}/)?{_TOOLS}.{{0,300}}"
+    rf"|[#$%>]\s.{{1,200}}\b{_TOOLS}.{{0,300}}"
+    r"|(?:\S{0,30}[@:]\S{0,60}|\[.{1,60}\])\s?[#$%>]\s*",
     re.DOTALL,
 )
 _OF_THE_SHELL = re.compile(

@@ -122,6 +122,9 @@ def _add(draft: Draft, line: Line, row: re.Match[str], open_ends: list[int]) -> 
     if row[5] is not None and int(row[5], 16) != end - start:
         draft.doubt("the size is not that of the addresses, which were taken", [line.number])
     path, build_id, values = _name(row[6])
+    if path == ">" and draft.rows:  # xCrash writes so where the name is that of the row above
+        above = draft.rows[-1].mapping
+        path = f"{above.path} (deleted)" if above.deleted and above.path else above.path
     draft.attributes.update(dict.fromkeys(values))
     deleted = path is not None and path.endswith(" (deleted)")
     draft.add(

@@ -43,7 +43,7 @@ _RANGE = re.compile(
 )
 _LIKE_RANGE = re.compile(r"\[0x[0-9a-f]{1,16} - ")
 _FRAME = re.compile(r"\[0x[0-9a-f]{1,16}\] ?.*|\(.*malloc.*\)|\(mmap:.*\)|\(arena=.*\)")
-_TOTAL = re.compile(r"Total: +reserved=([0-9]{1,16})([KMG]?B), +committed=([0-9]{1,16})([KMG]?B).*")
+_TOTAL = re.compile(r"Total:\s+reserved=([0-9]{1,16})([KMG]?B),\s+committed=([0-9]{1,16})([KMG]?B).*")
 _CATEGORY = re.compile(
     r"-? *(\S.{0,60}?) \(reserved=([0-9]{1,16})([KMG]?B), +committed=([0-9]{1,16})([KMG]?B)"
     r"(?:, readonly=.*)?\).*"
@@ -223,7 +223,8 @@ def _bytes(number: str, unit: str) -> int:
 FORMAT = TextFormat(
     "native-memory",
     hint=re.compile(
-        r"Native Memory Tracking:|\] (?:reserved|committed|reserved and committed) [0-9]{1,16}[KMG]?B"
+        r"Native Memory Tracking:|Total:\s+reserved="
+        r"|\] (?:reserved|committed|reserved and committed) [0-9]{1,16}[KMG]?B"
     ),
     mark=_mark,
     parse=parse,

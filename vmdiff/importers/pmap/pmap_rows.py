@@ -22,7 +22,7 @@ from typing import NamedTuple
 from vmdiff.importers.draft import Draft, amount_of
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.numbers import kilobytes, whole
-from vmdiff.importers.pasted.lines import Line, printable
+from vmdiff.importers.pasted.lines import Line, is_elision, printable
 from vmdiff.importers.pasted.prefixes import at_line_start
 from vmdiff.importers.pmap.inferred_owners import with_owners
 from vmdiff.importers.procfs.fast_reader import snake_case
@@ -42,7 +42,8 @@ _WORDS = r"(?:read|write|exec|shared|none)(?:/(?:read|write|exec|shared)){0,3}"
 _MODE = rf"([r-][w-][x-](?:[sp-][R-]|[psR-])-?|{_WORDS})"
 _NUMBER = r"(?:[0-9]{1,20}|-)"
 _PLAIN = re.compile(rf"{_ADDRESS}\s+([0-9]{{1,20}}K)\s+{_MODE}(?:\s+(.*))?", re.DOTALL)
-_EXTENDED = re.compile(rf"{_ADDRESS}((?:\s+{_NUMBER}){{3,6}})\s+{_MODE}(?:\s+(.*))?", re.DOTALL)
+_PAGES = r"(?:\s+[0-9]{1,6}[KMG])?"  # Solaris, with -s
+_EXTENDED = re.compile(rf"{_ADDRESS}((?:\s+{_NUMBER}){{3,6}}){_PAGES}\s+{_MODE}(?:\s+(.*))?", re.DOTALL)
 _DEVICE = re.compile(
     rf"{_ADDRESS}\s+([0-9]{{1,20}}K?)\s+{_MODE}\s+{_OFFSET}\s+"
     r"([0-9a-f]{2,8}:[0-9a-f]{2,8})(?:\s+(.*))?",
@@ -50,8 +51,8 @@ _DEVICE = re.compile(
 )
 # SUSE Linux Enterprise 11 and 12 wrote a pmap of their own: its -d is a table of everything in K.
 _SUSE = re.compile(
-    rf"{_ADDRESS}((?:\s+(?:[0-9]{{1,20}}K|-)){{2,6}})\s+([r-][w-][x-][ps])\s+{_OFFSET}\s+([0-9a-f]{{2,8}}:[0-9a-f]{{2,8}})"
-    r"(?:\s+(.*))?",
+    rf"{_ADDRESS}((?:\s+(?:[0-9]{{1,20}}K|-)){{2,6}})\s+([r-][w-][x-][ps])"
+    rf"(?:\s+{_OFFSET}\s+([0-9a-f]{{2,8}}:[0-9a-f]{{2,8}}))?(?:\s+(.*))?",
     re.DOTALL,
 )
 _SUSE_TOTALS = re.compile(r"Total:((?:\s+[0-9]{1,20}K){1,6})\s*")
@@ -92,6 +93,7 @@ _UNIMPORTANT = frozenset(  # to -X
 )
 _ALWAYS_FIRST = ("size", "rss", "pss")  # columns of -X without a header
 _KEYS = frozenset({"size", *KNOWN_COUNTERS, *PAGE_SIZES, *_NO_UNIT})
+_PAGE_SIZE = "page size"
 _EXTENDED_WORDS = {
     "RSS": "rss",
     "PSS": "pss",
@@ -99,10 +101,11 @@ _EXTENDED_WORDS = {
     "Anon": "anonymous",
     "Locked": "locked",
     "Swap": "swap",
+    "Pgsz": _PAGE_SIZE,
 }
 _TOTALLED = frozenset({"size", "dirty", "writable_private", "shared"})
 _DIGITS = re.compile(r"[:0-9]")
-_WITHOUT_HEADER = {2: ("rss", "dirty"), 3: ("rss", "anonymous", "locked")}
+_WITHOUT_HEADER = {2: ("rss", "dirty"), 3: ("rss", "anonymous", "locked"), 4: ("rss", "pss", "dirty", "swap")}
 _LONGEST_HEADER = 2000
 _MOST_WORDS = 120
 _ADDRESS_WORDS = frozenset(  # procps' translations of its first column
@@ -147,6 +150,8 @@ def _mark(text: str, *, chosen: bool = False) -> Mark | None:
         return mark
     if _is_total(text):
         return Mark(Role.END, once="total")
+    if _SUSE_SHARES.fullmatch(text):
+        return Mark(Role.MORE)
     if _TITLE.fullmatch(text):
         return Mark(Role.BEGIN, once="title")
     if _is_header(text):
@@ -164,7 +169,7 @@ def _mark_of_row(text: str, *, chosen: bool) -> Mark | None:
 
 
 def _is_total(text: str) -> bool:
-    if _SUSE_TOTALS.fullmatch(text) or _SUSE_SHARES.fullmatch(text):
+    if _SUSE_TOTALS.fullmatch(text):
         return True
     end = text.rstrip()[-1:] if len(text) < _LONGEST_HEADER else ""
     if end.isdigit() or end == "-":
@@ -258,15 +263,19 @@ class _Reader:
         self.draft.format = "pmap-x"
         size, *numbers = found[2].split()
         values = dict(zip(self._extended_names(numbers), map(kilobytes, numbers), strict=False))
+        values.pop(_PAGE_SIZE, None)
         return _Row(
             line, int(found[1], 16), kilobytes(size), _perms(found[3]), found[4] or "", values={**values}
         )
 
     def _extended_names(self, numbers: Sequence[str]) -> tuple[str, ...]:
         """Name what follows the size: by the header, or by the number of columns, if that tells."""
-        if len(self._extended_header) == len(numbers):
-            return self._extended_header
-        return _WITHOUT_HEADER.get(len(numbers), ()) if len(numbers) == 2 or "-" in numbers else ()
+        header = self._extended_header
+        if len(header) == len(numbers) + 1 and _PAGE_SIZE in header:  # it has a unit, so is no number
+            header = tuple(name for name in header if name != _PAGE_SIZE)
+        if len(header) == len(numbers):
+            return header
+        return _WITHOUT_HEADER.get(len(numbers), ()) if len(numbers) in {2, 4} or "-" in numbers else ()
 
     def _device(self, line: Line, found: re.Match[str]) -> _Row:
         self.draft.format = "pmap-d"
@@ -281,7 +290,8 @@ class _Reader:
         size, *rest = numbers.split()
         values = dict(zip(self._extended_names(rest), map(kilobytes, rest), strict=False))
         row = _Row(line, int(address, 16), kilobytes(size), _perms(mode), name or "", values={**values})
-        row.offset, row.device = int(offset, 16), _device(device)
+        if offset:
+            row.offset, row.device = int(offset, 16), _device(device)
         return row
 
     def _numbers(self) -> tuple[str, ...]:
@@ -509,6 +519,8 @@ def _forget_zeros(rows: Sequence[_Row], totals: dict[str, int], draft: Draft) ->
         for row in rows:
             row.size = None
         draft.doubt("all sizes are 0, as no mapping's can be: they are unknown")
+    if any(is_elision(line.text) for line in draft.section.lines):
+        return  # the rows that make up the total are missing
     for name in {name for row in rows for name in row.values}:
         if totals.get(name) and not any(row.values.get(name) for row in rows):
             for row in rows:

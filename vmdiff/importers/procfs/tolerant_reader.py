@@ -48,7 +48,7 @@ _KEY = re.compile(
 _IS_OF_OTHERS = re.compile(
     r"Vm(?!Flags)[A-Z]|Rss(?:Anon|File|Shmem)$|HugetlbPages$|(?:Mem|High|Low|Commit)[A-Z_]\w*"
     r"|Swap(?:Total|Free)$|HugePages_|Committed_AS$"
-    r"|(?:Buffers|Cached|Active|Inactive|Unevictable|Mlocked|Dirty|Writeback|AnonPages|Mapped|Shmem|Slab|Hugepagesize)$"
+    r"|(?:Buffers|Cached|Active|Inactive|Unevictable|Mlocked|Dirty|AnonPages|Mapped|Shmem|Slab|Hugepagesize)$"
     r"|(?:KReclaimable|SReclaimable|SUnreclaim|KernelStack|PageTables|NFS_Unstable|Bounce|WritebackTmp|Percpu)$"
     r"|Hugetlb$|MAPPED_LIBRARIES$|Name$|DirectMap|Vmalloc|Cma|SwapCached$|Threads$|Pid$|PPid$|Tgid$|FDSize$|Uid$|Gid$|State$|Groups$"
 )
