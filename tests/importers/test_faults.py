@@ -711,13 +711,6 @@ def test_gos_heap_is_known_by_its_place(load):
     ]
 
 
-def test_other_memory_at_gos_place_is_not_gos(load):
-    assert owners(load("00400000-00500000 r-xp 0 8:1 7 /srv/x\nc000000000-c000021000 rw-p 0 0:0 0\n")) == [
-        None,
-        None,
-    ]
-
-
 # ---------------------------------------------------------------- what 46 public texts taught
 
 

@@ -9,9 +9,6 @@ from vmdiff.owners.scene import Scene
 _SMALLEST_RESERVATION = 16 << 20
 
 
-# runtime/malloc.go, arenaBaseOffset and the hints of mallocinit() on 64-bit systems.
-_GO_HEAP = 0xC0 << 32
-_GO_ARENA = 64 << 20
 _WINDOWS = (".dll", ".exe")
 
 
@@ -21,10 +18,7 @@ def shapes(scene: Scene) -> Iterator[Claim]:
     for below, mapping, above in _with_neighbours(scene.mappings):
         if mapping.path is not None:
             continue
-        if mapping.kind is Kind.ANONYMOUS and mapping.start == _GO_HEAP and mapping.size % _GO_ARENA == 0:
-            how = "at the address where Go up to 1.25 begins its heap, in whole arenas of 64 MiB"
-            yield Claim(mapping.start, mapping.end, "go heap", "shape", how)
-        elif mapping.kind is Kind.ANONYMOUS and mapping.perms[2:] == "xp":
+        if mapping.kind is Kind.ANONYMOUS and mapping.perms[2:] == "xp":
             if not (no_code or _has_a_file(mapping) or _fills_a_file(below, above)):
                 how = "executable memory without a file, apart from any executable or library"
                 yield Claim(mapping.start, mapping.end, "jit code", "shape", how)
