@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmdiff.errors import OutputError
+from vmdiff.harmless_text import printable
 from vmdiff.storage import atomic_file
 
 if TYPE_CHECKING:
@@ -23,12 +24,8 @@ _STDOUT = Path("-")
 def say(message: str) -> None:
     """Tell the person, not the pipe."""
     with suppress(OSError):  # the exit status must not depend on it
-        os.write(2, f"vmdiff: {_harmless(message)}\n".encode(errors="backslashreplace"))
-
-
-def _harmless(text: str) -> str:
-    """Escape what a file name in a message could do to a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+        lines = "\n".join(map(printable, message.split("\n")))
+        os.write(2, f"vmdiff: {lines}\n".encode(errors="backslashreplace"))
 
 
 def is_stdout(to: Path | None) -> bool:

@@ -11,6 +11,7 @@ import typer
 
 from vmdiff.cli import output
 from vmdiff.errors import InputError, OutputError, VmdiffError
+from vmdiff.harmless_text import printable
 from vmdiff.storage import atomic_file
 
 if TYPE_CHECKING:
@@ -168,8 +169,4 @@ def _lines(files: Sequence[str], told: Iterable[Sequence["Visible"]]) -> Iterabl
         yield f"{name}: still told, beside sizes, counters and flags\n"
         width = max((len(item.place) for item in visible), default=0)
         for place, value, times in visible:
-            yield f"  {place:{width}}  {_printable(value)}{f'  ({times} times)' if times > 1 else ''}\n"
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
+            yield f"  {place:{width}}  {printable(value)}{f'  ({times} times)' if times > 1 else ''}\n"

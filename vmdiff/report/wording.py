@@ -5,22 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from vmdiff import units
+from vmdiff.harmless_text import printable as printable  # noqa: PLC0414  # one of the words of a view, too
 from vmdiff.model import Mapping, Owner
 
 UNKNOWN = "?"
 LONGEST_NAME = 300
-
-
-def printable(text: str) -> str:
-    r"""Make a text from outside harmless to show: one line, nothing that steers a terminal.
-
-    Control characters, escape sequences, line separators, direction marks, invisible characters and
-    lone surrogates become visible escapes such as ``\x1b`` and ``\u202e``. What is harmless stays
-    as it is, ``[heap]`` too; markup is for the renderer that has any to neutralise.
-    """
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
 
 
 def name(text: str) -> str:
@@ -169,8 +158,3 @@ _TOLD_BY_PATH = frozenset(
     {"malloc heap", "main stack", "named", "kernel", "memfd", "sysv shared memory", "posix shared memory"}
 )
 _TELLS_NOTHING = "/dev/zero"
-
-
-def _escaped(letter: str) -> str:
-    code = ord(letter)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
