@@ -1,5 +1,7 @@
 """What is read of glibc's malloc from outside equals its own account, to the byte."""
 
+import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from tests.owners.inside.looking import ask, at_rest, inside, many_times, of
 from tests.owners.living import compiled, running
 from vmdiff.model import Usage
 from vmdiff.owners.inside import Budget
+from vmdiff.sources import snap
 
 ARENAS = ("malloc heap", "malloc arena")
 LISTS = Budget(walk=0, steps=None, seconds=None)
@@ -106,6 +109,40 @@ def test_a_heap_that_is_never_still_has_right_figures_or_none(tmp_path: Path) ->
                     assert 2_000_000 < one.in_use < 3_400_000
                     assert one.free is not None
                     assert 8_000 < one.blocks < 12_000
+
+
+UNTOUCHED = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <malloc.h>
+#include <unistd.h>
+int main(void) {
+    mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    for (int i = 0; i < 100; i++) calloc(1, 1 << 20);  // the pages of the heap stay untouched
+    if (fork() == 0) pause();
+    puts("ready"); fflush(stdout); pause();
+}
+"""
+
+
+def test_looking_touches_no_page_and_unshares_none(tmp_path: Path) -> None:
+    (tmp_path / "untouched.c").write_text(UNTOUCHED)
+    with running([compiled(tmp_path / "untouched.c", "-w", "-O0")]) as (process, _):
+        at_rest(process.pid)
+        before = pages(process.pid)
+        (heap,) = of(inside(process.pid), *ARENAS)
+        after = pages(process.pid)
+        (child,) = map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
+        os.kill(child, signal.SIGKILL)
+
+    assert (heap.in_use or 0) >= 100 << 20
+    assert before == after
+
+
+def pages(pid: int) -> dict[str, int]:
+    """Return what is resident, private and swapped of a process."""
+    taken = snap(pid, owners=False)
+    return {name: taken.total(name) or 0 for name in ("rss", "private_dirty", "shared_dirty", "swap")}
 
 
 STATIC = """
