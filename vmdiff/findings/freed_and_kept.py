@@ -6,12 +6,13 @@ from typing import NamedTuple
 from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.match_mode import Match
 from vmdiff.comparison.usage_change import UsageChange, by_owner, exact
-from vmdiff.findings.finding import NOTEWORTHY, Finding, Found
+from vmdiff.findings.finding import NOTEWORTHY, Finding, Found, listed
 from vmdiff.model import Snapshot, Usage, add
 from vmdiff.units import signed, size
 
 _MOST_ROWS = 3  # block sizes or types in one sentence
 _GLIBC = "glibc"
+_TOO_LONG = "--inside"  # the way out that readers name where they would take too long
 _WAYS = {  # to have memory returned that could be, by whose it is
     "jemalloc": "it goes back by itself as its pages decay (dirty_decay_ms, muzzy_decay_ms)",
     "malloc heap": "malloc_trim(0) would return that",
@@ -78,6 +79,29 @@ def kept_now(snapshot: Snapshot) -> Found:
         in_use = exact(move.change.after, "in_use")
         if in_use is not None and move.kept >= max(8 * NOTEWORTHY, in_use):
             yield _finding(move.change.owner, move.change.after, move.kept, f"{size(in_use)} in use")
+
+
+def unread(comparison: Comparison) -> Found:
+    """Find owners of which a snapshot does not tell what is in use, for want of time, and how to have it."""
+    yield from _unread([*(comparison.before.usage or ()), *(comparison.after.usage or ())], comparison.after)
+
+
+def unread_now(snapshot: Snapshot) -> Found:
+    """Find owners of which the snapshot does not tell what is in use, as `unread` does."""
+    yield from _unread(snapshot.usage or (), snapshot)
+
+
+def _unread(usages: Sequence[Usage], snapshot: Snapshot) -> Found:
+    """Precondition: the records are those of much memory; of little they are read in any case."""
+    wanted = {one.owner for one in usages if one.in_use is None and _TOO_LONG in (one.partial or "")}
+    alone = Comparison(snapshot, snapshot, Match.ADDRESS, "", (), ())
+    totals = {group.name: group.totals.get("rss") for group in alone.grouped("owner")}
+    large = [
+        name for name in sorted(wanted) if (rss := totals.get(name)) and (rss.after or 0) >= 8 * NOTEWORTHY
+    ]
+    if large:
+        message = f"what is in use of {listed(large)} takes longer to read: snap --inside reads it"
+        yield Finding("in-use-unread", "info", message)
 
 
 def _finding(owner: str, usages: Sequence[Usage], held: int, compared: str) -> Finding:

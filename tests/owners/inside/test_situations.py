@@ -17,7 +17,7 @@ from tests.owners.living import compiled, running
 from tests.owners.real import program
 from vmdiff.answer import answer
 from vmdiff.comparison.compare import Comparison, compare
-from vmdiff.findings import find
+from vmdiff.findings import find, find_in
 from vmdiff.model import Snapshot
 from vmdiff.sources import snap
 
@@ -52,6 +52,20 @@ def test_what_was_freed_and_is_kept_is_named_so(step: str) -> None:
     assert "freed and kept +" in sentence
     assert "no leak" in message(found, "freed-and-kept")
     assert not message(found, "in-use-growth")
+
+
+def test_what_takes_too_long_by_default_is_said() -> None:
+    with running([compiled(PROGRAMS / "situations.c", "-w")]) as (process, _):
+        for step in ("load", "free_15_of_16"):
+            ask(process, step)
+        at_rest(process.pid)
+        quick, whole = snap(process.pid), snap(process.pid, inside=True)
+
+    (unread,) = (finding for finding in find_in(quick) if finding.id == "in-use-unread")
+    assert unread.message == "what is in use of malloc heap takes longer to read: snap --inside reads it"
+    assert "in-use-unread" not in {finding.id for finding in find_in(whole)}
+    (kept,) = (finding for finding in find_in(whole) if finding.id == "freed-and-kept")
+    assert "malloc heap keeps 37.2 MiB" in kept.message
 
 
 def test_all_that_was_freed_can_be_returned() -> None:
