@@ -46,7 +46,8 @@ def _ranked(scene: Scene, rules: Iterable[Rule]) -> tuple[list[Claim], list[str]
     likely: list[Claim] = []
     doubts: list[str] = []
     for rule in rules:
-        yielded = list(rule(scene.after(SettledMemory(certain))))
+        scene = scene.after(SettledMemory(certain))  # what a rule computed of the layout is kept for the next
+        yielded = list(rule(scene))
         claims = [claim for claim in yielded if isinstance(claim, Claim)]
         certain += [claim for claim in claims if claim.is_certain]
         likely += [claim for claim in claims if not claim.is_certain]
