@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from vmdiff.model import Snapshot
     from vmdiff.pytest_support.observer import Observer, Verdict
 
+# Late imports: the plugin is loaded with every run of pytest, used or not.
+
 _MARKS = (
     "memory(*conditions, repeat=1, warmup=0): what must hold for the memory of this process, 'rss < +10MiB'",
     "no_leak(repeat=20, warmup=5): run the body repeat times and fail if memory grows steadily",

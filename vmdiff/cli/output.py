@@ -67,7 +67,7 @@ def show(result: str | bytes, to: Path | None, *, force: bool = False) -> None:
 
 
 def _paged(text: str) -> bool:
-    from vmdiff.cli import pager
+    from vmdiff.cli import pager  # for a terminal and a long result only
 
     command = pager.pager(os.environ)
     return command is not None and pager.show(text.encode(errors="backslashreplace"), command)

@@ -23,6 +23,6 @@ def read(data: bytes, *, source: str, choice: int | None = None) -> Snapshot:
 
 def count(data: bytes, *, source: str) -> int:
     """Count the listings in a text."""
-    from vmdiff.importers import format_registry
+    from vmdiff.importers import format_registry  # as above
 
     return format_registry.count(data, source=source)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from vmdiff.comparison.compare import Comparison
     from vmdiff.model import Snapshot
 
+# Late imports: the test process loads nothing of what the child needs, which would be memory of its own.
+
 
 class ObserverError(Exception):
     """The observer could not do what was asked; the message is a sentence for the user."""

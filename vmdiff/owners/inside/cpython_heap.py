@@ -55,7 +55,7 @@ def _heap(scene: Scene, vector: int) -> Heap:
 
 def _counted(found: Interpreter, heap: Heap, seen: Usage) -> Usage:
     """Return a usage with the objects by type, of one moment if the pools still are as read."""
-    from vmdiff.owners.inside.cpython_census import census
+    from vmdiff.owners.inside.cpython_census import census  # with --inside only
 
     counts = census(found, heap.pools or ())
     steady = counts.whole and all(pools(found.scene, arena) is not None for arena in heap.arenas)

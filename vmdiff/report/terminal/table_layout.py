@@ -380,7 +380,7 @@ def _without_middle(text: str, columns: int) -> str:
 
 
 def _start(text: str, columns: int) -> str:
-    from rich.cells import set_cell_size
+    from rich.cells import set_cell_size  # as above
 
     # Where a wide letter does not fit, a blank would stand for its half.
     return set_cell_size(text, columns).removesuffix(" ") if columns > 0 else ""
