@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from vmdiff.capture import Detail, Notify, ProcessFolder, read
-from vmdiff.errors import InputError
+from vmdiff.errors import InputError, ProcessError
 from vmdiff.storage import atomic_file
 
 if TYPE_CHECKING:  # what is not known before a process is being read is loaded meanwhile
     from vmdiff.model import Snapshot
+    from vmdiff.model.snapshot_set import SnapshotSet
     from vmdiff.owners import Memory
     from vmdiff.storage.json_document import DocumentReader
 
@@ -65,6 +66,49 @@ def snap(
             return owned if folder.was(identity) else snapshot.noting(_ANOTHER_PROGRAM)
 
         return _frozen(folder, freeze_limit, taken, inside=inside) if freeze else taken()
+
+
+def snap_set(
+    targets: abc.Sequence[str],
+    *,
+    detail: Detail = "smaps",
+    owners: bool = True,
+    inside: bool = False,
+    arguments: bool = False,
+    label: str | None = None,
+    tags: "abc.Mapping[str, str] | None" = None,
+    freeze: bool = False,
+    freeze_limit: float | None = None,
+) -> "SnapshotSet":
+    """Take snapshots of all processes that *targets* mean.
+
+    A target is a process number, ``name:GLOB``, ``tree:PID``, ``cgroup:PATH`` or ``all``. The options are
+    those of `snap`; with *freeze* all processes stand still before the first is read. A process that cannot
+    be read is listed as missing.
+
+    Raises:
+        InputError: a target means nothing.
+        ProcessError: no process of a target could be read.
+    """
+    from vmdiff.capture.control_groups import account_of
+    from vmdiff.capture.process_set import read_set
+    from vmdiff.capture.process_tree import choose
+
+    def taken(folder: ProcessFolder) -> "Snapshot":
+        identity = folder.identity()
+        snapshot = read(folder, detail=detail, arguments=arguments)
+        if not owners:
+            return snapshot
+        # The records inside allocators take longest to read, so a set that stands still goes without them.
+        owned = _owned(folder, snapshot) if freeze else with_owners(folder, snapshot, inside=inside)
+        return owned if folder.was(identity) else snapshot.noting(_ANOTHER_PROGRAM)
+
+    chosen = choose(targets)
+    found = read_set(chosen, taken, freeze=freeze, limit=freeze_limit)
+    if not found.members:
+        raise ProcessError("; ".join(one.reason for one in found.missing[:3]) or "no process to read")
+    account = None if chosen.cgroup is None else account_of(chosen.cgroup)
+    return found.model_copy(update={"label": label, "tags": dict(tags or {}), "cgroup": account})
 
 
 def _frozen(
@@ -287,6 +331,44 @@ def save(snapshot: "Snapshot", path: Path | str, *, force: bool = False) -> None
     if str(path).endswith(".gz"):
         chunks = json_document.compressed(chunks)
     atomic_file.write(path, chunks, force=force)
+
+
+def load_set(path: Path | str) -> "SnapshotSet | None":
+    """Read a set document; None if the file holds something else.
+
+    Raises:
+        InputError: it cannot be read, or is a set with something wrong in it.
+    """
+    from vmdiff.storage import set_document, unpacking
+
+    if str(path) == STDIN or _is_elf(str(path)) or not os.path.isfile(path):  # noqa: PTH113
+        return None
+    source, data = _read(str(path))
+    if not set_document.may_be_set(data):
+        return None
+    data, _ = unpacking.unpack(data, source=source, choice=None)
+    return set_document.load(data, source=source) if set_document.is_set(data) else None
+
+
+def save_set(snapshots: "SnapshotSet", path: Path | str, *, force: bool = False) -> None:
+    """Write a set to a file, as `save` does a snapshot.
+
+    Raises:
+        OutputError: the file exists (without *force*), or cannot be written.
+    """
+    from vmdiff.storage import json_document, set_document
+
+    chunks = set_document.dump(snapshots)
+    if str(path).endswith(".gz"):
+        chunks = json_document.compressed(chunks)
+    atomic_file.write(path, chunks, force=force)
+
+
+def resolve_set(named: str) -> "SnapshotSet | None":
+    """Return the set that a command line names: a file, or processes as they are now; None if it is none."""
+    from vmdiff.capture.process_tree import means_a_set
+
+    return snap_set([named]) if means_a_set([named]) else load_set(named)
 
 
 def resolve(

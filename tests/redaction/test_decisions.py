@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from vmdiff.model import Kind, Mapping, Origin, Owner, Part, Process, Redaction, Snapshot, Thread, Usage
 from vmdiff.model.snapshot import Host
+from vmdiff.model.snapshot_set import ControlGroup, Missing, SnapshotSet
 from vmdiff.redaction import redact
 
 KEPT = "kept"  # numbers, times and words of which the model allows only a few
@@ -42,10 +43,21 @@ DECISIONS: dict[type, dict[str, str]] = {
     Process: {
         **dict.fromkeys(("pid", "parent", "start_ticks", "started_at", "minor_faults", "major_faults"), KEPT),
         **dict.fromkeys(("page_tables", "peak_size", "peak_rss"), KEPT),
-        **dict.fromkeys(("name", "executable", "limits", "cgroup"), PUBLIC),
+        **dict.fromkeys(("name", "executable", "role", "limits", "cgroup"), PUBLIC),
         **dict.fromkeys(("pid_namespace", "arguments", "user"), OTHER),
         "threads": INSIDE,
     },
+    SnapshotSet: {
+        **dict.fromkeys(("format", "version", "taken_at"), KEPT),
+        "label": OTHER,
+        "tags": PUBLIC,
+        **dict.fromkeys(("members", "cgroup", "missing"), INSIDE),
+    },
+    ControlGroup: {
+        **dict.fromkeys(("version", "current", "max", "high", "peak"), KEPT),
+        **dict.fromkeys(("path", "events", "stat"), PUBLIC),
+    },
+    Missing: {"pid": KEPT, "name": OTHER, "reason": PUBLIC},
     Thread: {"tid": KEPT, "name": OTHER},
     Usage: {
         **dict.fromkeys(("tid", "certainty", "in_use", "free", "cached", "overhead", "releasable"), KEPT),

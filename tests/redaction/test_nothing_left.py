@@ -50,7 +50,7 @@ def planted() -> Snapshot:
             boot_id=secret(), transparent_hugepages=secret(),
         ),
         process=Process(
-            pid=1, pid_namespace=secret(), name=secret(), executable=secret("/opt/{}/bin/x"),
+            pid=1, pid_namespace=secret(), name=secret(), executable=secret("/opt/{}/bin/x"), role=secret(),
             arguments=(secret("--password={}"), secret()), user=secret(), threads=(Thread(tid=1, name=secret()),),
             limits={secret(): "unlimited", "stack": 8 << 20}, cgroup=secret("/docker/{}"),
         ),

@@ -2,13 +2,17 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vmdiff.cli import kept_text, output, recording_command, redacting, tags, trend_command
 from vmdiff.comparison.match_mode import Match
 from vmdiff.report import RENDERERS, By, Format, ViewOptions
+
+if TYPE_CHECKING:
+    from vmdiff.model import Snapshot
+    from vmdiff.model.snapshot_set import SnapshotSet
 
 # Late imports: a command loads only what it uses, so --help starts quickly (tests/test_economy.py).
 
@@ -40,6 +44,7 @@ class Document(StrEnum):
     SNAPSHOT = "snapshot"
     COMPARISON = "comparison"
     TREND = "trend"
+    SET = "set"
 
 
 Output = Annotated[
@@ -73,8 +78,12 @@ def _vmdiff(
 
 @app.command()
 def snap(
-    target: Annotated[
-        str, typer.Argument(metavar="TARGET", help="A process number, or name:NAME for the only one of it.")
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TARGET...",
+            help="A process number or name:NAME; several, name:GLOB, tree:PID, cgroup:PATH, all: a set.",
+        ),
     ],
     to: Output = None,
     force: Force = False,
@@ -114,35 +123,37 @@ def snap(
     ] = False,
     key: redacting.Key = None,
 ) -> None:
-    """Save a snapshot of a process's memory mappings.
+    """Save a snapshot of a process's memory mappings, or of several processes together.
 
     Without -o the document goes to standard output, or from a terminal to NAME-PID-TIME.json here.
     """
     from vmdiff import sources, units
+    from vmdiff.capture.process_tree import means_a_set
     from vmdiff.cli.process_target import process_number
 
     output.check_free(to, force=force)
-    pid = process_number(target)
     try:
         limit = None if freeze_limit is None else units.parse_time(freeze_limit)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--freeze-limit") from error
-    snapshot = sources.snap(
-        pid,
-        detail=detail.value,
-        owners=not no_owners,
-        inside=inside,
-        arguments=arguments,
-        label=None if label is None else kept_text.checked(label, "--label"),
-        tags=tags.parsed(tag),
-        freeze=freeze or limit is not None,
-        freeze_limit=limit,
-        notify=output.say,
-    )
-    if snapshot.process.pid not in (None, pid):
-        output.say(f"{pid} is a thread of {snapshot.process.pid}; use {snapshot.process.pid}")
-    if snapshot.origin.frozen_seconds is not None:
-        output.say(f"held still for {snapshot.origin.frozen_seconds * 1000:.1f} ms")
+    options: dict[str, Any] = {
+        "detail": detail.value,
+        "owners": not no_owners,
+        "inside": inside,
+        "arguments": arguments,
+        "label": None if label is None else kept_text.checked(label, "--label"),
+        "tags": tags.parsed(tag),
+        "freeze": freeze or limit is not None,
+        "freeze_limit": limit,
+    }
+    if means_a_set(targets):
+        from vmdiff.cli import set_command
+
+        set_command.snap(targets, to, force=force, redact=redact, key=key, **options)
+        return
+    pid = process_number(targets[0])
+    snapshot = sources.snap(pid, notify=output.say, **options)
+    _say_how_taken(snapshot, pid)
     if redact or key is not None:
         snapshot = redacting.one(snapshot, key)
     if to is None and output.is_terminal():
@@ -154,6 +165,13 @@ def snap(
         output.write_chunks(json_document.dump(snapshot))
     else:
         sources.save(snapshot, to, force=force)
+
+
+def _say_how_taken(snapshot: "Snapshot", pid: int) -> None:
+    if snapshot.process.pid not in (None, pid):
+        output.say(f"{pid} is a thread of {snapshot.process.pid}; use {snapshot.process.pid}")
+    if snapshot.origin.frozen_seconds is not None:
+        output.say(f"held still for {snapshot.origin.frozen_seconds * 1000:.1f} ms")
 
 
 @app.command()
@@ -175,6 +193,11 @@ def show(
     options = _options(by, sort, minimum, only, show_all, to)
     from vmdiff import findings, sources
 
+    if (several := sources.resolve_set(file)) is not None:
+        from vmdiff.cli import set_command
+
+        set_command.show(several, form, options, to, force=force)
+        return
     snapshot = sources.resolve(file, notify=output.say)
     text = RENDERERS[form].snapshot(snapshot, findings.find_in(snapshot), options)
     output.show(text, to, force=force)
@@ -225,6 +248,11 @@ def compare(
     from vmdiff import conditions, findings, sources
     from vmdiff.comparison.compare import compare as compare_snapshots
 
+    sets = [sources.resolve_set(name) for name in (before, after) if name is not None]
+    if any(sets):
+        _compare_sets(sets, form, options, to, force=force, exit_code=exit_code)
+        return
+
     asked = [conditions.parse(text) for text in fail_on or ()]
     pair = sources.resolve_pair(before, after, notify=output.say)
     comparison = compare_snapshots(*pair, match=match)
@@ -235,6 +263,26 @@ def compare(
     for condition in held:
         output.say(f"condition holds: {condition.text}")
     if held or (exit_code and comparison.differs):
+        raise typer.Exit(1)
+
+
+def _compare_sets(
+    sets: "list[SnapshotSet | None]",
+    form: Format,
+    options: ViewOptions,
+    to: Path | None,
+    *,
+    force: bool,
+    exit_code: bool,
+) -> None:
+    from vmdiff.cli import set_command
+    from vmdiff.errors import MatchError
+
+    before, after = sets if len(sets) == 2 else (None, None)
+    if before is None or after is None:
+        raise MatchError("a set of processes is compared with another set only")
+    found = set_command.compare(before, after, form, options, to, force=force)
+    if exit_code and found.differs:
         raise typer.Exit(1)
 
 
@@ -266,7 +314,7 @@ app.command()(trend_command.trend)
 
 @app.command()
 def schema(
-    of: Annotated[Document, typer.Argument(metavar="snapshot|comparison|trend", help="Which document.")],
+    of: Annotated[Document, typer.Argument(metavar="snapshot|comparison|set|trend", help="Which document.")],
 ) -> None:
     """Print the JSON Schema of a document."""
     import json
@@ -275,6 +323,10 @@ def schema(
         from vmdiff.model import Snapshot
 
         described = Snapshot.model_json_schema()
+    elif of is Document.SET:
+        from vmdiff.model.snapshot_set import SnapshotSet
+
+        described = SnapshotSet.model_json_schema()
     elif of is Document.TREND:
         from vmdiff.report.json import trend_schema
 

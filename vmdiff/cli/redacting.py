@@ -16,6 +16,7 @@ from vmdiff.storage import atomic_file
 
 if TYPE_CHECKING:
     from vmdiff.model import Snapshot
+    from vmdiff.model.snapshot_set import SnapshotSet
     from vmdiff.redaction import Visible
 
 # Late imports: a command loads only what it uses, so --help starts quickly (tests/test_economy.py).
@@ -60,6 +61,10 @@ def redact(
     targets = _targets(to, files) if to else []
     for target in targets:
         _check(target, files, force=force)
+    sets = [sources.resolve_set(name) for name in files]
+    if any(sets):
+        _redact_sets(sets, targets, read_key(key), force=force)
+        return
     originals = [sources.resolve(name, notify=output.say) for name in files]
     redacted = redaction.redact(originals, key=read_key(key))
     if show:
@@ -70,6 +75,21 @@ def redact(
         sources.save(snapshot, target, force=force)
         if redaction.betrays(originals, target.name):
             output.say(f"{target}: the name of the file tells what was removed from it; rename it")
+
+
+def _redact_sets(
+    sets: "Sequence[SnapshotSet | None]", targets: Sequence[Path], key: bytes | None, *, force: bool
+) -> None:
+    from vmdiff import redaction, sources
+
+    whole = [one for one in sets if one is not None]
+    if len(whole) != len(sets):
+        raise InputError("sets of processes are redacted together with sets only, not with snapshots")
+    if not targets:
+        raise InputError("--show is for snapshots; name a folder with -o DIR")
+    _make(targets[0].parent)
+    for target, redacted in zip(targets, redaction.redact_sets(whole, key=key), strict=True):
+        sources.save_set(redacted, target, force=force)
 
 
 def one(snapshot: "Snapshot", key: Path | None) -> "Snapshot":

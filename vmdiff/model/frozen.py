@@ -1,6 +1,6 @@
 """The base of the document's objects, and the field types that several of them share."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,6 +8,13 @@ from vmdiff.model.mapping import ADDRESS_LIMIT
 
 Count = Annotated[int, Field(ge=0, lt=ADDRESS_LIMIT, strict=True)]
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
+
+
+def whole_version(version: Any) -> Any:
+    """Tell 1 from true and 1.0, which are equal to it in Python."""
+    if type(version) is not int:
+        raise ValueError("a version is a whole number")
+    return version
 
 
 class Frozen(BaseModel):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
 from vmdiff.model.address_range import AddressIndex
-from vmdiff.model.frozen import Count, Frozen, Name
+from vmdiff.model.frozen import Count, Frozen, Name, whole_version
 from vmdiff.model.mapping import (
     ADDRESS_LIMIT,
     DERIVED,
@@ -34,13 +34,6 @@ MOST_MAPPINGS = 1_000_000  # vm.max_map_count is 65,530, and people who raise it
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Limit = Bytes | Literal["unlimited"]
 Tags = Annotated[dict[Name, Text], Field(max_length=100)]
-
-
-def _whole(version: Any) -> Any:
-    """Tell 1 from true and 1.0, which are equal to it in Python."""
-    if type(version) is not int:
-        raise ValueError("a version is a whole number")
-    return version
 
 
 class InvariantError(ValueError):
@@ -104,7 +97,10 @@ class Thread(Frozen):
 
 
 class Process(Frozen):
-    """The process; None where unknown. *start_ticks* count from boot, sizes are bytes."""
+    """The process; None where unknown. *start_ticks* count from boot, sizes are bytes.
+
+    *role* says what the process does in a set, without its arguments: ``postgres: checkpointer``.
+    """
 
     pid: Count | None = None
     pid_namespace: Text | None = None
@@ -113,6 +109,7 @@ class Process(Frozen):
     started_at: AwareDatetime | None = None
     name: Text | None = None
     executable: Text | None = None
+    role: Text | None = None
     arguments: tuple[Text, ...] | None = None
     user: Text | None = None
     threads: tuple[Thread, ...] | None = None
@@ -135,7 +132,7 @@ class Snapshot(Frozen):
     """
 
     format: Literal["vmdiff-snapshot"] = FORMAT
-    version: Annotated[Literal[1], BeforeValidator(_whole)] = VERSION
+    version: Annotated[Literal[1], BeforeValidator(whole_version)] = VERSION
     taken_at: AwareDatetime | None = None
     label: Text | None = None
     tags: Tags = Field(default_factory=dict)

@@ -118,7 +118,7 @@ def _allow_tracing_by(pid: int) -> None:
         return
 
 
-class _Watched:
+class _TestProcess:
     """The observer's side: the snapshots of the test that runs now."""
 
     def __init__(self, pid: int) -> None:
@@ -208,19 +208,19 @@ def _serve(requests: IO[str], answers: IO[str]) -> None:
     """Answer requests until the test process closes its end."""
     from vmdiff.errors import VmdiffError
 
-    watched: _Watched | None = None
+    watched: _TestProcess | None = None
     for line in requests:
         request = json.loads(line)
         answer: dict[str, Any] = {}
         try:
             match request.pop("do"), watched:
                 case "start", _:
-                    watched = _Watched(**request)
-                case "mark", _Watched():
+                    watched = _TestProcess(**request)
+                case "mark", _TestProcess():
                     watched.mark()
-                case "point", _Watched():
+                case "point", _TestProcess():
                     watched.point()
-                case "judge", _Watched():
+                case "judge", _TestProcess():
                     answer = watched.judge(**request)
                 case do, _:
                     answer = {"error": f"unknown request {do!r}"}

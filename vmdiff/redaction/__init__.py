@@ -11,18 +11,19 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 
 from vmdiff.model import Origin, Redaction, Snapshot
+from vmdiff.model.snapshot_set import SnapshotSet
 from vmdiff.redaction import addresses, mapping_redaction, vocabulary
 from vmdiff.redaction.addresses import AddressMap
 from vmdiff.redaction.mapping_redaction import Mappings
 from vmdiff.redaction.paths import Paths, base_name, is_plain
-from vmdiff.redaction.policies import facts_policies, fields
+from vmdiff.redaction.policies import POLICIES, SET_POLICIES, facts_policies, fields
 from vmdiff.redaction.pseudonyms import Pseudonyms
 from vmdiff.redaction.visible import Visible, told
 
-__all__ = ["Visible", "betrays", "redact", "visible"]
+__all__ = ["Visible", "betrays", "redact", "redact_sets", "visible"]
 
 _LONGEST_COMM = 15  # bytes
 NO_ROOM = "its addresses do not fit the map of the key: they were redacted with random ones"
@@ -34,7 +35,24 @@ def redact(snapshots: Iterable[Snapshot], *, key: bytes | None = None) -> tuple[
     With a *key*, what is redacted at different times gets the same pseudonyms and addresses; without,
     a random one is used and forgotten. Whoever has the key can test guesses, so keep it secret.
     """
-    originals = tuple(snapshots)
+    return _together(tuple(snapshots), key)[0]
+
+
+def redact_sets(sets: Iterable[SnapshotSet], *, key: bytes | None = None) -> tuple[SnapshotSet, ...]:
+    """Return sets as strangers may see them: one name has one pseudonym in all members of all of them."""
+    originals = tuple(sets)
+    members, names = _together(tuple(chain.from_iterable(one.members for one in originals)), key)
+    left = iter(members)
+    policies = {**POLICIES, **SET_POLICIES}
+    shells = (fields(one.model_copy(update={"members": ()}), "", policies, names) for one in originals)
+    return tuple(
+        SnapshotSet(**{**shell, "members": tuple(islice(left, len(one.members)))})
+        for one, shell in zip(originals, shells, strict=True)
+    )
+
+
+def _together(originals: tuple[Snapshot, ...], key: bytes | None) -> tuple[tuple[Snapshot, ...], Pseudonyms]:
+    """Redact snapshots alike; return the pseudonyms, too, for what else is to be redacted with them."""
     secret = hashlib.sha256(key).digest() if key is not None else secrets.token_bytes(32)
     names = Pseudonyms(secret, _secrets(originals), _ids(originals))
     held = {path for snapshot in originals for path in _paths(snapshot)}
@@ -46,7 +64,8 @@ def redact(snapshots: Iterable[Snapshot], *, key: bytes | None = None) -> tuple[
     run, moved = _layout(originals, names, keyed=key is not None)
     fits = key is None or run == names.run
     treat = Mappings(names, paths, moved)
-    return tuple(_redacted(snapshot, names, paths, treat, run, fits=fits) for snapshot in originals)
+    redacted = tuple(_redacted(snapshot, names, paths, treat, run, fits=fits) for snapshot in originals)
+    return redacted, names
 
 
 def visible(snapshot: Snapshot) -> list[Visible]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from vmdiff.capture.process_roles import WELL_KNOWN_ROLES
 from vmdiff.redaction import texts, vocabulary
 from vmdiff.redaction.paths import Paths
 from vmdiff.redaction.pseudonyms import Pseudonyms
@@ -45,6 +46,7 @@ POLICIES: abc.Mapping[str, Policy] = {
     "process.pid_namespace": texts.namespace,
     "process.name": texts.pseudonym("program"),
     "process.executable": texts.pseudonym("program"),
+    "process.role": texts.one_of(WELL_KNOWN_ROLES, "role"),
     "process.arguments[]": texts.pseudonym("argument"),
     "process.user": texts.pseudonym("user"),
     "process.threads[].name": texts.pseudonym("thread"),
@@ -58,6 +60,17 @@ POLICIES: abc.Mapping[str, Policy] = {
     "usage[].certainty": kept,
     "usage[].types[][]": texts.one_of(vocabulary.TYPES, "type"),
     "usage[].partial": texts.sentence,
+}
+
+# What a set of processes has beside its members.
+SET_POLICIES: abc.Mapping[str, Policy] = {
+    "cgroup.path": texts.cgroup,
+    "cgroup.events{}": texts.key,
+    "cgroup.events{}.": kept,
+    "cgroup.stat{}": texts.key,
+    "cgroup.stat{}.": kept,
+    "missing[].name": texts.pseudonym("program"),
+    "missing[].reason": texts.sentence,
 }
 
 

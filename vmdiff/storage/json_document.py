@@ -232,7 +232,7 @@ def _read_strictly(data: bytes, source: str) -> Snapshot:
     try:
         return Snapshot.model_validate_json(data)
     except ValidationError as error:
-        raise DocumentError(source, _problems(error, data)) from error
+        raise DocumentError(source, problems(error, data)) from error
 
 
 def _piecemeal(data: bytes) -> Iterator[tuple[str, str]]:
@@ -257,8 +257,8 @@ def _piecemeal(data: bytes) -> Iterator[tuple[str, str]]:
     try:
         Snapshot.model_validate_json(shell)
     except ValidationError as error:
-        yield from _problems(error, shell)
-        if _version_problem(shell):
+        yield from problems(error, shell)
+        if _version_problem(shell, FORMAT, VERSION):
             return
         broken = {tuple(one["loc"]) for one in error.errors()}
     for first in range(0, len(mappings), _AT_ONCE):
@@ -277,11 +277,14 @@ def _piecemeal(data: bytes) -> Iterator[tuple[str, str]]:
         yield from _contradictions(document, broken)
 
 
-def _problems(error: ValidationError, data: bytes) -> list[tuple[str, str]]:
+def problems(
+    error: ValidationError, data: bytes, *, expected: str = FORMAT, newest: int = VERSION
+) -> list[tuple[str, str]]:
+    """Return what is wrong with a document: a JSON path and a sentence for each problem."""
     found = error.errors(include_url=False, include_input=False)
     if found[0]["type"] == "json_invalid":
         return [("$", f"not JSON: {found[0]['ctx']['error']}")]
-    if newer := _version_problem(data):
+    if newer := _version_problem(data, expected, newest):
         return [newer]
     problems = [problem for one in found for problem in _problem(one)]
     if any(isinstance(one.get("ctx", {}).get("error"), InvariantError) for one in found):
@@ -318,14 +321,14 @@ def _problem(one: Any) -> Iterator[tuple[str, str]]:
         yield path_of(one["loc"]), problem_words(one)
 
 
-def _version_problem(data: bytes) -> tuple[str, str] | None:
+def _version_problem(data: bytes, expected: str, newest: int) -> tuple[str, str] | None:
     """Tell documents of other tools and of later versions from broken ones."""
     document = from_json(data)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        return ("$.format", f"not {FORMAT!r}: this is another tool's JSON")
+    if not isinstance(document, dict) or document.get("format") != expected:
+        return ("$.format", f"not {expected!r}: this is another tool's JSON")
     version = document.get("version")
-    if type(version) is int and version > VERSION:
-        return ("$.version", f"{version} comes from a newer vmdiff; this one reads up to version {VERSION}")
+    if type(version) is int and version > newest:
+        return ("$.version", f"{version} comes from a newer vmdiff; this one reads up to version {newest}")
     return None
 
 

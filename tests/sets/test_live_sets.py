@@ -1,0 +1,162 @@
+"""Sets of real processes: trees, names, what cannot be read, and sums that agree with the kernel's."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.conftest import Run, vmdiff  # noqa: F401  # the fixture
+from vmdiff import sources
+from vmdiff.capture.process_roles import Place, roles
+from vmdiff.capture.process_tree import choose, means_a_set
+from vmdiff.errors import InputError, ProcessError
+from vmdiff.sets.set_comparison import compare_sets
+from vmdiff.sets.set_totals import total
+
+# Forks two children that wait as it does, says so, and ends with its standard input.
+PARENT = """
+import os, sys
+shared = bytearray(8 << 20)
+for _ in range(2):
+    if os.fork() == 0:
+        sys.stdin.read()
+        os._exit(0)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def parent() -> Iterator[int]:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        yield process.pid
+        assert process.stdin
+        process.stdin.close()
+
+
+def test_a_tree_is_a_process_and_what_it_started(parent: int) -> None:
+    found = sources.snap_set([f"tree:{parent}"])
+    assert len(found.members) == 3
+    assert found.missing == ()
+    assert {one.process.parent for one in found.members} == {os.getpid(), parent}
+    program = os.path.basename(os.path.realpath(sys.executable))  # noqa: PTH119
+    assert [one.process.role for one in found.members] == [program, f"{program} child", f"{program} child"]
+    assert all(one.process.arguments is None for one in found.members)
+
+
+def test_frozen_its_sums_agree_with_the_kernels_and_two_moments_do_not_differ(parent: int) -> None:
+    before, after = (sources.snap_set([f"tree:{parent}"], freeze=True) for _ in range(2))
+    for member in (*before.members, *after.members):
+        rollup = member.rollup
+        assert rollup is not None
+        assert member.total("rss") == rollup["rss"]
+        # PSS is rounded down to 1 kB in each mapping (fs/proc/task_mmu.c).
+        assert 0 <= rollup["pss"] - member.total("pss") <= 1024 * len(member.mappings)
+        assert member.origin.frozen_seconds is not None
+    assert compare_sets(before, after).totals[0].rss == total(after).rss
+    assert {pair.became for pair in compare_sets(before, after).pairs} == {"same"}
+
+
+def test_one_that_ended_is_missing_with_the_reason(parent: int) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # a zombie until the block ends
+        found = sources.snap_set([str(parent), str(ended.pid)])
+    assert [one.process.pid for one in found.members] == [parent]
+    assert [(one.pid, "zombie" in one.reason) for one in found.missing] == [(ended.pid, True)]
+
+
+@pytest.mark.parametrize(
+    ("targets", "several"),
+    [
+        (["1"], False),
+        (["name:redis-server"], False),
+        (["name:redis*"], True),
+        (["tree:1"], True),
+        (["cgroup:/"], True),
+        (["all"], True),
+        (["1", "2"], True),
+    ],
+)
+def test_what_means_a_set(targets: list[str], several: bool) -> None:
+    assert means_a_set(targets) is several
+
+
+@pytest.mark.parametrize("target", ["tree:x", "redis", "", "tree:", "1234567890123"])
+def test_what_means_nothing_is_said(target: str) -> None:
+    with pytest.raises(InputError):
+        choose([target, "1"])
+
+
+@pytest.mark.parametrize("target", ["name:no-such-*", "tree:4194305"])
+def test_what_means_no_process_is_said(target: str) -> None:
+    with pytest.raises(ProcessError, match="no process"):
+        choose([target])
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "role"),
+    [
+        ("postgres", ["postgres: checkpointer "], "postgres: checkpointer"),
+        ("postgres", ["postgres: 15/main: walwriter "], "postgres: walwriter"),
+        ("postgres", ["postgres: shop orders 10.0.0.7(5123) SELECT"], "postgres: backend"),
+        ("postgres", ["postgres: autovacuum worker shop"], "postgres: autovacuum worker"),
+        ("nginx", ["nginx: worker process"], "nginx: worker process"),
+        ("nginx", ["nginx: master process /usr/sbin/nginx -g secret"], "nginx: master process"),
+        (
+            "chromium",
+            ["/usr/lib/chromium/chromium", "--type=renderer", "--token=s3cret"],
+            "chromium renderer",
+        ),
+        (
+            "chromium",
+            ["chromium", "--type=utility", "--utility-sub-type=network.mojom.NetworkService"],
+            "chromium utility network",
+        ),
+        ("php-fpm8.2", ["php-fpm: pool customers"], "php-fpm: pool"),
+        ("sshd", ["sshd: alice@pts/0"], "sshd: session"),
+        ("python3.11", ["python3", "/srv/secret-app.py", "--password=x"], "python3.11"),
+        ("sleep", [], "sleep"),
+    ],
+)
+def test_a_role_keeps_no_word_that_could_be_a_secret(program: str, words: list[str], role: str) -> None:
+    assert roles({5: Place(program, words, None)}) == {5: role}
+
+
+def test_workers_of_one_program_are_told_from_their_master() -> None:
+    words = ["/usr/bin/python3", "/usr/bin/gunicorn", "--preload", "app:app"]
+    places = {
+        1: Place("python3.11", words, None),
+        2: Place("python3.11", words, 1),
+        3: Place("python3.11", words, 1),
+    }
+    assert roles(places) == {1: "gunicorn master", 2: "gunicorn worker", 3: "gunicorn worker"}
+
+
+def test_the_command_line_takes_shows_compares_and_redacts_sets(
+    vmdiff: Run,  # noqa: F811
+    parent: int,
+    tmp_path,
+) -> None:
+    for name in ("a.json", "b.json.gz"):
+        assert vmdiff("snap", f"tree:{parent}", "-o", tmp_path / name).code == 0
+    shown = vmdiff("show", tmp_path / "a.json")
+    assert shown.code == 0
+    assert "in 3 processes (RSS adds up to" in shown.out
+    document = json.loads(vmdiff("show", tmp_path / "b.json.gz", "--format", "json").out)
+    assert document["format"] == "vmdiff-set-summary"
+    assert sum(one["pss"] for one in document["processes"]) == document["totals"]["pss"]
+    compared = vmdiff("compare", tmp_path / "a.json", tmp_path / "b.json.gz", "--format", "json")
+    assert json.loads(compared.out)["format"] == "vmdiff-set-comparison"
+    assert vmdiff("show", tmp_path / "a.json", "--format", "markdown").out.startswith("**")
+    assert vmdiff("redact", tmp_path / "a.json", "-o", tmp_path / "public").code == 0
+    assert vmdiff("show", tmp_path / "public" / "a.json").code == 0
+    assert vmdiff("compare", tmp_path / "a.json", f"pid:{parent}").code == 2
+    assert vmdiff("show", tmp_path / "a.json", "--format", "pprof", "-o", tmp_path / "x").code == 2
+    assert json.loads(vmdiff("schema", "set").out)["title"] == "SnapshotSet"

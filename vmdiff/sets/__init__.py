@@ -1,0 +1,1 @@
+"""Several processes together: what they hold, what they share, and what changed."""

@@ -1,0 +1,153 @@
+"""What a set of processes holds: by role, by owner, kind and object, and behind each shared object once.
+
+Sums over processes are of PSS: each page counts for each process by its share, so the sum is the memory
+that all of them hold. RSS counts a shared page in each process; its sum is shown as such.
+"""
+
+from collections import abc
+from typing import Literal, NamedTuple
+
+from vmdiff.comparison.totals import tally
+from vmdiff.model import Kind, Mapping, Snapshot, add
+from vmdiff.model.memory_figures import figure
+from vmdiff.model.snapshot_set import SnapshotSet
+
+Grouping = Literal["owner", "kind", "object"]
+_AT: abc.Mapping[Grouping, int] = {"kind": 0, "owner": 1, "object": 2}
+_SHARED = frozenset({Kind.IMAGE, Kind.FILE, Kind.SHARED_MEMORY, Kind.DEVICE})
+
+
+class Held(NamedTuple):
+    """Bytes that one or several processes hold; None where one of them does not know."""
+
+    pss: int | None
+    rss: int | None
+    private: int | None
+    swap: int | None
+
+
+NOTHING_HELD = Held(0, 0, 0, 0)
+
+
+class Member(NamedTuple):
+    """One process of a set."""
+
+    role: str
+    pid: int | None
+    held: Held
+
+
+class RoleRow(NamedTuple):
+    """The processes of one role together, and the one of them that holds most."""
+
+    role: str
+    members: tuple[Member, ...]
+    held: Held
+
+
+class ObjectRow(NamedTuple):
+    """What is behind one file, memfd or piece of shared memory, however many processes map it."""
+
+    name: str
+    kind: Kind
+    processes: int
+    size: int | None
+    held: Held
+
+
+def members(snapshots: SnapshotSet) -> list[Member]:
+    """Return a row for each process, in the order of the set."""
+    return [Member(role_of(one), one.process.pid, held_by(one)) for one in snapshots.members]
+
+
+def role_of(snapshot: Snapshot) -> str:
+    """Return what a process does in a set; its name, where nothing better is known."""
+    return snapshot.process.role or snapshot.process.name or "(unknown)"
+
+
+def held_by(snapshot: Snapshot) -> Held:
+    """Return what one process holds."""
+    totals = snapshot.totals
+    return Held(totals.get("pss"), figure(totals, "resident"), figure(totals, "private"), totals.get("swap"))
+
+
+def by_role(snapshots: SnapshotSet) -> list[RoleRow]:
+    """Return the processes by role, the role that holds most first."""
+    grouped: dict[str, list[Member]] = {}
+    for member in members(snapshots):
+        grouped.setdefault(member.role, []).append(member)
+    rows = [
+        RoleRow(role, tuple(sorted(some, key=_weight, reverse=True)), _sum(one.held for one in some))
+        for role, some in grouped.items()
+    ]
+    return sorted(rows, key=lambda row: (-(row.held.pss or row.held.rss or 0), row.role))
+
+
+def total(snapshots: SnapshotSet) -> Held:
+    """Return what all processes hold; the sum of PSS is the memory."""
+    return _sum(held_by(one) for one in snapshots.members)
+
+
+def grouped(snapshots: SnapshotSet, by: Grouping) -> list[tuple[str, int | None]]:
+    """Return the PSS by owner, kind or object over all processes, the largest first."""
+    sums: dict[str, int | None] = {}
+    for member in snapshots.members:
+        for name, pss in pss_by(member, by).items():
+            sums[name] = add((sums.get(name, 0), pss))
+    return sorted(sums.items(), key=lambda row: (-(row[1] or 0), row[0]))
+
+
+def pss_by(snapshot: Snapshot, by: Grouping) -> dict[str, int | None]:
+    """Return the PSS of one process by owner, kind or object."""
+    sums: dict[str, int | None] = {}
+    for key, counts in tally(snapshot).items():
+        name = key[_AT[by]]
+        sums[name] = add((sums.get(name, 0), counts.get("pss")))
+    return sums
+
+
+def shared_objects(snapshots: SnapshotSet) -> list[ObjectRow]:
+    """Return what stands behind objects that two processes or more map, the largest first."""
+    found: dict[tuple[str | None, str | None, str], list[tuple[int, Snapshot, Mapping]]] = {}
+    for number, member in enumerate(snapshots.members):
+        for mapping in member.mappings:
+            if mapping.kind in _SHARED and mapping.path is not None:
+                key = (mapping.device, mapping.inode, mapping.path)
+                found.setdefault(key, []).append((number, member, mapping))
+    rows = [
+        ObjectRow(
+            path, some[0][2].kind, len({number for number, _, _ in some}), _largest(some), _behind(some)
+        )
+        for (_, _, path), some in found.items()
+    ]
+    return sorted((row for row in rows if row.processes > 1), key=lambda row: -(row.held.pss or 0))
+
+
+def _behind(mapped: abc.Sequence[tuple[int, Snapshot, Mapping]]) -> Held:
+    return _sum(_held(member, mapping) for _, member, mapping in mapped)
+
+
+def _held(member: Snapshot, mapping: Mapping) -> Held:
+    counts = {name: member.value(mapping, name) for name in member.counters}
+    return Held(counts.get("pss"), figure(counts, "resident"), figure(counts, "private"), counts.get("swap"))
+
+
+def _largest(mapped: abc.Sequence[tuple[int, Snapshot, Mapping]]) -> int | None:
+    """Return how much of the object the process that maps most of it maps."""
+    sizes: dict[int, int] = {}
+    for number, _, mapping in mapped:
+        if mapping.size is None:
+            return None
+        sizes[number] = sizes.get(number, 0) + mapping.size
+    return max(sizes.values(), default=None)
+
+
+def _sum(held: abc.Iterable[Held]) -> Held:
+    every = list(held)
+    if not every:
+        return NOTHING_HELD
+    return Held(*(add(column) for column in zip(*every, strict=True)))
+
+
+def _weight(member: Member) -> tuple[int, int]:
+    return member.held.pss or member.held.rss or 0, -(member.pid or 0)
