@@ -98,6 +98,7 @@ TAGS = _set("arch branch build commit environment host instance region role serv
 
 # Words that may stand in names of memory (prctl), owners' labels, counters and doubts.
 WORDS = _set("""
+    hotspot category included tracks
     1f 4 a abort about above access accessed accessible account accounts across activity add added
     additional address addresses adds after again ago agree agrees aio ali all alloc allocate allocated
     allocation allocations allocator allocators allspans almost alone already also although always an
@@ -239,7 +240,7 @@ SOURCES = _set("""
     asan backtrace core elf-core gdb gdb-mappings gef glibc-abort hs-err hs_err import jcmd
     jvm-system-map linux-proc maps pmap pmap-d pmap-X pmap-x pmap-XX procstat procstat-v procstat-vm
     pwndbg sanitizer showmap smaps smaps-rollup smaps_rollup system-map test tombstone vmmap
-    vmmap-summary
+    vmmap-summary windows-vmmap procmap native-memory
 """)
 SYSTEMS = frozenset(
     {"Linux", "Android", "Darwin", "macOS", "FreeBSD", "OpenBSD", "NetBSD", "SunOS", "Windows", "iOS"}
