@@ -26,7 +26,7 @@ _HOW = "groups of musl's malloc, whose records elsewhere lead back to them"
 _BRK = "the records of musl's malloc are in it, and nothing else calls brk there"
 
 
-class _SlotGroup(NamedTuple):
+class _FoundGroup(NamedTuple):
     start: int
     end: int
     meta: int
@@ -50,7 +50,7 @@ def _may_be_musl(scene: Scene) -> bool:
     return len(scene.objects) == 1 or scene.has_musl
 
 
-def _groups(scene: Scene) -> Iterator[_SlotGroup]:
+def _groups(scene: Scene) -> Iterator[_FoundGroup]:
     left = _MOST_PAGES
     for run in sorted(plain_runs(scene), key=lambda run: run.end - run.start):
         at, batch = run.start, _FEW
@@ -64,14 +64,14 @@ def _groups(scene: Scene) -> Iterator[_SlotGroup]:
                 yield group
 
 
-def _first(scene: Scene, places: Sequence[int], run: PlainRun) -> Iterator[_SlotGroup]:
+def _first(scene: Scene, places: Sequence[int], run: PlainRun) -> Iterator[_FoundGroup]:
     heads = scene.memory.read_many(places, 8) if scene.memory else []
     for place, head in zip(places, heads, strict=True):
         if group := _group(scene, place, int.from_bytes(head or b"", "little"), run):
             yield group
 
 
-def _group(scene: Scene, address: int, meta: int, run: PlainRun) -> _SlotGroup | None:
+def _group(scene: Scene, address: int, meta: int, run: PlainRun) -> _FoundGroup | None:
     """Return the group at *address* that a record at *meta* describes, if it does."""
     if not meta or meta % 8 or scene.at(meta) is None:
         return None
@@ -80,10 +80,10 @@ def _group(scene: Scene, address: int, meta: int, run: PlainRun) -> _SlotGroup |
         return None
     *_, memory, _, _, bits = _META.unpack(raw)
     end = address + (bits >> 12) * _PAGE
-    return _SlotGroup(address, end, meta) if memory == address < end <= run.end else None
+    return _FoundGroup(address, end, meta) if memory == address < end <= run.end else None
 
 
-def _joined(groups: list[_SlotGroup]) -> Iterator[tuple[int, int, int]]:
+def _joined(groups: list[_FoundGroup]) -> Iterator[tuple[int, int, int]]:
     """Join groups that touch; yield the bounds and the number of each stretch."""
     ends = {group.end for group in groups}
     numbers: list[int] = []
