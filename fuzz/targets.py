@@ -123,6 +123,7 @@ TARGETS: dict[str, Target] = {
     "debuggers": read_listing,
     "java": read_listing,
     "crash-maps": read_listing,
+    "pasted": read_listing,
     "core": read_core,
     "report": read_report,
     "words": read_words,

@@ -195,23 +195,22 @@ def load(
                 return _from_core(file, name)
         except OSError as error:
             raise InputError(f"{name}: {error.strerror}") from error
-    from vmdiff.storage import json_document, unpacking
+    from vmdiff.importers.file_kinds import FileKind, kind_of_file
+    from vmdiff.storage import html_embedding, json_document, series_folder, unpacking
 
     source, data = _read(name)
-    from vmdiff.storage import point_delta, series_folder
-
-    if point_delta.is_delta(data):
-        data = series_folder.document_of(data, name)
     data, choice = unpacking.unpack(data, source=source, choice=choice)
-    if json_document.is_document(data):
-        return (reader or json_document).load(data, source=source)
-    from vmdiff.storage import html_embedding
-
-    if html_embedding.is_report(data):
-        return _chosen(html_embedding.carried(data, source=source), choice, source, notify)
-    if data.startswith(_ELF):
-        return _from_core(io.BytesIO(data), source)
-    return _from_text(data, source, choice=choice)
+    match kind_of_file(data):
+        case FileKind.DELTA:
+            return (reader or json_document).load(series_folder.document_of(data, name), source=source)
+        case FileKind.DOCUMENT:
+            return (reader or json_document).load(data, source=source)
+        case FileKind.REPORT:
+            return _chosen(html_embedding.carried(data, source=source), choice, source, notify)
+        case FileKind.CORE:
+            return _from_core(io.BytesIO(data), source)
+        case FileKind.TEXT:
+            return _from_text(data, source, choice=choice)
 
 
 def _from_text(data: bytes, source: str, *, choice: int | None) -> "Snapshot":
@@ -271,21 +270,19 @@ def load_pair(path: Path | str) -> "tuple[Snapshot, Snapshot]":
         InputError: it cannot be read, or does not hold two.
     """
     from vmdiff import importers
-    from vmdiff.storage import html_embedding, json_document, unpacking
+    from vmdiff.importers.file_kinds import FileKind, kind_of_file
+    from vmdiff.storage import html_embedding, unpacking
 
     name, choice = _choice(str(path))
     source, data = _read(name)
     data, choice = unpacking.unpack(data, source=source, choice=choice)
-    if html_embedding.is_report(data):
+    kind = kind_of_file(data)
+    if kind is FileKind.REPORT:
         snapshots = html_embedding.carried(data, source=source)
         if len(snapshots) != 2:
             raise InputError(f"{source}: carries one snapshot; compare it with another")
         return snapshots[0], snapshots[1]
-    held = (
-        1
-        if data.startswith(_ELF) or json_document.is_document(data)
-        else importers.count(data, source=source)
-    )
+    held = importers.count(data, source=source) if kind is FileKind.TEXT else 1
     if held != 2:
         raise InputError(
             f"{source}: missing AFTER; one file alone must hold two snapshots, this one holds {held}"

@@ -1,7 +1,6 @@
-"""All that vmdiff reads, recognised by content: snapshot documents, HTML reports, core files, and texts.
+"""Formats of text, recognised by what their lines look like (`vmdiff.importers.file_kinds` has whole files).
 
-`WHOLE` are formats of whole files. Their first bytes tell them apart, so their order means nothing.
-`TEXTS` are formats of texts. A format is a module that says what its lines look like and how to read them,
+A format is a module that says what its lines look like and how to read them,
 and a line here. A line belongs to the first format that finds a listing around it, so a format stands before
 those whose rows it `embeds` (a crash log that holds a copy of ``maps``); else their order means nothing.
 """
