@@ -89,7 +89,7 @@ A, B, C, D, E = (0x100000 * at for at in range(1, 6))
         pytest.param(
             [plain(A, path="/data/big", perms="r--s")],
             [plain(A, path="/data/big", perms="r--s", rss=9 * MIB)],
-            "resident +9,216 KiB: /data/big +9,216 KiB",
+            "resident +9,216 KiB: /data/big +9,216 KiB (file pages, droppable)",
             id="a-file",
         ),
         pytest.param(

@@ -74,19 +74,48 @@ def _deleted(comparison: Comparison, mover: Mover) -> str:
     return "deleted, still mapped" if files and all(m.deleted for m in files) else ""
 
 
-def _shared(comparison: Comparison, mover: Mover) -> str:
-    """Say of shared memory that others have it too, where PSS shows that they do."""
-    if mover.by == "owner" or not mover.delta:
+def _file_pages(comparison: Comparison, mover: Mover) -> str:
+    """Say of pages of a file that came whether the kernel can drop them, where the figures tell it."""
+    grew = [c for c in comparison.changes if c.path == mover.name and c.kind is Kind.FILE]
+    written = [value for c in grew for value in (c.delta.get("private_dirty"), c.delta.get("shared_dirty"))]
+    if mover.by != "object" or mover.delta < 0 or not grew or None in written:
         return ""
-    mine = [m for m in comparison.after.mappings if m.path == mover.name and m.kind is Kind.SHARED_MEMORY]
+    dirty = sum(value or 0 for value in written)
+    if dirty * 2 >= mover.delta:
+        return "file pages, written to"
+    after = [mapping for change in grew for mapping in change.after]
+    kept = any("lo" in (m.flags or ()) or (m.device or "").startswith("00:") for m in after)
+    return "file pages, droppable" if not kept and dirty * 10 <= mover.delta else ""
+
+
+def _shared(comparison: Comparison, mover: Mover) -> str:
+    """Say of shared memory that others have it too, where PSS shows that they do; else which object it is."""
+    mine = [m for m in comparison.after.mappings if _is_shared_memory(m, mover)]
+    if not mine:
+        return ""
     sums = comparison.after.sums(mine)
     pss, rss = sums.get("pss"), sums.get("rss")
-    if not mine or pss is None or not rss or pss * 10 > rss * 9:
-        return ""
-    return "shared, counted in every process that maps it"
+    if pss is not None and rss and pss * 10 <= rss * 9:
+        return "shared, counted in every process that maps it"
+    paths = {mapping.path for mapping in mine}
+    return short(paths.pop() or "") if mover.by == "owner" and len(paths) == 1 else ""
 
 
-_NOTES: tuple[Callable[[Comparison, Mover], str], ...] = (_new_ones, _off_heap, _wasm, _deleted, _shared)
+def _is_shared_memory(mapping: Mapping, mover: Mover) -> bool:
+    if mapping.kind is not Kind.SHARED_MEMORY:
+        return False
+    name = mapping.owner.name if mapping.owner else None
+    return mover.name == (mapping.path if mover.by == "object" else name)
+
+
+_NOTES: tuple[Callable[[Comparison, Mover], str], ...] = (
+    _new_ones,
+    _off_heap,
+    _wasm,
+    _deleted,
+    _file_pages,
+    _shared,
+)
 
 
 def of_swap(comparison: Comparison) -> str:

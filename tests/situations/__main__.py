@@ -1,0 +1,44 @@
+"""Play every situation and write the table of the documentation: ``python -m tests.situations``."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.situations.catalogue import SITUATIONS, Situation, right
+
+PAGE = Path(__file__).parents[2] / "docs" / "situations.md"
+_HEAD = """# Situations
+
+What happened to a real program, what it says of itself, and the sentence that vmdiff begins with. Each is a
+test (`tests/situations`) that plays the program and holds the sentence against its own account;
+`python -m tests.situations` plays them all and writes this page.
+
+| what happened | its own account | the first sentence |
+|---|---|---|
+"""
+
+
+def row(situation: Situation) -> str | None:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            played = situation.play(Path(folder))
+        except pytest.skip.Exception as reason:
+            print(f"skipped: {situation.title}: {reason}")
+            return None
+        sentence = played.sentence.replace(folder, "/tmp")
+    print(f"{'ok   ' if right(situation, sentence) else 'WRONG'} {situation.title}: {sentence}", flush=True)
+    return f"| {situation.title} | {played.account} | {sentence} |\n"
+
+
+def main() -> None:
+    wanted = sys.argv[1:]
+    chosen = [one for one in SITUATIONS if not wanted or any(word in one.title for word in wanted)]
+    rows = [told for one in chosen if (told := row(one)) is not None]
+    if not wanted:
+        PAGE.write_text(_HEAD + "".join(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Servers started for a test, each asked over a socket of its own and stopped with the block."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from tests.owners.real import absent, program
+
+_HUNG = 120  # seconds after which a server that does not answer is taken for hung
+
+
+def answered(path: Path, process: "subprocess.Popen[bytes]") -> socket.socket:
+    """Connect to a server's socket as soon as it listens."""
+    while True:
+        client = socket.socket(socket.AF_UNIX)
+        with suppress(FileNotFoundError, ConnectionRefusedError):
+            client.connect(str(path))
+            client.settimeout(_HUNG)
+            return client
+        client.close()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)
+            raise AssertionError("the server ended")
+
+
+class Redis:
+    """A redis-server and a connection to it."""
+
+    def __init__(self, pid: int, client: socket.socket) -> None:
+        self.pid = pid
+        self._client = client
+        self._stream = client.makefile("rb")
+
+    def ask(self, *words: str) -> str:
+        """Send a command and return the reply as text."""
+        parts = [f"${len(word.encode())}\r\n{word}\r\n" for word in words]
+        self._client.sendall(f"*{len(words)}\r\n{''.join(parts)}".encode())
+        head = self._stream.readline().decode().rstrip()
+        if head.startswith("$") and head != "$-1":  # a null has no text after it
+            return self._stream.read(int(head[1:]) + 2)[:-2].decode()
+        assert not head.startswith("-"), head
+        return head[1:]
+
+    def load(self, keys: int) -> None:
+        script = 'for i = 1, tonumber(ARGV[1]) do redis.call("SET", "key:" .. i, string.rep("x", 200)) end'
+        self.ask("EVAL", script, "0", str(keys))
+
+    def delete(self, first: int, last: int) -> None:
+        script = 'for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do redis.call("DEL", "key:" .. i) end'
+        self.ask("EVAL", script, "0", str(first), str(last))
+
+    def used(self) -> int:
+        """Return what redis itself counts as allocated."""
+        lines = dict(line.split(":", 1) for line in self.ask("INFO", "memory").split("\r\n") if ":" in line)
+        return int(lines["used_memory"])
+
+
+@contextmanager
+def redis() -> Iterator[Redis]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        words = [
+            "--port",
+            "0",
+            "--unixsocket",
+            "socket",
+            "--dir",
+            folder,
+            "--save",
+            "",
+            "--activedefrag",
+            "no",
+        ]
+        process = stack.enter_context(
+            subprocess.Popen(
+                [program("redis-server"), *map(str, words)], cwd=folder, stdout=subprocess.DEVNULL
+            )
+        )
+        stack.callback(process.kill)
+        yield Redis(process.pid, stack.enter_context(answered(folder / "socket", process)))
+
+
+class Postgres:
+    """A session with a backend of its own."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.pid = int(self.ask("select pg_backend_pid()"))
+
+    def ask(self, statement: str) -> str:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{statement};\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline().strip()
+
+
+@contextmanager
+def postgres() -> Iterator[Postgres]:
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
+    if programs is None:
+        absent("postgresql is not installed")
+        return
+    user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+    other = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    folder = Path(tempfile.mkdtemp(prefix="vmdiff-pg-"))
+    if user is not None:
+        os.chown(folder, user.pw_uid, user.pw_gid)
+
+    def run(*words: object) -> None:
+        subprocess.run([*map(str, words)], check=True, cwd=folder, stdout=subprocess.DEVNULL, **other)  # type: ignore[call-overload]
+
+    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c shared_buffers=512MB"
+    try:
+        run(programs / "initdb", "-D", folder / "data", "-A", "trust", "-U", "postgres")
+        run(programs / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-o", options, "-w", "start")
+        try:
+            with subprocess.Popen(
+                [programs / "psql", "-h", folder, "-U", "postgres", "-AtqX", "postgres"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as process:
+                try:
+                    yield Postgres(process)
+                finally:
+                    process.kill()
+        finally:
+            run(programs / "pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def memcached() -> Iterator[tuple[int, socket.socket]]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        as_user = ["-u", "nobody"] if os.geteuid() == 0 else []
+        folder.chmod(0o777)
+        process = stack.enter_context(
+            subprocess.Popen([program("memcached"), "-s", str(folder / "socket"), "-m", "200", *as_user])
+        )
+        stack.callback(process.kill)
+        yield process.pid, stack.enter_context(answered(folder / "socket", process))
