@@ -19,7 +19,7 @@ def memmap(write):
 
     path = f"{sys.argv[1]}/memmap"
     numpy.zeros(48 << 20, dtype=numpy.uint8).tofile(path)
-    with open(path, "rb") as file:
+    with open(path, "rb") as file:  # noqa: PTH123
         os.fsync(file.fileno())  # pages that are not on disk yet are dirty, whoever reads them
     array = numpy.memmap(path, mode="r+" if write else "r")
     if write:
