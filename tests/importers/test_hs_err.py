@@ -16,7 +16,7 @@ from tests.work import assert_linear, lines
 from vmdiff import importers
 from vmdiff.errors import InputError, ListingError
 from vmdiff.importers.java.hs_err import EXPECTED
-from vmdiff.importers.java.nmt_tags import TaggedRange, disjoint, with_claims
+from vmdiff.importers.java.nmt_tags import TaggedRange, disjoint, with_jvm_ranges
 from vmdiff.model import Mapping
 
 LOG = """\
@@ -355,6 +355,6 @@ def test_many_overlapping_claims_cost_little():
     def work(count):
         mappings = [Mapping(start, start + 4096, "rw-p") for start in range(0, 4096 * count, 4096)]
         everything = [TaggedRange(start, 1 << 40, "jvm heap", "e") for start in range(2 * count)]
-        return lines(lambda: with_claims(mappings, [*everything, *reversed(everything)]))
+        return lines(lambda: with_jvm_ranges(mappings, [*everything, *reversed(everything)]))
 
     assert_linear(work, 2_000)

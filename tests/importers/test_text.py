@@ -8,7 +8,7 @@ from vmdiff.errors import InputError
 from vmdiff.importers.numbers import amount, hexadecimal, kilobytes
 from vmdiff.importers.pasted.lines import cut_into_lines, decode, is_elision
 from vmdiff.importers.pasted.prefixes import unquote
-from vmdiff.importers.sections import Mark, Role, find_sections
+from vmdiff.importers.sections import LineRole, Mark, find_sections
 
 
 def unwrap(text, source):
@@ -72,10 +72,10 @@ def test_an_elision_is_told_from_other_lines(text, elision):
 def _mark(text: str) -> Mark | None:
     """A toy format: ``H`` header, ``T`` total, a number a row, ``9`` the last row of an address space."""
     if text == "H":
-        return Mark(Role.BEGIN)
+        return Mark(LineRole.BEGIN)
     if text == "T":
-        return Mark(Role.END)
-    return Mark(Role.ROW, int(text), "last" if text == "9" else "") if text.isdigit() else None
+        return Mark(LineRole.END)
+    return Mark(LineRole.ROW, int(text), "last" if text == "9" else "") if text.isdigit() else None
 
 
 @pytest.mark.parametrize(

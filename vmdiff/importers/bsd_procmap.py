@@ -12,7 +12,7 @@ from vmdiff.importers.draft import Draft
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.numbers import hexadecimal
 from vmdiff.importers.pasted.lines import Line
-from vmdiff.importers.sections import Mark, Role, Section
+from vmdiff.importers.sections import LineRole, Mark, Section
 from vmdiff.model import Mapping, Snapshot
 
 EXPECTED = "START-LAST SIZEk OFFSET PROTECTION (MAXIMUM) I/W/A DEVICE INODE - FILE"
@@ -30,10 +30,10 @@ _NAMES = {"[ heap ]": "[heap]", "[ stack ]": "[stack]"}
 
 def _mark(text: str) -> Mark | None:
     if _HEADER.fullmatch(text):
-        return Mark(Role.BEGIN, once="header")
+        return Mark(LineRole.BEGIN, once="header")
     if found := _ROW.fullmatch(text):
-        return Mark(Role.ROW, hexadecimal(found[1]))
-    return Mark(Role.END, once="total") if _TOTAL.fullmatch(text) else None
+        return Mark(LineRole.ROW, hexadecimal(found[1]))
+    return Mark(LineRole.END, once="total") if _TOTAL.fullmatch(text) else None
 
 
 def parse(section: Section) -> Snapshot:

@@ -29,7 +29,7 @@ TRUNCATED = "rows are missing: the listing is truncated here"
 NOT_READ = "not part of a listing, ignored"
 
 
-class Row(NamedTuple):
+class DraftRow(NamedTuple):
     """A mapping and the number of the line that it was read from."""
 
     line: int
@@ -48,7 +48,7 @@ class Draft:
     section: Section
     format: str
     detail: Literal["maps", "smaps"] | None = None
-    rows: list[Row] = field(default_factory=list)
+    rows: list[DraftRow] = field(default_factory=list)
     doubts: dict[str, list[int]] = field(default_factory=dict)  # sentences, and the lines that they are about
     counters: dict[str, None] = field(default_factory=dict)
     attributes: dict[str, None] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Draft:
         if len(mapping.path or "") > LONGEST_STRING:
             raise self.section.refusal(line, f"a name of at most {LONGEST_STRING:,} characters")
         self.known.add(line)
-        self.rows.append(Row(line.number, mapping))
+        self.rows.append(DraftRow(line.number, mapping))
 
     def doubt(self, sentence: str, lines: Sequence[int] = ()) -> None:
         """Record why the listing cannot be trusted as it stands, and on which lines that was seen."""
@@ -142,7 +142,7 @@ class Draft:
 
     def _drop_repeated(self) -> None:
         """Take a mapping that is listed twice with the same contents once."""
-        seen: dict[tuple[int, int | None], Row] = {}
+        seen: dict[tuple[int, int | None], DraftRow] = {}
         kept = []
         for row in self.rows:
             start, end = row.mapping.start, row.mapping.end
@@ -153,7 +153,7 @@ class Draft:
                 self.doubt("repeats another row, taken once", [row.line])
         self.rows = kept
 
-    def _in_order(self) -> list[Row]:
+    def _in_order(self) -> list[DraftRow]:
         """Sort the rows that tell where they start; the others keep their place among these."""
         placed = [row for row in self.rows if row.mapping.start is not None]
         in_order = sorted(placed, key=_start)
@@ -165,8 +165,8 @@ class Draft:
         following = iter(in_order)
         return [next(following) if row.mapping.start is not None else row for row in self.rows]
 
-    def _refuse_overlaps(self, rows: Iterable[Row]) -> None:
-        below: Row | None = None
+    def _refuse_overlaps(self, rows: Iterable[DraftRow]) -> None:
+        below: DraftRow | None = None
         for row in rows:
             if row.mapping.end is None:
                 continue
@@ -265,7 +265,7 @@ def _span(first: int, last: int) -> str:
     return str(first) if first == last else f"{first}-{last}"
 
 
-def _start(row: Row) -> int:
+def _start(row: DraftRow) -> int:
     return row.mapping.start or 0
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from vmdiff.importers.pasted.lines import Line
-from vmdiff.importers.sections import Mark, Role, Section, find_sections
+from vmdiff.importers.sections import LineRole, Mark, Section, find_sections
 from vmdiff.model import Snapshot
 
 
@@ -42,4 +42,4 @@ class TextFormat(NamedTuple):
     def is_row(self, text: str) -> bool:
         """Tell whether a line is a row of this format."""
         found = self.mark(text)
-        return found is not None and found.role is Role.ROW
+        return found is not None and found.role is LineRole.ROW

@@ -29,7 +29,7 @@ from vmdiff.importers.pasted.lines import Line, decode, is_filler, printable
 from vmdiff.importers.pasted.unwrapping import unwrap
 from vmdiff.importers.pmap import pmap_rows
 from vmdiff.importers.procfs import tolerant_reader
-from vmdiff.importers.sections import Mark, Role, Section, with_elisions
+from vmdiff.importers.sections import LineRole, Mark, Section, with_elisions
 from vmdiff.importers.surroundings import Surroundings, surroundings_of
 from vmdiff.model import Snapshot
 from vmdiff.model.problem_words import problem_words
@@ -68,7 +68,7 @@ class _Found(NamedTuple):
     @property
     def has_rows(self) -> bool:
         roles = {mark.role for line in self.lines if (mark := self.format.mark(line.text))}
-        return Role.ROW in roles or Role.END not in roles
+        return LineRole.ROW in roles or LineRole.END not in roles
 
 
 def read(data: bytes, *, source: str, choice: int | None = None) -> Snapshot:
@@ -134,7 +134,7 @@ def _is_row(text: str) -> bool:
 
 def _is_known(text: str) -> bool:
     marks: Iterator[Mark | None] = (known.mark(text) for known in TEXTS)
-    return any(mark is not None and mark.role is not Role.MORE for mark in marks)
+    return any(mark is not None and mark.role is not LineRole.MORE for mark in marks)
 
 
 def _stands_alone(text: str) -> bool:

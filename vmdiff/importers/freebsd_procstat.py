@@ -15,7 +15,7 @@ from vmdiff.importers.draft import Draft
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.numbers import hexadecimal
 from vmdiff.importers.pasted.lines import Line
-from vmdiff.importers.sections import Mark, Role, Section, find_sections
+from vmdiff.importers.sections import LineRole, Mark, Section, find_sections
 from vmdiff.model import Host, Kind, Mapping, Owner, Process, Scalar, Snapshot, images, owner
 from vmdiff.model.kind import kind_of
 
@@ -36,10 +36,10 @@ _ATTRIBUTES = ("object_type", "map_flags", "protection")
 def _mark(text: str) -> Mark | None:
     """Give the role of a line in a listing of this format."""
     if _HEADER.match(text.lstrip()):
-        return Mark(Role.BEGIN)
+        return Mark(LineRole.BEGIN)
     if found := _ROW.fullmatch(text):
-        return Mark(Role.ROW, int(found[2], 16))
-    return Mark(Role.MORE) if _LOOKS_LIKE_ONE.match(text) else None
+        return Mark(LineRole.ROW, int(found[2], 16))
+    return Mark(LineRole.MORE) if _LOOKS_LIKE_ONE.match(text) else None
 
 
 def find(lines: Sequence[Line]) -> list[tuple[int, int]]:

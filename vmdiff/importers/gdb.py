@@ -14,7 +14,7 @@ from vmdiff.importers.draft import TRUNCATED, Draft
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.numbers import hexadecimal
 from vmdiff.importers.pasted.lines import Line, is_elision
-from vmdiff.importers.sections import Mark, Role, Section, find_sections
+from vmdiff.importers.sections import LineRole, Mark, Section, find_sections
 from vmdiff.model import Kind, Mapping, Process, Snapshot, kind_of
 from vmdiff.model.mapping import ADDRESS_LIMIT
 
@@ -53,7 +53,7 @@ _LEFT_OUT = re.compile(r"[~.\s]{3,40}")
 _MADE_UP = re.compile(r"\[(?:anon|pt)_[0-9a-f]{1,16}\]|<explored>|<qemu(?:_.{1,40})?>")
 
 
-class _Row(NamedTuple):
+class _TableRow(NamedTuple):
     start: int
     end: int
     size: int | None
@@ -79,15 +79,15 @@ def _mark(text: str) -> Mark | None:
     """Give the role of a line in a listing of this format."""
     text = _plain(text)
     if text.startswith(_TITLE) or _header(text) or _PROCESS.fullmatch(text) or _LEGEND.match(text):
-        return Mark(Role.BEGIN)
+        return Mark(LineRole.BEGIN)
     if _FACT.fullmatch(text) or (text and _is_gap(text)):
-        return Mark(Role.MORE)
+        return Mark(LineRole.MORE)
     words = text.split(None, 5)[:5]
     start, end = [_number(word) if word.startswith("0x") else None for word in [*words, "", ""][:2]]
     if start is None or end is None or start >= end:
         return None
     told = any(_PERMS.fullmatch(word) for word in words[2:]) or all(map(_is_hex, words[2:4]))
-    return Mark(Role.ROW, start) if told and len(words) > 2 else None
+    return Mark(LineRole.ROW, start) if told and len(words) > 2 else None
 
 
 def _is_hex(word: str) -> bool:
@@ -160,7 +160,7 @@ def _header(text: str) -> tuple[str, ...]:
     return found if found[:2] == ("start", "end") and len(text) < 200 and len(found) > 2 else ()
 
 
-def _row(text: str, columns: Sequence[str]) -> _Row | None:
+def _row(text: str, columns: Sequence[str]) -> _TableRow | None:
     words = text.split(None, len(columns) - 1)
     cells = dict(zip(columns, words, strict=False))
     start, end = _number(cells.get("start", "")), _number(cells.get("end", ""))
@@ -174,7 +174,7 @@ def _row(text: str, columns: Sequence[str]) -> _Row | None:
     offset = hexadecimal(cells["offset"]) if "offset" in cells else None
     if ("size" in columns and size is None) or ("offset" in columns and not _is_offset(offset)):
         return None
-    return _Row(start, end, size, offset, _permissions(perms), path.strip() or None)
+    return _TableRow(start, end, size, offset, _permissions(perms), path.strip() or None)
 
 
 def _is_offset(number: int | None) -> bool:
@@ -191,12 +191,12 @@ def _permissions(text: str) -> str:
     return text[:3] + (text[3] if text[3:] in {"s", "p"} else "?")
 
 
-def _check(section: Section, line: Line, row: _Row) -> None:
+def _check(section: Section, line: Line, row: _TableRow) -> None:
     if row.start >= row.end:
         raise section.refusal(line, "a range that ends above its start")
 
 
-def _mapping(row: _Row) -> Mapping:
+def _mapping(row: _TableRow) -> Mapping:
     path, deleted = row.path, False
     if path is not None:
         flags, _, rest = path.partition(" ")

@@ -11,7 +11,7 @@ from vmdiff.importers.draft import Draft
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.pasted.lines import Line, is_elision
 from vmdiff.importers.procfs.maps_row import EXPECTED, is_beginning, kernel_row
-from vmdiff.importers.sections import Mark, Role, Section
+from vmdiff.importers.sections import LineRole, Mark, Section
 from vmdiff.model import Process, Snapshot
 
 _TITLE = re.compile(r"={5,9} Memory map: ={5,9}")
@@ -73,7 +73,7 @@ def parse(section: Section) -> Snapshot:
 
 def _mark(text: str) -> Mark | None:
     """Return the role of a line that only such a report has; its rows are those of ``maps``."""
-    return Mark(Role.BEGIN) if _TITLE.search(text[:200]) else None
+    return Mark(LineRole.BEGIN) if _TITLE.search(text[:200]) else None
 
 
 FORMAT = TextFormat(

@@ -16,7 +16,7 @@ from vmdiff.importers.draft import Draft
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.numbers import amount, hexadecimal, whole
 from vmdiff.importers.pasted.lines import Line
-from vmdiff.importers.sections import Mark, Role, Section, find_sections
+from vmdiff.importers.sections import LineRole, Mark, Section, find_sections
 from vmdiff.model import Host, Kind, Mapping, Owner, Process, Scalar, Snapshot, owner
 
 EXPECTED = "REGION TYPE START-END [ VSIZE RSDNT DIRTY SWAP] PRT/MAX SM=MODE DETAIL"
@@ -75,18 +75,18 @@ def _mark(text: str) -> Mark | None:
     Rows say nothing of where they start: a listing has two tables, each with its own order.
     """
     if _BEGIN.match(text):
-        return Mark(Role.BEGIN)
+        return Mark(LineRole.BEGIN)
     if _head(text) is not None or _first_cell(text.split()[:40]) is not None:
-        return Mark(Role.ROW)
+        return Mark(LineRole.ROW)
     if _TITLE.match(text) or _FOOTPRINT.match(text) or _PART.match(text) or _columns(text):
-        return Mark(Role.MORE)
+        return Mark(LineRole.MORE)
     return None
 
 
 def _mark_region(text: str) -> Mark | None:
     """Return the role of a line by itself; a row of the table by type needs its header above."""
     found = _mark(text)
-    return None if found and found.role is Role.ROW and _head(text) is None else found
+    return None if found and found.role is LineRole.ROW and _head(text) is None else found
 
 
 def find(lines: Sequence[Line]) -> list[tuple[int, int]]:
@@ -99,7 +99,7 @@ def _mark_short(text: str) -> Mark | None:
     found = _mark(text)
     words = text.split()[:12]
     one_size = found is None and 2 < len(words) < 10 and _first_cell(words, 1) == len(words) - 2
-    return Mark(Role.ROW) if found is None and (one_size or _SHORT_ROW.fullmatch(text)) else found
+    return Mark(LineRole.ROW) if found is None and (one_size or _SHORT_ROW.fullmatch(text)) else found
 
 
 def parse(section: Section) -> Snapshot:
@@ -108,10 +108,10 @@ def parse(section: Section) -> Snapshot:
     Raises:
         ListingError: regions overlap, or a row's sizes cannot be read.
     """
-    return _Reader(section).read()
+    return _VmmapReader(section).read()
 
 
-class _Head(NamedTuple):
+class _RegionHead(NamedTuple):
     """What stands before the sizes of a row, and the rest of it."""
 
     type: str
@@ -121,7 +121,7 @@ class _Head(NamedTuple):
     rest: str
 
 
-def _head(text: str) -> _Head | None:
+def _head(text: str) -> _RegionHead | None:
     """Take a region's row apart; None if the line is none."""
     before, bracket, after = text.partition("[")
     words = before.rsplit(None, 1)
@@ -132,7 +132,7 @@ def _head(text: str) -> _Head | None:
     sizes, closing, rest = after.partition("]")
     if not dash or start is None or end is None or not closing:
         return None
-    return _Head(
+    return _RegionHead(
         words[0].removeprefix("--->").strip(), start, end, sizes.replace("/", " ").split(), rest.strip()
     )
 
@@ -173,7 +173,7 @@ def _unit(section: Section) -> int:
     return 1
 
 
-class _Reader:
+class _VmmapReader:
     def __init__(self, section: Section) -> None:
         self.section = section
         self.draft = Draft(section, "vmmap")
@@ -202,7 +202,7 @@ class _Reader:
                 self._type(line)
             elif not self.table and not self.draft.rows and self.is_report:
                 self._fact(line)
-                if (mark := _mark_short(text)) is None or mark.role is not Role.ROW:
+                if (mark := _mark_short(text)) is None or mark.role is not LineRole.ROW:
                     self.draft.know(line)  # threads and registers above the summary
             else:
                 self._fact(line)
@@ -210,7 +210,7 @@ class _Reader:
 
     # Rows
 
-    def _region(self, line: Line, head: _Head) -> None:
+    def _region(self, line: Line, head: _RegionHead) -> None:
         if head.start >= head.end:
             raise self.section.refusal(line, "a range that ends above its start")
         if head.type.lower().startswith("submap"):

@@ -13,7 +13,7 @@ from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.gdb import kind_without_permissions
 from vmdiff.importers.numbers import hexadecimal
 from vmdiff.importers.pasted.lines import Line
-from vmdiff.importers.sections import Mark, Role, Section, find_sections
+from vmdiff.importers.sections import LineRole, Mark, Section, find_sections
 from vmdiff.model import Kind, Mapping, Owner, Process, Snapshot, owner
 
 EXPECTED = "0xSTART-0xEND [PATH]"
@@ -46,15 +46,15 @@ def find(lines: Sequence[Line]) -> list[tuple[int, int]]:
 
 def _mark(text: str) -> Mark | None:
     if _ERROR.match(text) or _TITLE.match(text):
-        return Mark(Role.BEGIN)
+        return Mark(LineRole.BEGIN)
     if _END.match(text):
-        return Mark(Role.END)
+        return Mark(LineRole.END)
     if _OF_REPORT.match(text):
-        return Mark(Role.MORE)
+        return Mark(LineRole.MORE)
     found = _ROW.fullmatch(text)
     if found is not None and (start := hexadecimal(found[1])) is not None:
-        return Mark(Role.ROW, start)
-    return Mark(Role.MORE) if text and _BEGINNING.fullmatch(text) else None
+        return Mark(LineRole.ROW, start)
+    return Mark(LineRole.MORE) if text and _BEGINNING.fullmatch(text) else None
 
 
 def parse(section: Section) -> Snapshot:

@@ -21,7 +21,7 @@ class Section:
         return ListingError(self.source, line.number, expected, line.text)
 
 
-class Role(Enum):
+class LineRole(Enum):
     """The role of a line in a listing."""
 
     BEGIN = "begin"  # a title or a header: a listing starts here, at the latest
@@ -37,7 +37,7 @@ class Mark(NamedTuple):
     *attached*: a line says nothing without a row before it.
     """
 
-    role: Role
+    role: LineRole
     start: int | None = None
     once: str = ""
     first: bool = False
@@ -117,16 +117,16 @@ class _Track:
 
     def take(self, index: int, mark: Mark) -> None:
         self.stop = index + 1
-        self.begun = self.begun or mark.role is Role.BEGIN
-        self.ended = self.ended or mark.role is Role.END
-        self.continued = mark.role is Role.MORE
-        if mark.role is Role.ROW:
+        self.begun = self.begun or mark.role is LineRole.BEGIN
+        self.ended = self.ended or mark.role is LineRole.END
+        self.continued = mark.role is LineRole.MORE
+        if mark.role is LineRole.ROW:
             self.rows += 1
             if mark.start is not None:
                 self._goes_to(mark.start)
             self.complete = bool(mark.once)
             self.once.add(mark.once)
-        elif mark.role is not Role.MORE:
+        elif mark.role is not LineRole.MORE:
             self.once.add(mark.once or mark.role.value)
 
     def _goes_to(self, start: int) -> None:
@@ -137,11 +137,11 @@ class _Track:
         self.once.add(start)
 
     def ends_before(self, mark: Mark, *, foreign: bool) -> bool:
-        if mark.role is Role.BEGIN:
+        if mark.role is LineRole.BEGIN:
             return self.rows > 0 or self.ended
-        if mark.role is Role.END:
+        if mark.role is LineRole.END:
             return self.ended and not self.begun
-        if mark.role is Role.ROW:
+        if mark.role is LineRole.ROW:
             return (self.rows > 0 and (self.ended or mark.first)) or self._starts_over(mark, foreign=foreign)
         return False
 

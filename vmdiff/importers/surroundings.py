@@ -63,10 +63,12 @@ _TOOLS = (
 )
 _COMMAND = re.compile(
     rf"{_PROMPT}?(?:sudo\s+|time\s+|watch\s.{{0,20}}|while\s.{{0,60}})?(?:\S{{0,60}}/)?{_TOOLS}.{{0,300}}"
-    rf"|[#$%>]\s.{{1,200}}\b{_TOOLS}.{{0,300}}"
-    r"|(?:\S{0,30}[@:]\S{0,60}|\[.{1,60}\])\s?[#$%>]\s*",
+    rf"|[#$%>]\s.{{1,200}}\b{_TOOLS}.{{0,300}}",
     re.DOTALL,
 )
+_LONGEST_COMMAND = 400
+_TOOL = re.compile(_TOOLS)
+_PROMPT_ALONE = re.compile(r"(?:\S{0,30}[@:]\S{0,60}|\[.{1,60}\])\s?[#$%>]\s{0,9}")
 _OF_THE_SHELL = re.compile(
     r"(?:Aborted|Segmentation fault|Killed|Bus error)(?: \(core dumped\))?|logout|exit|\^[CDZ]"
 )
@@ -104,9 +106,16 @@ def surroundings_of(lines: Sequence[Line]) -> Surroundings:
         elif (found := _MEMORY_STAT.fullmatch(text)) and (number := whole(found[2])) is not None:
             cgroup.setdefault(found[1], number)
             facts_on.append(line.number)
-        elif not _COMMAND.fullmatch(text) and not _OF_THE_SHELL.fullmatch(text):
+        elif not _is_of_the_shell(text):
             unread.append(line.number)
     return Surroundings(_process(status), list(_of_cgroup(cgroup)), facts_on, unread)
+
+
+def _is_of_the_shell(text: str) -> bool:
+    """Tell whether a line is a command, a prompt, or what the shell says of a program that ended."""
+    if _TOOL.search(text[:_LONGEST_COMMAND]) and _COMMAND.fullmatch(text[:_LONGEST_COMMAND]):
+        return True
+    return _PROMPT_ALONE.fullmatch(text) is not None or _OF_THE_SHELL.fullmatch(text) is not None
 
 
 def _process(status: dict[str, str]) -> dict[str, Any]:

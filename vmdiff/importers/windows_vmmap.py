@@ -14,7 +14,7 @@ from vmdiff.importers.draft import Draft
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.numbers import hexadecimal
 from vmdiff.importers.pasted.lines import Line
-from vmdiff.importers.sections import Mark, Role, Section
+from vmdiff.importers.sections import LineRole, Mark, Section
 from vmdiff.model import Host, Kind, Mapping, Owner, Process, Scalar, Snapshot, owner
 
 EXPECTED = '"ADDRESS","TYPE","SIZE",..., as the header above names them'
@@ -84,14 +84,14 @@ def _table(text: str) -> _Table | None:
 
 def _mark(text: str) -> Mark | None:
     if table := _table(text):
-        return Mark(Role.BEGIN, once="Address" if table.addresses else "Type")
+        return Mark(LineRole.BEGIN, once="Address" if table.addresses else "Type")
     if "," not in text and "\t" not in text:
         return None
     if (found := _PROCESS.fullmatch(text)) and found[1] != "Date":
-        return Mark(Role.BEGIN, once="process")
+        return Mark(LineRole.BEGIN, once="process")
     cells = _cells(text)
     start = hexadecimal(cells[0].strip()) if len(cells) > 5 and len(cells[0].strip()) >= 8 else None
-    return Mark(Role.ROW) if start is not None and text.count('"') > 9 else None
+    return Mark(LineRole.ROW) if start is not None and text.count('"') > 9 else None
 
 
 def _find(lines: Sequence[Line]) -> list[tuple[int, int]]:

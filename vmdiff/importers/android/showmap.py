@@ -14,7 +14,7 @@ from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.pasted.lines import Line
 from vmdiff.importers.procfs.fast_reader import snake_case
 from vmdiff.importers.procfs.maps_row import name_of
-from vmdiff.importers.sections import Mark, Role, Section
+from vmdiff.importers.sections import LineRole, Mark, Section
 from vmdiff.model import Mapping, Scalar, Snapshot, owner
 from vmdiff.model.mapping import ADDRESS_LIMIT
 
@@ -39,7 +39,7 @@ _BSS = " [bss]"
 _TOTAL = "TOTAL"
 
 
-class _Columns(NamedTuple):
+class _ShowmapColumns(NamedTuple):
     """The amounts by name, whether addresses come before them, and whether a row is one mapping."""
 
     names: tuple[str, ...]
@@ -47,14 +47,14 @@ class _Columns(NamedTuple):
     counted: bool
 
 
-def _columns(header: str) -> _Columns:
+def _columns(header: str) -> _ShowmapColumns:
     words = header.split()
     names: list[str] = []
     for word in words:
         if word not in _NOT_AMOUNTS:
             known = _PAIRS.get(word, (snake_case(word),))
             names.append(next((name for name in known if name not in names), known[-1]))
-    return _Columns(tuple(names), words[0] == "addr", "#" in words)
+    return _ShowmapColumns(tuple(names), words[0] == "addr", "#" in words)
 
 
 def _find(lines: Sequence[Line]) -> list[tuple[int, int]]:
@@ -80,7 +80,7 @@ def _leads_to_total(lines: Sequence[Line], header: int) -> bool:
     return any(_TOTAL_ROW.fullmatch(line.text) for line in lines[header + 1 : header + 4])
 
 
-class _Row(NamedTuple):
+class _ShowmapRow(NamedTuple):
     """A row, taken apart; *sizes* are bytes by column."""
 
     start: int | None
@@ -90,7 +90,7 @@ class _Row(NamedTuple):
     name: str
 
 
-def _rows(section: Section, columns: _Columns, draft: Draft) -> Iterator[tuple[Line, _Row]]:
+def _rows(section: Section, columns: _ShowmapColumns, draft: Draft) -> Iterator[tuple[Line, _ShowmapRow]]:
     for line in section.lines:
         if row := _row(line.text, columns):
             yield line, row
@@ -100,7 +100,7 @@ def _rows(section: Section, columns: _Columns, draft: Draft) -> Iterator[tuple[L
             draft.could_not_read(line)
 
 
-def _row(text: str, columns: _Columns) -> _Row | None:
+def _row(text: str, columns: _ShowmapColumns) -> _ShowmapRow | None:
     words = text.split(maxsplit=2)
     start = end = None
     if columns.addresses and not _TOTAL_ROW.fullmatch(text):
@@ -117,7 +117,7 @@ def _row(text: str, columns: _Columns) -> _Row | None:
     name = rest[0].rstrip() if rest else ""
     perms, name = _flags(name)
     sizes = {column: int(number) << 10 for column, number in zip(columns.names, numbers, strict=False)}
-    return _Row(start, end, sizes, perms, name)
+    return _ShowmapRow(start, end, sizes, perms, name)
 
 
 def _is_number(text: str) -> bool:
@@ -130,7 +130,7 @@ def _flags(name: str) -> tuple[str, str]:
     return (f"{found[1]}?", name[found.end() :]) if found else ("????", name)
 
 
-def _mapping(row: _Row) -> Mapping:
+def _mapping(row: _ShowmapRow) -> Mapping:
     values: dict[str, Scalar] = {**row.sizes}
     if row.start is not None:
         del values["size"]
@@ -174,7 +174,7 @@ def parse(section: Section) -> Snapshot:
 
 def _mark(text: str) -> Mark | None:
     """Return the role of a line; only the header tells these rows from other numbers."""
-    return Mark(Role.BEGIN) if _HEADER.fullmatch(text) else None
+    return Mark(LineRole.BEGIN) if _HEADER.fullmatch(text) else None
 
 
 FORMAT = TextFormat(

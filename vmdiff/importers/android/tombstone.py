@@ -13,7 +13,7 @@ from vmdiff.importers.draft import Draft
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.numbers import hexadecimal
 from vmdiff.importers.pasted.lines import Line, is_elision
-from vmdiff.importers.sections import Mark, Role, Section, find_sections
+from vmdiff.importers.sections import LineRole, Mark, Section, find_sections
 from vmdiff.model import Host, Mapping, Process, Scalar, Snapshot, Thread
 
 EXPECTED = "START-END PERMS OFFSET SIZE [PATH], ends inclusive"
@@ -59,11 +59,11 @@ def _is_ours(text: str) -> bool:
 def _mark(text: str) -> Mark | None:
     text = _plain(text)
     if text.startswith("*** *** *** "):
-        return Mark(Role.BEGIN)
+        return Mark(LineRole.BEGIN)
     if found := _ROW.fullmatch(text):
-        return Mark(Role.ROW, _address(found[1])) if _address(found[1]) is not None else None
+        return Mark(LineRole.ROW, _address(found[1])) if _address(found[1]) is not None else None
     if _TITLE.match(text) or _FAULT.match(text) or _PERSON.match(text) or _FACT.fullmatch(text):
-        return Mark(Role.MORE)
+        return Mark(LineRole.MORE)
     return None
 
 

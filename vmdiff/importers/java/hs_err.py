@@ -13,11 +13,11 @@ from typing import Literal
 
 from vmdiff.importers.draft import Draft, with_kinds
 from vmdiff.importers.format_protocol import TextFormat
-from vmdiff.importers.java.nmt_tags import TaggedRange, with_claims
+from vmdiff.importers.java.nmt_tags import TaggedRange, with_jvm_ranges
 from vmdiff.importers.numbers import amount, hexadecimal
 from vmdiff.importers.pasted.lines import Line, is_elision
 from vmdiff.importers.procfs.maps_row import is_beginning, kernel_row
-from vmdiff.importers.sections import Mark, Role, Section
+from vmdiff.importers.sections import LineRole, Mark, Section
 from vmdiff.model import Host, Kind, Mapping, Process, Snapshot, Thread
 
 EXPECTED = "a mapping or library after 'Dynamic libraries:'"
@@ -93,9 +93,9 @@ def find(lines: Sequence[Line]) -> list[tuple[int, int]]:
 def _mark(text: str) -> Mark | None:
     """Return the role of a line that only such a log has; its rows on Linux are those of ``maps``."""
     if _HEAD.match(text) or text.strip() == _TITLE:
-        return Mark(Role.BEGIN)
+        return Mark(LineRole.BEGIN)
     found = _MODULE.fullmatch(text)
-    return Mark(Role.ROW, hexadecimal(found[1])) if found and _WINDOWS_PATH.match(found[3]) else None
+    return Mark(LineRole.ROW, hexadecimal(found[1])) if found and _WINDOWS_PATH.match(found[3]) else None
 
 
 def _spans(starts: Sequence[int], end: int) -> Iterator[tuple[int, int]]:
@@ -120,10 +120,10 @@ def parse(section: Section) -> Snapshot:
     Raises:
         ListingError: mappings overlap, or the list of libraries is not one.
     """
-    return _Reader(section).read()
+    return _HsErrReader(section).read()
 
 
-class _Reader:
+class _HsErrReader:
     def __init__(self, section: Section) -> None:
         self.section = section
         self.draft = Draft(section, "hs-err")
@@ -313,7 +313,7 @@ class _Reader:
             if row.mapping.path == "/memfd:java_heap"
         ]
         self.claims.sort(key=lambda claim: claim.name != "thread stack")  # the narrowest stand first
-        owned = with_claims(snapshot.mappings, self.claims)
+        owned = with_jvm_ranges(snapshot.mappings, self.claims)
         return snapshot.model_copy(update={"mappings": tuple(owned), "taken_at": self._taken_at()})
 
     def _process(self) -> Process:

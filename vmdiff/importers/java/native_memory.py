@@ -15,7 +15,7 @@ from vmdiff.importers.draft import Draft
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.numbers import hexadecimal
 from vmdiff.importers.pasted.lines import Line, is_elision
-from vmdiff.importers.sections import Mark, Role, Section, find_sections
+from vmdiff.importers.sections import LineRole, Mark, Section, find_sections
 from vmdiff.model import Kind, Mapping, Owner, Process, Scalar, Snapshot, owner
 
 EXPECTED = "[START - END] reserved SIZE for CATEGORY from"
@@ -42,19 +42,22 @@ _RANGE = re.compile(
     r"(?: for (.{1,60}?))?(?: from)?\s*"
 )
 _LIKE_RANGE = re.compile(r"\[0x[0-9a-f]{1,16} - ")
-_FRAME = re.compile(r"\[0x[0-9a-f]{1,16}\] ?.*|\(.*malloc.*\)|\(mmap:.*\)|\(arena=.*\)")
-_TOTAL = re.compile(r"Total:\s+reserved=([0-9]{1,16})([KMG]?B),\s+committed=([0-9]{1,16})([KMG]?B).*")
+_FRAME = re.compile(r"\[0x[0-9a-f]{1,16}\] ?")
+_TOTAL = re.compile(r"Total:\s+reserved=([0-9]{1,16})([KMG]?B),\s+committed=([0-9]{1,16})([KMG]?B).{0,400}")
 _CATEGORY = re.compile(
     r"-? *(\S.{0,60}?) \(reserved=([0-9]{1,16})([KMG]?B), +committed=([0-9]{1,16})([KMG]?B)"
-    r"(?:, readonly=.*)?\).*"
+    r"(?:, readonly=.{0,400})?\).{0,400}"
 )
 _OTHER = re.compile(
-    r"\(.*|:? ?\(.*|malloc: .*|mmap: .*|Details:|Preinit state:|- .*|.*\(malloc=.*|.*\(arena=.*|.*\(mmap: .*"
-    r"|.*used=.*|.*waste=.*|.*tracking overhead.*|<-+.*"
-)
+    r"[(:<-]|malloc: |mmap: |Details:|Preinit state:|tracking overhead"
+)  # at the start of a line
+_PARTS = re.compile(r"\((?:malloc|arena|mmap|tracking)\b|(?:used|waste|free)=")  # anywhere in one
 
 
-class _Range(NamedTuple):
+_LONGEST = 400  # characters of a line that are looked at
+
+
+class _TrackedRange(NamedTuple):
     line: Line
     start: int
     end: int
@@ -64,14 +67,14 @@ class _Range(NamedTuple):
 
 def _mark(text: str) -> Mark | None:
     if _TITLE.fullmatch(text):
-        return Mark(Role.BEGIN, once="title")
+        return Mark(LineRole.BEGIN, once="title")
     if found := _RANGE.fullmatch(text):
         start = hexadecimal(found[1]) if "reserved" in found[3] else None
-        return Mark(Role.ROW, start)
+        return Mark(LineRole.ROW, start)
     if _TOTAL.fullmatch(text):
-        return Mark(Role.ROW)
+        return Mark(LineRole.ROW)
     return (
-        Mark(Role.MORE)
+        Mark(LineRole.MORE)
         if _LIKE_RANGE.match(text) or _MAP.fullmatch(text) or _CATEGORY.fullmatch(text)
         else None
     )
@@ -80,7 +83,7 @@ def _mark(text: str) -> Mark | None:
 def _find(lines: Sequence[Line]) -> list[tuple[int, int]]:
     """Find the reports, each with the pid above and its call sites below."""
     found = find_sections(lines, _mark)
-    ends = [first for first, _ in found[1:]] + [len(lines)]
+    ends = [*(first for first, _ in found[1:]), len(lines)][: len(found)]
     return [
         (_with_pid(lines, first), max(stop, _last_frame(lines, stop, end)))
         for (first, stop), end in zip(found, ends, strict=True)
@@ -99,7 +102,8 @@ def _last_frame(lines: Sequence[Line], stop: int, end: int) -> int:
 
 
 def _is_known(text: str) -> bool:
-    return _FRAME.fullmatch(text) is not None or _OTHER.fullmatch(text.strip()) is not None
+    text = text.strip()
+    return bool(_FRAME.match(text) or _OTHER.match(text) or _PARTS.search(text[:_LONGEST]))
 
 
 def parse(section: Section) -> Snapshot:
@@ -113,7 +117,7 @@ def parse(section: Section) -> Snapshot:
     for line in section.lines:
         text = line.text.strip()
         if found := _RANGE.fullmatch(text):
-            ranges.append(_Range(line, int(found[1], 16), int(found[2], 16), found[3], found[6] or ""))
+            ranges.append(_TrackedRange(line, int(found[1], 16), int(found[2], 16), found[3], found[6] or ""))
         elif found := _CATEGORY.fullmatch(text):
             categories.append((line, found))
             draft.know(line)
@@ -141,9 +145,9 @@ def _fact(draft: Draft, line: Line, text: str) -> None:
     draft.know(line)
 
 
-def _by_range(draft: Draft, ranges: Sequence[_Range]) -> None:
-    reserved: _Range | None = None
-    committed: list[_Range] = []
+def _by_range(draft: Draft, ranges: Sequence[_TrackedRange]) -> None:
+    reserved: _TrackedRange | None = None
+    committed: list[_TrackedRange] = []
     for each in ranges:
         if each.start >= each.end:
             draft.could_not_read(each.line)
@@ -157,11 +161,13 @@ def _by_range(draft: Draft, ranges: Sequence[_Range]) -> None:
     _split(draft, reserved, committed)
 
 
-def _split(draft: Draft, reserved: _Range | None, committed: Sequence[_Range]) -> None:
+def _split(draft: Draft, reserved: _TrackedRange | None, committed: Sequence[_TrackedRange]) -> None:
     """Add a reserved range as what of it is committed and what is not; touching committed parts are one."""
     if reserved is None:
         return
     whose = _owner(reserved.category)
+    for each in committed:
+        draft.know(each.line)
     if reserved.state == "reserved and committed":
         committed = [reserved]
     at = reserved.start
@@ -170,14 +176,12 @@ def _split(draft: Draft, reserved: _Range | None, committed: Sequence[_Range]) -
             draft.add(reserved.line, _mapping(at, start, "---?", Kind.RESERVED, whose))
         draft.add(line, _mapping(start, end, "????", Kind.ANONYMOUS, whose))
         at = end
-    for each in committed:
-        draft.know(each.line)
     if at < reserved.end:
         draft.add(reserved.line, _mapping(at, reserved.end, "---?", Kind.RESERVED, whose))
     draft.know(reserved.line)
 
 
-def _joined(committed: Sequence[_Range]) -> Iterator[tuple[int, int, Line]]:
+def _joined(committed: Sequence[_TrackedRange]) -> Iterator[tuple[int, int, Line]]:
     held: tuple[int, int, Line] | None = None
     for each in sorted(committed, key=lambda each: each.start):
         if held is not None and each.start <= held[1]:

@@ -56,7 +56,7 @@ def tagged(info: str, evidence: str) -> Owner | None:
     return owner(name, "name", evidence, label=tag if name == INTERNAL or tag == "CARDTBL" else None)
 
 
-def with_claims(mappings: Sequence[Mapping], claims: Iterable[TaggedRange]) -> list[Mapping]:
+def with_jvm_ranges(mappings: Sequence[Mapping], claims: Iterable[TaggedRange]) -> list[Mapping]:
     """Give the mappings with the owners that *claims* name; earlier claims stand before later ones.
 
     A mapping that one claim covers whole has that owner, one that claims cover in part is ``mixed``.

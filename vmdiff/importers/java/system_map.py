@@ -14,7 +14,7 @@ from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.java.nmt_tags import tagged
 from vmdiff.importers.numbers import amount, hexadecimal, whole
 from vmdiff.importers.pasted.lines import Line
-from vmdiff.importers.sections import Mark, Role, Section, find_sections
+from vmdiff.importers.sections import LineRole, Mark, Section, find_sections
 from vmdiff.model import Host, Kind, Mapping, Process, Scalar, Snapshot
 
 EXPECTED = "FROM-TO VSIZE PROT RSS HUGETLB PGSZ NOTES INFO FILE"
@@ -52,16 +52,16 @@ def find(lines: Sequence[Line]) -> list[tuple[int, int]]:
 
 def _mark(text: str) -> Mark | None:
     if text == "Memory mappings:" or _HEADER.match(text):
-        return Mark(Role.BEGIN)
+        return Mark(LineRole.BEGIN)
     if _LEGEND.match(text) or _PID.fullmatch(text):
-        return Mark(Role.MORE)
+        return Mark(LineRole.MORE)
     if found := _RANGE.fullmatch(text):
         start = hexadecimal(found[1])
         fits = start is not None and _ROW_TAIL.match(found[3])
-        return Mark(Role.ROW, start) if fits else None
+        return Mark(LineRole.ROW, start) if fits else None
     if (total := _TOTAL.match(text)) and total[1] == "Number of mappings":
-        return Mark(Role.END)
-    return Mark(Role.MORE) if total and (total[1] in _ROLLUP or total[1] in _MORE_TOTALS) else None
+        return Mark(LineRole.END)
+    return Mark(LineRole.MORE) if total and (total[1] in _ROLLUP or total[1] in _MORE_TOTALS) else None
 
 
 def parse(section: Section) -> Snapshot:

@@ -23,7 +23,8 @@ _AROUND_CUT = frozenset(
     | {"so", "some", "text", "the", "to", "too", "and", "on", "brevity", "clarity", "long", "middle", "vmas"}
     | {"been", "has", "have", "was", "were", "is", "are", "shared", "objects", "segments", "end", "by", "me"}
 )
-_DOTS = re.compile(r"[\s.:~>|*#\[\](){}<>-]*(?:\.\.+|…|⋮|⋯|︙)[\s.:~|*#\[\](){}<>…⋮-]*")
+_DOTS = re.compile(r"[\s.:~>|*#\[\](){}<>…⋮⋯︙-]+")  # with two dots, or one that means several
+_SEVERAL = re.compile(r"\.\.|[…⋮⋯︙]")
 _ONE_DOT = re.compile(r"[.:]")
 _SCISSORS = re.compile(r"[-=~_ ]{0,60}(?:8<|>8|✂|✄)[-=~_ 8<>✂]{0,60}(?:\w{0,20}[-=~_ 8<>✂]{0,60})?")
 _LONGEST_FILLER = 200
@@ -104,7 +105,11 @@ def is_elision(text: str) -> bool:
     if len(text) > _LONGEST_FILLER:
         return False
     text = text.strip()
-    if _DOTS.fullmatch(text) or _ONE_DOT.fullmatch(text) or _SCISSORS.fullmatch(text):
+    if (
+        (_SEVERAL.search(text) and _DOTS.fullmatch(text))
+        or _ONE_DOT.fullmatch(text)
+        or _SCISSORS.fullmatch(text)
+    ):
         return True
     words = {word for word in _WORD.findall(text.lower()) if not word.isdigit()}
     return not words.isdisjoint(_CUT) and words <= _CUT | _AROUND_CUT

@@ -35,6 +35,8 @@ _QUOTED_BYTE = re.compile(r"=(?:3D|20$|09|C2=A0|E2=80)", re.MULTILINE)
 _SPELLED_BREAK = re.compile(r"\\r\\n|\\n")
 _SPELLED = {"\\t": "\t", '\\"': '"', "\\/": "/", "\\\\": "\\"}
 _SPELLED_ANY = re.compile(r"\\[t\"/\\]")
+_BEFORE_STRING = re.compile(r"(?:[\w.\"-]{1,60}\s?[:=]\s?)?[bru]?[\"']")  # at the start of a line
+_AFTER_STRING = re.compile(r"(?:\\n)?[\"'],?\}?$")
 _TEXT_KEYS = (
     "log",
     "message",
@@ -157,9 +159,14 @@ def _spelled_breaks(text: str, lines: list[Line]) -> list[Line]:
 def _cut_spelled(line: Line) -> Sequence[Line]:
     if "\\n" not in line.text or not _is_spelled(line.text):
         return [line]
-    text = re.sub(r"^\s*(?:[\w.\"-]{1,60}\s?[:=]\s?)?[bru]?[\"']|(?:\\n)?[\"'],?\s*\}?\s*$", "", line.text)
+    text = _AFTER_STRING.sub("", _without_start(line.text.strip()))
     pieces = _SPELLED_BREAK.split(text)
     return [Line(line.number, _SPELLED_ANY.sub(lambda found: _SPELLED[found[0]], piece)) for piece in pieces]
+
+
+def _without_start(text: str) -> str:
+    found = _BEFORE_STRING.match(text)
+    return text[found.end() :] if found else text
 
 
 def _is_spelled(text: str) -> bool:

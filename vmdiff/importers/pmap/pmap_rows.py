@@ -27,7 +27,7 @@ from vmdiff.importers.pasted.prefixes import at_line_start
 from vmdiff.importers.pmap.inferred_owners import with_owners
 from vmdiff.importers.procfs.fast_reader import snake_case
 from vmdiff.importers.procfs.maps_row import name_of
-from vmdiff.importers.sections import Mark, Role, Section, find_sections
+from vmdiff.importers.sections import LineRole, Mark, Section, find_sections
 from vmdiff.model import KNOWN_COUNTERS, PAGE_SIZES, Mapping, Process, Scalar, Snapshot
 from vmdiff.model.mapping import ADDRESS_LIMIT
 
@@ -115,7 +115,7 @@ _ADDRESS_WORDS = frozenset(  # procps' translations of its first column
 
 
 @dataclass(slots=True)
-class _Row:
+class _PmapRow:
     """A row, taken apart; None is what it does not tell. *values* and *size* are bytes."""
 
     line: Line
@@ -135,7 +135,7 @@ class _Row:
         return self.start + (self.size or 0) <= ADDRESS_LIMIT and "\0" not in self.name
 
 
-class _Columns(NamedTuple):
+class _WideColumns(NamedTuple):
     """The numbers of ``-X`` by name, as far as the header tells; *known* of them are keys of the kernel."""
 
     names: tuple[str, ...]
@@ -149,14 +149,14 @@ def _mark(text: str, *, chosen: bool = False) -> Mark | None:
     if _STARTS_WITH_ADDRESS.match(text) and (mark := _mark_of_row(text, chosen=chosen)):
         return mark
     if _is_total(text):
-        return Mark(Role.END, once="total")
+        return Mark(LineRole.END, once="total")
     if _SUSE_SHARES.fullmatch(text):
-        return Mark(Role.MORE)
+        return Mark(LineRole.MORE)
     if _TITLE.fullmatch(text):
-        return Mark(Role.BEGIN, once="title")
+        return Mark(LineRole.BEGIN, once="title")
     if _is_header(text):
-        return Mark(Role.BEGIN, once="header")
-    return Mark(Role.MORE) if _NEARLY.match(text) else None
+        return Mark(LineRole.BEGIN, once="header")
+    return Mark(LineRole.MORE) if _NEARLY.match(text) else None
 
 
 def _mark_of_row(text: str, *, chosen: bool) -> Mark | None:
@@ -182,7 +182,7 @@ def _is_total(text: str) -> bool:
 def _row_mark(address: str, name: str) -> Mark:
     start = int(address, 16)
     once = "stack" if "[stack]" in name or _is_stack(name) else ""
-    return Mark(Role.ROW, start, "vsyscall" if start == _VSYSCALL else once)
+    return Mark(LineRole.ROW, start, "vsyscall" if start == _VSYSCALL else once)
 
 
 def _find(lines: Sequence[Line]) -> list[tuple[int, int]]:
@@ -204,7 +204,7 @@ def _is_header(text: str) -> bool:
     )
 
 
-def _columns(text: str) -> _Columns | None:
+def _columns(text: str) -> _WideColumns | None:
     """Read the header of ``-X``: words, among them keys of the kernel."""
     if len(text) > _LONGEST_HEADER or _DIGITS.search(text):
         return None
@@ -215,19 +215,19 @@ def _columns(text: str) -> _Columns | None:
         return None
     first, flags = keys[0], "VmFlags" in words
     names = names[first : words.index("VmFlags") if flags else None]
-    return _Columns(tuple(names), len(keys), flags, inode=first > 4 or "Inode" in words)
+    return _WideColumns(tuple(names), len(keys), flags, inode=first > 4 or "Inode" in words)
 
 
 def _name_of_column(word: str) -> str:
     return snake_case(word) if word.isascii() and word.isidentifier() else word
 
 
-class _Reader:
+class _PmapReader:
     """Reads one listing of pmap into rows and totals."""
 
     def __init__(self, section: Section) -> None:
         self.draft = Draft(section, "pmap")
-        self.rows: list[_Row] = []
+        self.rows: list[_PmapRow] = []
         self.totals: dict[str, int] = {}
         self.columns = next(filter(None, (_columns(line.text) for line in section.lines)), None)
         self._names = self._numbers()
@@ -241,16 +241,16 @@ class _Reader:
             else:
                 self._other(line)
 
-    def _row(self, line: Line) -> _Row | None:
+    def _row(self, line: Line) -> _PmapRow | None:
         if self.columns or _WIDE.match(line.text):
             return self._wide(line)
         row = self._narrow(line)
         return row if row and row.size is not None else None
 
-    def _narrow(self, line: Line) -> _Row | None:
+    def _narrow(self, line: Line) -> _PmapRow | None:
         text = line.text
         if found := _PLAIN.fullmatch(text):
-            return _Row(line, int(found[1], 16), kilobytes(found[2]), _perms(found[3]), found[4] or "")
+            return _PmapRow(line, int(found[1], 16), kilobytes(found[2]), _perms(found[3]), found[4] or "")
         if found := _EXTENDED.fullmatch(text):
             return self._extended(line, found)
         if found := _DEVICE.fullmatch(text):
@@ -259,12 +259,12 @@ class _Reader:
             return self._suse(line, found)
         return None
 
-    def _extended(self, line: Line, found: re.Match[str]) -> _Row:
+    def _extended(self, line: Line, found: re.Match[str]) -> _PmapRow:
         self.draft.format = "pmap-x"
         size, *numbers = found[2].split()
         values = dict(zip(self._extended_names(numbers), map(kilobytes, numbers), strict=False))
         values.pop(_PAGE_SIZE, None)
-        return _Row(
+        return _PmapRow(
             line, int(found[1], 16), kilobytes(size), _perms(found[3]), found[4] or "", values={**values}
         )
 
@@ -277,19 +277,19 @@ class _Reader:
             return header
         return _WITHOUT_HEADER.get(len(numbers), ()) if len(numbers) in {2, 4} or "-" in numbers else ()
 
-    def _device(self, line: Line, found: re.Match[str]) -> _Row:
+    def _device(self, line: Line, found: re.Match[str]) -> _PmapRow:
         self.draft.format = "pmap-d"
         address, size, mode, offset, device, name = found.groups()
-        row = _Row(line, int(address, 16), kilobytes(size), _perms(mode), name or "")
+        row = _PmapRow(line, int(address, 16), kilobytes(size), _perms(mode), name or "")
         row.offset, row.device = int(offset, 16), _device(device)
         return row
 
-    def _suse(self, line: Line, found: re.Match[str]) -> _Row:
+    def _suse(self, line: Line, found: re.Match[str]) -> _PmapRow:
         self.draft.format = "pmap-d"
         address, numbers, mode, offset, device, name = found.groups()
         size, *rest = numbers.split()
         values = dict(zip(self._extended_names(rest), map(kilobytes, rest), strict=False))
-        row = _Row(line, int(address, 16), kilobytes(size), _perms(mode), name or "", values={**values})
+        row = _PmapRow(line, int(address, 16), kilobytes(size), _perms(mode), name or "", values={**values})
         if offset:
             row.offset, row.device = int(offset, 16), _device(device)
         return row
@@ -310,7 +310,7 @@ class _Reader:
         row, at = self._base(line, texts)
         return 0 if row is None else sum(1 for _ in _leading_numbers(texts[at:]))
 
-    def _wide(self, line: Line) -> _Row | None:
+    def _wide(self, line: Line) -> _PmapRow | None:
         """Read a row of ``-X``: what says where and what it is, numbers, flags, and the name."""
         unimportant = self.columns and (self.columns.flags or not _UNIMPORTANT.isdisjoint(self._names))
         self.draft.format = "pmap-XX" if unimportant else "pmap-X"
@@ -328,11 +328,11 @@ class _Reader:
         row.name = line.text[words[at].start() :].rstrip() if at < len(words) else ""
         return row
 
-    def _base(self, line: Line, texts: Sequence[str]) -> tuple[_Row | None, int]:
+    def _base(self, line: Line, texts: Sequence[str]) -> tuple[_PmapRow | None, int]:
         """Read what comes before the numbers; gives the row, and how many words that took."""
         if not texts or not re.fullmatch(_ADDRESS, texts[0]):
             return None, 0
-        row, at = _Row(line, int(texts[0], 16), None, "????", ""), 1
+        row, at = _PmapRow(line, int(texts[0], 16), None, "????", ""), 1
         rest = [*texts[1:5], "", "", "", ""]
         if re.fullmatch(r"[r-][w-][x-][ps]", rest[0]):
             row.perms = rest.pop(0)
@@ -348,7 +348,7 @@ class _Reader:
             at += 1
         return row, at
 
-    def _take_numbers(self, row: _Row, numbers: Sequence[str]) -> None:
+    def _take_numbers(self, row: _PmapRow, numbers: Sequence[str]) -> None:
         for name, number in zip(self._names, numbers, strict=False):
             size = kilobytes(number)
             if name == "size":
@@ -358,7 +358,7 @@ class _Reader:
             else:
                 row.values[name] = whole(number)
 
-    def _flags(self, texts: Sequence[str], row: _Row) -> tuple[str, ...]:
+    def _flags(self, texts: Sequence[str], row: _PmapRow) -> tuple[str, ...]:
         """Take the flags; a file of two letters is not one of them, though it may look like one."""
         if self.columns is not None and not self.columns.flags:
             return ()
@@ -449,7 +449,7 @@ def _is_stack(name: str) -> bool:
     return found is not None and found[1] in _STACK
 
 
-def _named(row: _Row, remarks: list[int]) -> Mapping:
+def _named(row: _PmapRow, remarks: list[int]) -> Mapping:
     """Make a mapping of a row; what ``[ anon ]`` hides stays unknown."""
     end = None if row.size is None or not row.size else row.start + row.size
     plain = Mapping(
@@ -493,9 +493,9 @@ def _with_name(mapping: Mapping, name: str) -> Mapping:
 # ---------------------------------------------------------------- what is not so
 
 
-def _without_doubles(rows: Sequence[_Row], draft: Draft) -> list[_Row]:
+def _without_doubles(rows: Sequence[_PmapRow], draft: Draft) -> list[_PmapRow]:
     """Drop the second row of a mapping, with zeros, that procps up to 3.3.12 prints at ``SwapPss``."""
-    kept: list[_Row] = []
+    kept: list[_PmapRow] = []
     doubles = []
     for row in rows:
         if kept and _is_double(kept[-1], row):
@@ -507,13 +507,13 @@ def _without_doubles(rows: Sequence[_Row], draft: Draft) -> list[_Row]:
     return kept
 
 
-def _is_double(first: _Row, second: _Row) -> bool:
+def _is_double(first: _PmapRow, second: _PmapRow) -> bool:
     if (first.start, first.perms, first.name) != (second.start, second.perms, second.name):
         return False
     return second.size in {0, first.size} and not any(second.values.values()) and bool(second.values)
 
 
-def _forget_zeros(rows: Sequence[_Row], totals: dict[str, int], draft: Draft) -> None:
+def _forget_zeros(rows: Sequence[_PmapRow], totals: dict[str, int], draft: Draft) -> None:
     """Make unknown what is 0 in every row though no mapping is empty, or though a total says otherwise."""
     if rows and all(row.size == 0 for row in rows):
         for row in rows:
@@ -528,7 +528,7 @@ def _forget_zeros(rows: Sequence[_Row], totals: dict[str, int], draft: Draft) ->
             draft.doubt(f"{name} is 0 throughout, but the total is not: it is unknown")
 
 
-def _report(rows: Sequence[_Row], draft: Draft) -> None:
+def _report(rows: Sequence[_PmapRow], draft: Draft) -> None:
     """Name what the rows report; a column of dashes reports nothing."""
     for name in dict.fromkeys(name for row in rows for name in row.values):
         told = [row.values[name] for row in rows if row.values.get(name) is not None]
@@ -559,7 +559,7 @@ def parse(section: Section) -> Snapshot:
     Raises:
         ListingError: its rows overlap, or none of them can be read.
     """
-    reader = _Reader(section)
+    reader = _PmapReader(section)
     reader.read()
     draft = reader.draft
     rows = _without_doubles(reader.rows, draft)
@@ -576,7 +576,7 @@ def parse(section: Section) -> Snapshot:
     return snapshot.model_copy(update={"mappings": with_owners(snapshot.mappings, snapshot.process.name)})
 
 
-def _say_what_is_missing(reader: _Reader, rows: Sequence[_Row]) -> None:
+def _say_what_is_missing(reader: _PmapReader, rows: Sequence[_PmapRow]) -> None:
     draft = reader.draft
     if reader.columns is None and draft.format == "pmap-X":
         draft.doubt(

@@ -126,7 +126,7 @@ _HEADER_ALONE = _Form(re.compile(_START + rb"()", re.MULTILINE), 1)
 _Record = tuple[bytes, bytes, bytes, bytes]  # see _RECORD
 
 
-class _Piece(NamedTuple):
+class _TextPiece(NamedTuple):
     """A piece of the text: *line* is the number of its first line."""
 
     text: bytes
@@ -158,7 +158,7 @@ class _Piece(NamedTuple):
         return ListingError(source, line, EXPECTED, error.found.decode(errors="replace"))
 
 
-def _pieces(chunks: Iterable[bytes], source: str) -> Iterator[_Piece]:
+def _pieces(chunks: Iterable[bytes], source: str) -> Iterator[_TextPiece]:
     """Cut the text into records, piece by piece.
 
     The last record of a piece waits for the next piece, which may hold more of its lines.
@@ -177,14 +177,14 @@ def _pieces(chunks: Iterable[bytes], source: str) -> Iterator[_Piece]:
         text = text[len(piece.text) :]
 
 
-def _cut(text: bytes, line: int, form: _Form, *, ended: bool) -> _Piece | None:
+def _cut(text: bytes, line: int, form: _Form, *, ended: bool) -> _TextPiece | None:
     """Cut what is whole of a text into records of one form; None if it is not all of that form."""
     records: list[_Record] = form.pattern.findall(text)
     held = records.pop() if records and not ended else None
     length = _length(text, held, ended=ended)
     if length is None:
         return None
-    piece = _Piece(text[:length], line, form, records)
+    piece = _TextPiece(text[:length], line, form, records)
     # The records begin at line starts: if they have all the lines nothing stands between them.
     return piece if piece.lines() == piece.text.count(b"\n") else None
 

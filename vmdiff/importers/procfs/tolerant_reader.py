@@ -23,7 +23,7 @@ from vmdiff.importers.pasted.prefixes import at_line_start
 from vmdiff.importers.procfs import fast_reader
 from vmdiff.importers.procfs.fast_reader import LONGEST_KEY, snake_case
 from vmdiff.importers.procfs.maps_row import EXPECTED, MapsRow, is_empty_range, read_row, tidied
-from vmdiff.importers.sections import Mark, Role, Section
+from vmdiff.importers.sections import LineRole, Mark, Section
 from vmdiff.model import (
     DERIVED,
     KNOWN_COUNTERS,
@@ -84,7 +84,7 @@ _PAGE_SIZE = re.compile(rb"^KernelPageSize:[ \t]+([0-9]{1,20}) kB$", re.MULTILIN
 
 
 @dataclass(slots=True)
-class _Record:
+class _SmapsRecord:
     """A row of maps and the lines of smaps after it."""
 
     line: Line
@@ -94,7 +94,7 @@ class _Record:
     name: str = ""
 
 
-class _Part(NamedTuple):
+class _LineBelow(NamedTuple):
     """A line after a header: a key with its value, flags, a name, or one that is only nearly a header."""
 
     key: str = ""
@@ -109,45 +109,45 @@ def _mark(text: str) -> Mark | None:
     """Give the role of a line; one that is nearly a header is kept with its neighbours, to be reported."""
     if header := read_row(text):
         rollup = header.name.strip() == _ROLLUP
-        return Mark(Role.ROW, header.start, _ROLLUP if rollup else _once(header.name), first=rollup)
+        return Mark(LineRole.ROW, header.start, _ROLLUP if rollup else _once(header.name), first=rollup)
     if is_empty_range(text):
-        return Mark(Role.ROW)
+        return Mark(LineRole.ROW)
     if part := _part(text):
-        return Mark(Role.MORE, attached=not part.nearly)
-    return Mark(Role.BEGIN) if _COMMAND.fullmatch(text) else None
+        return Mark(LineRole.MORE, attached=not part.nearly)
+    return Mark(LineRole.BEGIN) if _COMMAND.fullmatch(text) else None
 
 
-def _part(text: str) -> _Part | None:
+def _part(text: str) -> _LineBelow | None:
     """Read a line that is no header; most of them are the same over and over."""
     return _short_part(text) if len(text) < _SHORT else _any_part(text)
 
 
-def _any_part(text: str) -> _Part | None:
+def _any_part(text: str) -> _LineBelow | None:
     if found := _FLAGS.fullmatch(text):
-        return _Part(flags=tuple(printable(found[1]).split()))
+        return _LineBelow(flags=tuple(printable(found[1]).split()))
     if found := _NAME.fullmatch(text):
-        return _Part(name=found[1])
+        return _LineBelow(name=found[1])
     if (found := _KEY.fullmatch(text)) and not _IS_OF_OTHERS.match(found[1]):
         return _keyed(*found.groups())
     if _NAME_ALONE.fullmatch(text):
-        return _Part(name=text)
-    return _Part(nearly=True) if _NEARLY.match(text) else None
+        return _LineBelow(name=text)
+    return _LineBelow(nearly=True) if _NEARLY.match(text) else None
 
 
 _short_part = lru_cache(maxsize=4096)(_any_part)
 
 
-def _keyed(key: str, number: str | None, unit: str | None, text: str | None) -> _Part:
+def _keyed(key: str, number: str | None, unit: str | None, text: str | None) -> _LineBelow:
     """Read a key and its value: kB as bytes, other units as unknown, bare numbers and words as they are."""
     name = snake_case(key)
     counts = unit is not None and name not in PAGE_SIZES
     if number is None:
         known = name in KNOWN_COUNTERS
-        return _Part(name, None if known else printable(text or ""), counts=known)
+        return _LineBelow(name, None if known else printable(text or ""), counts=known)
     if unit is None and name in PAGE_SIZES:
-        return _Part(name)
+        return _LineBelow(name)
     size = int(number) << 10 if unit == "kB" else ADDRESS_LIMIT + 1
-    return _Part(name, int(number) if unit is None else size if size <= ADDRESS_LIMIT else None, counts)
+    return _LineBelow(name, int(number) if unit is None else size if size <= ADDRESS_LIMIT else None, counts)
 
 
 def _once(name: str) -> str:
@@ -155,13 +155,13 @@ def _once(name: str) -> str:
     return found[0] if found else ""
 
 
-class _Reader:
+class _ProcTextReader:
     """Reads one listing line by line into a draft."""
 
     def __init__(self, section: Section, name: str) -> None:
         self.draft = Draft(section, name, _DETAIL.get(name))
-        self.records: list[_Record] = []
-        self._record: _Record | None = None  # to which a key belongs
+        self.records: list[_SmapsRecord] = []
+        self._record: _SmapsRecord | None = None  # to which a key belongs
         self._joined: list[int] = []
         self._orphans: list[int] = []
 
@@ -188,7 +188,7 @@ class _Reader:
     def _line(self, line: Line) -> None:
         text = line.text
         if header := read_row(text):
-            self._record = _Record(line, header)
+            self._record = _SmapsRecord(line, header)
             self.records.append(self._record)
         elif is_empty_range(text):
             self.draft.doubt("an empty range, which no mapping has: left out", [line.number])
@@ -198,7 +198,7 @@ class _Reader:
             self.draft.process = Process(pid=int(found[1]))
             self.draft.know(line)
 
-    def _take(self, line: Line, part: _Part) -> None:
+    def _take(self, line: Line, part: _LineBelow) -> None:
         """Add what a line says to the record before it."""
         if part.nearly:
             self._record = None
@@ -225,13 +225,13 @@ class _Reader:
         record = self._record
         return record is not None and not record.header.name and record.line.number == line.number - 1
 
-    def _note(self, part: _Part) -> None:
+    def _note(self, part: _LineBelow) -> None:
         name, draft = part.key, self.draft
         if name not in draft.counters and name not in draft.attributes and name not in DERIVED:
             (draft.counters if part.counts else draft.attributes)[name] = None
 
 
-def _mapping(record: _Record) -> Mapping:
+def _mapping(record: _SmapsRecord) -> Mapping:
     header = record.header
     values = dict(record.values)
     if header.end is not None:
@@ -247,7 +247,7 @@ def parse(section: Section) -> Snapshot:
         ListingError: its mappings overlap, or none of its lines can be read.
     """
     name = _is_called(section.lines)
-    reader = _Reader(section, name)
+    reader = _ProcTextReader(section, name)
     reader.read()
     draft = reader.draft
     if name == "smaps_rollup":
@@ -262,7 +262,7 @@ def parse(section: Section) -> Snapshot:
     return draft.snapshot(EXPECTED)
 
 
-def _rollup(draft: Draft, records: Sequence[_Record]) -> Snapshot:
+def _rollup(draft: Draft, records: Sequence[_SmapsRecord]) -> Snapshot:
     """The kernel's totals of a process without its mappings."""
     stated = records[0].values if records else {}
     for record in records:
@@ -274,7 +274,7 @@ def _rollup(draft: Draft, records: Sequence[_Record]) -> Snapshot:
     return draft.snapshot(EXPECTED)
 
 
-def _say_what_is_missing(draft: Draft, records: Sequence[_Record]) -> None:
+def _say_what_is_missing(draft: Draft, records: Sequence[_SmapsRecord]) -> None:
     """Say which headers tell less than the kernel does, and which records contradict their own header."""
     brief = [record.line.number for record in records if record.header.inode is None]
     if brief:
@@ -290,7 +290,7 @@ def _say_what_is_missing(draft: Draft, records: Sequence[_Record]) -> None:
         draft.doubt("does not report all that other mappings do: that is unknown", short)
 
 
-def _size_fits(record: _Record) -> bool:
+def _size_fits(record: _SmapsRecord) -> bool:
     end, size = record.header.end, record.values.get("size")
     return end is None or not isinstance(size, int) or size == end - record.header.start
 
