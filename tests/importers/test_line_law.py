@@ -91,6 +91,20 @@ def test_a_line_that_no_format_knows_is_named_wherever_it_is(name):
         assert snapshot is None or at + 1 in (named(snapshot) or {at + 1}), at
 
 
+def test_prose_behind_one_of_the_longest_rows_does_not_continue_it():
+    rows = "".join(
+        f"7f00000{n}0000-7f00000{n}8000 r-xp 00000000 08:02 1355{n} /usr/lib64/libexample-{n}.so\n"
+        for n in range(5)
+    )
+    lines = rows.splitlines()
+    snapshot = read("\n".join([*lines[:2], "what the reporter thinks", *lines[2:]]))
+
+    assert 3 in named(snapshot)
+    assert [mapping.path for mapping in snapshot.mappings] == [
+        f"/usr/lib64/libexample-{n}.so" for n in range(5)
+    ]
+
+
 # Formats whose rows are a line each, so that mappings can be counted.
 COUNTED = [name for name in LISTINGS if name not in {"native-memory", "windows-vmmap", "smaps", "hs-err"}]
 

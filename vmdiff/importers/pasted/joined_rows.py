@@ -58,6 +58,7 @@ def _may_hold_keys(text: str, is_row: IsRow) -> bool:
 def rejoin(lines: list[Line], is_known: IsRow, stands_alone: IsRow) -> list[Line]:
     """Join the lines that a terminal wrapped: those as long as the longest, with what is no row after them.
 
+    All of them go on, or nearly: where only one does, a row that is as long as others is followed by prose.
     *is_known* tells a row, a header or a total of a listing, *stands_alone* a line that continues no other.
     """
     lengths = Counter(len(line.text) for line in lines if line.text)
@@ -78,7 +79,8 @@ def rejoin(lines: list[Line], is_known: IsRow, stands_alone: IsRow) -> list[Line
             joined.append(line)
             pieces = 0
         pieces = pieces + 1 if len(line.text) == width else 0
-    return joined
+    whole = sum(1 for line in joined if len(line.text) == width)
+    return joined if whole * 4 < lengths[width] else lines
 
 
 def _continues(above: Line, line: Line, stands_alone: IsRow) -> bool:
