@@ -59,6 +59,16 @@ def test_memory_in_use_that_only_fluctuates_is_no_growth_inside():
     assert not found(using(moments(pool=[100] * 60), [dice.randrange(90) for _ in range(60)]))
 
 
+def test_use_that_is_known_at_few_points_is_no_evidence():
+    snapshots = list(using(moments(pool=[100] * 60), range(60)))
+    blind = [
+        taken if at % 3 == 0 else taken.model_copy(update={"usage": None})
+        for at, taken in enumerate(snapshots)
+    ]
+
+    assert not found(blind)
+
+
 def test_a_restart_is_told_with_the_pieces():
     told = found(moments(pids=[1] * 20 + [2] * 10, pool=[5] * 30))["restarted"]
 

@@ -63,3 +63,10 @@ def test_what_a_look_found_no_owner_for_is_not_looked_at_whenever_it_is_touched(
     seen = owner_memory.touched_without_owner(after, after)
 
     assert list(owner_memory.reasons(before, after, seen)) == []
+
+
+def test_memory_that_lost_its_owner_twice_has_the_one_before_as_likely():
+    (mapping,) = owner_memory.carried(moment(START, pool=5), bare(moment(START, pool=9))).mappings
+
+    assert (mapping.owner.name, mapping.owner.certainty, mapping.values["rss"]) == ("pool", "likely", 9 << 20)
+    assert owner_memory.carried(moment(START, pool=5), moment(START, pool=9)) == moment(START, pool=9)

@@ -45,17 +45,14 @@ def kept_inside(trend: Trend) -> Found:
 def growing_inside(trend: Trend) -> Found:
     """Find owners of whose memory ever more is in use, while it is resident already: a leak in holes."""
     for group in trend.groups.get("owner", ()):
-        inner = trend.in_use(group.name)
-        if inner is None or group.judgement.name == "leak" or inner.name != "leak":
-            continue
-        if (inner.rate or 0) >= _NOTEWORTHY:
+        used = trend.in_use(group.name)
+        if used is not None and group.judgement.name != "leak" and _leaks(trend, used):
             told = (
-                f"what is in use of {group.name} grows steadily by {rate(inner.rate or 0).removeprefix('+')},"
+                f"what is in use of {group.name} grows steadily by {_rate(used)},"
                 " inside memory that is resident already"
             )
-            yield Finding(
-                "growing-inside", "warning", told, (inner.evidence, f"{group.name}: {_moved(group)}")
-            )
+            evidence = (f"{_moved(used)}; {used.judgement.evidence}", f"{group.name}: {_moved(group)}")
+            yield Finding("growing-inside", "warning", told, evidence)
 
 
 def cut(trend: Trend) -> Found:

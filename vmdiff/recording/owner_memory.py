@@ -10,7 +10,7 @@ from collections import abc
 from collections.abc import Iterator
 
 from vmdiff.capture.live_memory import LiveMemory
-from vmdiff.model import MIXED, Mapping, Snapshot
+from vmdiff.model import MIXED, Mapping, Owner, Snapshot, owner
 from vmdiff.owners.part_counters import recounted
 
 LOOKS = 60  # points between two looks of which nothing changed
@@ -59,6 +59,24 @@ def loses_owners(before: Snapshot, after: Snapshot) -> bool:
     """Say whether memory that had an owner before, and is still there in name, has none after."""
     owned = {(m.start, m.perms, m.path) for m in before.mappings if m.owner is not None}
     return any(m.owner is None and (m.start, m.perms, m.path) in owned for m in after.mappings)
+
+
+def carried(before: Snapshot, after: Snapshot) -> Snapshot:
+    """Give memory that lost its owner, and is still there in name, the one that it had before: as likely."""
+    owned = {(m.start, m.perms, m.path): m.owner for m in before.mappings if m.owner and not m.owner.parts}
+    return after.model_copy(
+        update={
+            "mappings": tuple(
+                m if m.owner or not (was := owned.get((m.start, m.perms, m.path))) else _likely(m, was)
+                for m in after.mappings
+            )
+        }
+    )
+
+
+def _likely(mapping: Mapping, was: Owner) -> Mapping:
+    evidence = "its owner at the point before; since then its records contradict its bounds"
+    return mapping._replace(owner=owner(was.name, "shape", evidence, label=was.label, tid=was.tid))
 
 
 def kept(before: Snapshot, after: Snapshot) -> Snapshot:

@@ -206,7 +206,8 @@ class _Recorder:
         """
         snapshot = sources.with_owners(folder, bare, inside=self._plan.inside)
         if self._last is not None and owner_memory.loses_owners(self._last, snapshot):
-            snapshot = sources.with_owners(folder, read(folder), inside=self._plan.inside)
+            again = sources.with_owners(folder, read(folder), inside=self._plan.inside)
+            snapshot = owner_memory.carried(self._last, again)
         return snapshot
 
     def _why(self, bare: Snapshot) -> str | None:

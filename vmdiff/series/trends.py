@@ -2,7 +2,7 @@
 
 from collections import abc
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -14,6 +14,8 @@ from vmdiff.series.series import Series
 from vmdiff.series.verdict import Judgement, judge
 from vmdiff.units import rate as rate_words
 from vmdiff.units import size
+
+_MOSTLY = 0.75  # of the judged points
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,31 +76,39 @@ class Trend:
         return tuple(sorted((self._group(by, name) for name in self.series.names(by)), key=_weight))
 
     def _group(self, by: str, name: str) -> GroupTrend:
-        values = self.series.values(by, name, self.counter)
-        part = self.series.part(values)
-        known = [value for value in part if value is not None]
-        judgement = self.judged(values)
-        if by == "owner" and judgement.name == "leak":
-            judgement = self._unless_kept(name, judgement)
+        found = self._judged_values(name, self.counter, self.series.values(by, name, self.counter))
+        if by == "owner" and found.judgement.name == "leak":
+            return replace(found, judgement=self._unless_kept(name, found.judgement))
+        return found
+
+    def _judged_values(self, name: str, counter: str, values: tuple[int | None, ...]) -> GroupTrend:
+        known = [value for value in self.series.part(values) if value is not None]
         first, last = (known[0], known[-1]) if known else (None, None)
-        return GroupTrend(name, self.counter, values, first, last, _steps(known), judgement)
+        return GroupTrend(name, counter, values, first, last, _steps(known), self.judged(values))
 
     def judged(self, values: abc.Sequence[int | None]) -> Judgement:
         """Judge values, one for each point of the series."""
         found = judge(self.series.part(self.series.times), self.series.part(values))
         return found if self.series.timed else Judgement(found.name, None, found.evidence)
 
-    def in_use(self, owner: str) -> Judgement | None:
-        """Judge what the program has in use of an owner's memory; None where nobody looked inside."""
+    def in_use(self, owner: str) -> GroupTrend | None:
+        """Judge what the program has in use of an owner's memory; None where that is not known mostly.
+
+        Points at which somebody looked inside only because the layout had moved would be no fair sample.
+        """
         if owner not in self.series.names(USAGE):
             return None
-        return self.judged(self.series.values(USAGE, owner, IN_USE))
+        found = self._judged_values(owner, IN_USE, self.series.values(USAGE, owner, IN_USE))
+        steps = found.steps
+        known = steps.grew + steps.fell + steps.same + 1
+        return found if known >= len(self.series.judged) * _MOSTLY else None
 
     def _unless_kept(self, owner: str, growing: Judgement) -> Judgement:
         """Look at what is in use where the allocator says so: what it got back and keeps is no leak."""
-        inner = self.in_use(owner)
-        if inner is None or inner.name in {"leak", "undecided"}:
+        used = self.in_use(owner)
+        if used is None or used.judgement.name in {"leak", "undecided"}:
             return growing
+        inner = used.judgement
         free = self.series.values(USAGE, owner, FREE)
         left = next((value for value in reversed(self.series.part(free)) if value is not None), None)
         kept = f", {size(left)} of it free at the end" if left else ""
