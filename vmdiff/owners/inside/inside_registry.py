@@ -16,6 +16,15 @@ from vmdiff.owners.scene import Scene
 
 Reader = Callable[[Scene, Budget], Iterable[Usage]]
 
+
+def _hotspot(scene: Scene, budget: Budget) -> Iterator[Usage]:
+    """Return what HotSpot uses; its reader is imported only where there is a JVM."""
+    if scene.find_object("libjvm.so") is not None:
+        from vmdiff.owners.inside.hotspot_usage import hotspot_usage
+
+        yield from hotspot_usage(scene, budget)
+
+
 # One line a reader; the order is that of the document.
 READERS: tuple[Reader, ...] = (
     glibc_usage,
@@ -23,6 +32,7 @@ READERS: tuple[Reader, ...] = (
     musl_usage,
     cpython,
     go_heap,
+    _hotspot,
     postgres,
     unread_allocators,
 )

@@ -33,26 +33,61 @@ _WANTED: abc.Mapping[str, frozenset[str]] = {
     "BarrierSet": frozenset({"_barrier_set"}),
     "CardTable": frozenset({"_byte_map", "_byte_map_size"}),
     "CardTableBarrierSet": frozenset({"_card_table"}),
+    "ClassLoaderData": frozenset({"_klasses", "_next"}),
+    "ClassLoaderDataGraph": frozenset({"_head"}),
     "CodeCache": frozenset({"_low_bound", "_high_bound", "_heaps"}),
-    "CodeHeap": frozenset({"_segmap"}),
+    "CodeHeap": frozenset({"_segmap", "_memory", "_log2_segment_size"}),
     "CollectedHeap": frozenset({"_reserved"}),
     "CompressedKlassPointers": frozenset({"_base", "_shift", "_narrow_klass._base", "_narrow_klass._shift"}),
     "CompressedOops": frozenset({"_base", "_shift", "_narrow_oop._base", "_narrow_oop._shift"}),
+    "ContiguousSpace": frozenset({"_bottom", "_end", "_top"}),
+    "DefNewGeneration": frozenset({"_eden_space", "_from_space", "_to_space"}),
     "G1CollectedHeap": frozenset({"_hrm"}),
+    "G1HeapRegion": frozenset({"GrainBytes", "_bottom", "_top", "_type"}),
+    "G1HeapRegionManager": frozenset({"_regions"}),
+    "G1HeapRegionTable": frozenset({"_base", "_length"}),
+    "G1HeapRegionType": frozenset({"_tag"}),
+    "GenCollectedHeap": frozenset({"_young_gen", "_old_gen"}),
+    "Generation": frozenset({"_virtual_space"}),
     "GrowableArray<int>": frozenset({"_data"}),
     "GrowableArrayBase": frozenset({"_len"}),
+    "HeapRegion": frozenset({"GrainBytes", "_bottom", "_top", "_type"}),
+    "HeapRegionManager": frozenset({"_regions"}),
+    "HeapRegionType": frozenset({"_tag"}),
+    "ImmutableSpace": frozenset({"_bottom", "_end"}),
+    "InstanceKlass": frozenset({"_java_mirror"}),
     "JavaThread": frozenset({"_osthread", "_stack_base", "_stack_size", "_threadObj"}),
+    "Klass": frozenset({"_name", "_next_link", "_java_mirror"}),
     "MemRegion": frozenset({"_start", "_word_size"}),
     "MetaspaceObj": frozenset({"_shared_metaspace_base", "_shared_metaspace_top"}),
+    "MutableSpace": frozenset({"_bottom", "_end", "_top"}),
     "OSThread": frozenset({"_thread_id"}),
+    "PSOldGen": frozenset({"_object_space", "_virtual_space"}),
+    "PSVirtualSpace": frozenset({"_committed_low_addr", "_committed_high_addr"}),
+    "PSYoungGen": frozenset({"_eden_space", "_from_space", "_to_space", "_virtual_space"}),
+    "ParallelScavengeHeap": frozenset({"_young_gen", "_old_gen"}),
+    "SerialHeap": frozenset({"_young_gen", "_old_gen"}),
+    "ShenandoahGeneration": frozenset({"_used"}),
+    "ShenandoahHeap": frozenset({"_num_regions", "_used", "_committed", "_global_generation"}),
+    "ShenandoahHeapRegion": frozenset({"RegionSizeBytes"}),
+    "Space": frozenset({"_bottom", "_end"}),
+    "Symbol": frozenset({"_length", "_body", "_body[0]"}),
+    "SystemDictionary": frozenset({_STRING_CLASS[1]}),
+    "TenuredGeneration": frozenset({"_the_space"}),
     "Thread": frozenset({"_osthread", "_stack_base", "_stack_size"}),
     "ThreadsList": frozenset({"_length", "_threads"}),
     "ThreadsSMRSupport": frozenset({"_java_thread_list"}),
     "Universe": frozenset({"_collectedHeap"}),
-    "VirtualSpace": frozenset({"_low_boundary", "_high_boundary"}),
-    "ShenandoahHeap": frozenset({"_num_regions"}),
-    "ShenandoahHeapRegion": frozenset({"RegionSizeBytes"}),
-    "SystemDictionary": frozenset({_STRING_CLASS[1]}),
+    "VirtualSpace": frozenset({"_low_boundary", "_high_boundary", "_low", "_high"}),
+    "XCollectedHeap": frozenset({"_heap"}),
+    "XHeap": frozenset({"_page_allocator"}),
+    "XPageAllocator": frozenset({"_max_capacity", "_capacity", "_used"}),
+    "ZCollectedHeap": frozenset({"_heap"}),
+    "ZHeap": frozenset({"_page_allocator"}),
+    "ZNUMA": frozenset({"_count"}),
+    "ZPageAllocator": frozenset({"_max_capacity", "_capacity", "_used", "_partitions"}),
+    "ZPartition": frozenset({"_capacity", "_used"}),
+    "ZPerNUMAZPartition": frozenset({"_addr"}),
     "vmClasses": frozenset({_STRING_CLASS[0]}),
 }
 ARCHIVE = (".jsa",)
@@ -111,6 +146,11 @@ class HotSpot:
         if offset is None:
             return [0] * len(places)
         return [value or 0 for value in word_each(self.scene, [at + offset for at in places], width)]
+
+    def address(self, at: int | None, type_: str, name: str) -> int | None:
+        """Return where a field of the structure at *at* is."""
+        offset = self.offset(name, type_)
+        return None if not at or offset is None else at + offset
 
     def member(self, at: int | None, type_: str, name: str) -> int | None:
         """Give the word in a field of the structure at *at*."""

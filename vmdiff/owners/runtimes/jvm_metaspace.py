@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections import abc
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
+from typing import NamedTuple
 
 from vmdiff.model import PlacedMapping
 from vmdiff.owners.claim import Claim
@@ -19,22 +20,43 @@ _METASPACE, _CLASS_SPACE = b"non-class-space\0", b"class-space\0"  # linkers may
 _MOST_NODES = 4096
 
 
-def find(scene: Scene, library: Sequence[PlacedMapping], constants: Constants) -> Iterator[Claim]:
-    """Claim the nodes of the lists that the two MetaspaceContexts hold.
+class MetaspaceContext(NamedTuple):
+    """A part of metaspace: its owner's name, its address, and those of its list of nodes and free chunks."""
 
-    A context begins with the address of its name; one that is found points to a list with the same
-    name in it, and a node says twice where its memory is: that is what makes it certain.
+    name: str
+    at: int
+    list: int
+    chunks: int
+
+
+def contexts(
+    scene: Scene, library: Sequence[PlacedMapping], constants: Constants
+) -> Iterator[MetaspaceContext]:
+    """Yield the two MetaspaceContexts.
+
+    A context begins with the address of its name, and points to a list with the same name in it.
     """
     names = _name_places(constants)
     found = set()
-    for context in _pointing_to(scene, library, names):
-        parts = words(scene, context, 2)
-        list_ = parts and words(scene, parts[1], 4)
-        if parts and list_ and list_[1] == parts[0] and context not in found:
-            found.add(context)
-            yield from _nodes(scene, list_[2], names[parts[0]])
+    for at in _pointing_to(scene, library, names):
+        parts = words(scene, at, 3)
+        list_ = parts and words(scene, parts[1], 2)
+        if parts and list_ and list_[1] == parts[0] and at not in found:
+            found.add(at)
+            yield MetaspaceContext(names[parts[0]], at, parts[1], parts[2])
         if len(found) == len(names):
             return
+
+
+def find(scene: Scene, library: Sequence[PlacedMapping], constants: Constants) -> Iterator[Claim]:
+    """Claim the nodes of the lists that the two MetaspaceContexts hold.
+
+    A node says twice where its memory is: that is what makes it certain.
+    """
+    for context in contexts(scene, library, constants):
+        fields = words(scene, context.list, 3)
+        if fields:
+            yield from _nodes(scene, fields[2], context.name)
 
 
 def _nodes(scene: Scene, node: int, name: str) -> Iterator[Claim]:

@@ -1,0 +1,23 @@
+// Uses the given number of MiB on the heap and as many beside it, then waits until standard input ends.
+// Memory.class beside it is compiled with `javac --release 11 Memory.java`: the Java runtimes of the tests have no compiler.
+import java.nio.ByteBuffer;
+
+public class Memory {
+    public static void main(String[] arguments) throws Exception {
+        int count = Integer.parseInt(arguments[0]);
+        byte[][] blocks = new byte[count][];
+        ByteBuffer[] buffers = new ByteBuffer[count];
+        for (int number = 0; number < count; number++) {
+            blocks[number] = new byte[1 << 20];
+            buffers[number] = ByteBuffer.allocateDirect(1 << 20);
+        }
+        System.gc();
+        for (int number = 0; number < count; number += 4) {
+            blocks[number] = new byte[1 << 18];
+        }
+        System.out.println("ready");
+        while (System.in.read() >= 0) {
+        }
+        System.out.println(blocks.length + buffers.length);
+    }
+}

@@ -1,0 +1,69 @@
+"""What a HotSpot JVM has in use: heap, metaspace, code cache, from its own tables."""
+
+from collections.abc import Iterator, Sequence
+
+from vmdiff.model import PlacedMapping, Usage
+from vmdiff.owners.inside.budget import Budget
+from vmdiff.owners.inside.hotspot_heap import spaces
+from vmdiff.owners.inside.hotspot_spaces import Region, code_heaps, metaspace
+from vmdiff.owners.inside.two_readings import MOVED, two_readings
+from vmdiff.owners.object_constants import Constants
+from vmdiff.owners.runtimes.hotspot_structs import HotSpot, hotspot
+from vmdiff.owners.scene import Scene
+
+
+def hotspot_usage(scene: Scene, budget: Budget) -> Iterator[Usage]:
+    """Yield the use of the Java heap, of metaspace and of the code cache."""
+    library = scene.find_object("libjvm.so")
+    if library is None or any("libj9" in thing.path for thing in scene.objects):
+        return
+    constants = Constants(scene, library.mappings)
+    jvm = hotspot(scene, library, constants)
+    if jvm is not None and budget.allows(steps=1):
+        yield from _heap(jvm)
+        yield from _regions(jvm, library.mappings, constants)
+
+
+def _heap(jvm: HotSpot) -> Iterator[Usage]:
+    found, steady = two_readings(lambda: spaces(jvm))
+    if found is None:
+        yield Usage(
+            owner="jvm heap",
+            source="HotSpot's gHotSpotVMStructs",
+            certainty="certain",
+            partial="the heap of this collector or version is not as expected",
+        )
+        return
+    collector, parts = found
+    for part in parts:
+        yield Usage(
+            owner="jvm heap",
+            label=part.label,
+            source=f"HotSpot's gHotSpotVMStructs, {collector}",
+            certainty="certain",
+            in_use=part.used,
+            free=part.committed - part.used,
+            cached=0,
+            overhead=0,
+            partial=None if steady else MOVED,
+        )
+
+
+def _regions(jvm: HotSpot, library: Sequence[PlacedMapping], constants: Constants) -> Iterator[Usage]:
+    found, steady = two_readings(lambda: (*metaspace(jvm, library, constants), *code_heaps(jvm, constants)))
+    yield from (_usage(region, steady=steady) for region in found)
+
+
+def _usage(region: Region, *, steady: bool) -> Usage:
+    return Usage(
+        owner=region.owner,
+        label=region.label,
+        source="HotSpot's metaspace arenas" if region.label is None else "HotSpot's CodeHeap",
+        certainty="certain",
+        in_use=region.used,
+        free=region.committed - region.used,
+        cached=0,
+        overhead=0,
+        reserved=region.reserved - region.committed,
+        partial=None if steady else MOVED,
+    )
