@@ -678,6 +678,18 @@ def test_exact_names_pair_first_also_without_addresses(load):
     assert (list(comparison.changes), comparison.unchanged) == ([], 3)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_rollup_against_smaps_compares_totals_and_lists_no_mapping_as_gone(load, order):
+    smaps = "".join(f"{line}\nRss: {n} kB\nPss: {n} kB\n" for n, line in enumerate(MAPS.splitlines(), 4))
+    rollup = "00400000-7fffb2c2e000 ---p 00000000 00:00 0 [rollup]\nRss: 34 kB\nPss: 33 kB\n"
+
+    comparison = vmdiff.compare(*[load(text) for text in (smaps, rollup)][::order])
+
+    assert comparison.changes == ()
+    assert (comparison.totals["rss"].delta, comparison.totals["pss"].delta) == (4 * K * order, 3 * K * order)
+    assert comparison.differs
+
+
 def test_an_empty_range_is_a_doubt_that_says_so(load):
     snapshot = load("00002000-00002000 rwxp 00000000 00:00 0\n" + MAPS)
 

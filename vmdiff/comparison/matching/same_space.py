@@ -52,6 +52,8 @@ def recognise(before: Snapshot, after: Snapshot) -> Verdict:
 def obstacle_to_addresses(before: Snapshot, after: Snapshot) -> str | None:
     """Give the sentence that says why these two can never be matched by address, if so."""
     for side, snapshot in (("before", before), ("after", after)):
+        if not snapshot.mappings and snapshot.rollup is not None:
+            return f"the listing {side} gives totals only, no mappings"
         if any(None in map(itemgetter(bound), snapshot.mappings) for bound in (0, 1)):
             return f"the listing {side} gives no addresses"
     if before.origin.redaction != after.origin.redaction:
