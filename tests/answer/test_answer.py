@@ -106,7 +106,7 @@ A, B, C, D, E = (0x100000 * at for at in range(1, 6))
             id="freed-and-others-swapped",
         ),
         pytest.param(
-            [plain(A)], [plain(A, private_hugetlb=16 * MIB)], "resident +16.0 MiB: mapped by the program itself +16.0 MiB", id="hugetlb"
+            [plain(A)], [plain(A, private_hugetlb=16 * MIB)], "resident +16.0 MiB: mapped by the program itself +16.0 MiB (in hugetlb pages)", id="hugetlb"
         ),
         pytest.param(
             [dirty(A, 8 * MIB)],

@@ -447,3 +447,22 @@ def test_what_a_snapshot_holds_has_its_share_of_the_total():
 )
 def test_a_stretch_of_time(seconds, expected):
     assert wording.span(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "titles"),
+    [
+        ({}, ["(heap)", "malloc arena", "(file)", "(reserved)"]),
+        ({"only": selector.parse("kind:heap")}, ["(heap)"]),
+        ({"minimum": MIB}, ["(heap)", "(file)", "(reserved)"]),
+        ({"sort": "virtual"}, ["(file)", "(heap)", "(reserved)", "malloc arena"]),
+    ],
+)
+def test_what_a_reader_asks_for_holds_for_every_table_of_the_screen(options, titles):
+    shown = seen(example(), **options)
+
+    assert [row.title for row in shown.groups.rows] == titles
+    for table in (shown.groups, shown.table):
+        for at in range(len(table.columns)):
+            values = [row.cells[at].value for row in (*table.rows, *table.folds)]
+            assert sum(values) == table.total.cells[at].value

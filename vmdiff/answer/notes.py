@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 from vmdiff.answer.parts import short
 from vmdiff.answer.sentence import Mover
-from vmdiff.comparison.change import ChangeName
+from vmdiff.comparison.change import Change, ChangeName
 from vmdiff.comparison.compare import Comparison
 from vmdiff.findings import swap_moves
 from vmdiff.findings.finding import has_owner
 from vmdiff.findings.freed_and_kept import OwnerMove, largest_by_size, largest_rows, moved_inside
 from vmdiff.findings.runtime_areas import new_wasm_memories
+from vmdiff.findings.state import came_huge
 from vmdiff.model import Kind, Mapping, Snapshot
 from vmdiff.model.memory_figures import figure
 from vmdiff.units import signed, size
@@ -17,6 +18,7 @@ from vmdiff.units import signed, size
 _NOTEWORTHY = 1 << 20  # bytes
 _JVM = "jvm "
 _MALLOC = frozenset({"malloc heap", "malloc arena", "malloc large block"})
+_NAMELESS = {None, "/dev/zero", "/SYSV00000000"}  # what the kernel calls shared memory without a name
 _COUNTED = {"thread stack": "stack", "malloc arena": "arena"}
 
 
@@ -66,6 +68,24 @@ def _wasm(comparison: Comparison, mover: Mover) -> str:
     return f"{count:,} new WebAssembly {'memory' if count == 1 else 'memories'}"
 
 
+def _huge(comparison: Comparison, mover: Mover) -> str:
+    """Say of memory that came in huge pages which: of hugetlbfs, or transparent ones."""
+    mine = [change for change in comparison.changes if _has(change, mover)]
+    huge = sum(figure(c.delta, "resident") or 0 for c in mine) - sum(c.delta.get("rss") or 0 for c in mine)
+    if mover.delta > 0 and huge * 10 >= mover.delta * 8:
+        return "in hugetlb pages"
+    if mover.delta > 0 and came_huge(comparison, mine) * 10 >= mover.delta * 8:
+        return "in huge pages"
+    return ""
+
+
+def _has(change: Change, mover: Mover) -> bool:
+    """Say whether a change is one of the part's memory alone."""
+    if mover.by == "owner":
+        return change.owner is not None and change.owner.name == mover.name
+    return mover.by == "kind" and change.owner is None and change.kind == mover.name
+
+
 def _deleted(comparison: Comparison, mover: Mover) -> str:
     """Say of a file that it was deleted: its memory and disk space stay until it is unmapped."""
     if mover.by != "object" or mover.delta < 0:
@@ -97,7 +117,7 @@ def _shared(comparison: Comparison, mover: Mover) -> str:
     pss, rss = sums.get("pss"), sums.get("rss")
     if pss is not None and rss and pss * 10 <= rss * 9:
         return "shared, counted in every process that maps it"
-    paths = {mapping.path for mapping in mine}
+    paths = {mapping.path for mapping in mine} - _NAMELESS
     return short(paths.pop() or "") if mover.by == "owner" and len(paths) == 1 else ""
 
 
@@ -112,6 +132,7 @@ _NOTES: tuple[Callable[[Comparison, Mover], str], ...] = (
     _new_ones,
     _off_heap,
     _wasm,
+    _huge,
     _deleted,
     _file_pages,
     _shared,

@@ -191,5 +191,9 @@ def _other_run(comparison: Comparison) -> str:
     before, after = comparison.before.process, comparison.after.process
     if None in (before.start_ticks, after.start_ticks):
         return "matched by structure"
-    same = (before.executable or before.name) == (after.executable or after.name)
-    return "another run" if same else f"different programs ({before.name}, {after.name})"
+    if (before.executable or before.name) == (after.executable or after.name):
+        return "another run"
+    names = [before.name, after.name]
+    if before.name == after.name:
+        names = [parts.short(before.executable or "?"), parts.short(after.executable or "?")]
+    return f"different programs ({names[0]}, {names[1]})"

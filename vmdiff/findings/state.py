@@ -1,5 +1,7 @@
 """What became of memory that was there, and what no mapping shows."""
 
+from collections.abc import Iterable
+
 from vmdiff.comparison.change import Change
 from vmdiff.comparison.compare import Comparison
 from vmdiff.findings.finding import NOTEWORTHY, Finding, Found, delta
@@ -28,13 +30,18 @@ def huge_pages(comparison: Comparison) -> Found:
     memory that was there.
     """
     resident = delta(comparison, "rss")
-    came = sum(_came_huge(comparison, change) for change in comparison.changes)
+    came = came_huge(comparison, comparison.changes)
     if resident is None or came < _HUGE or not came <= resident <= came * 2:
         return
     message = f"{size(came)} of the growth came in huge pages: resident counts all of a page, used or not"
     yield Finding(
         "huge-pages", "info", message, (f"anon_huge_pages {signed(came)}", f"rss {signed(resident)}")
     )
+
+
+def came_huge(comparison: Comparison, changes: Iterable[Change]) -> int:
+    """Return the bytes of some changes that are proved to have come in huge pages."""
+    return sum(_came_huge(comparison, change) for change in changes)
 
 
 def _came_huge(comparison: Comparison, change: Change) -> int:

@@ -168,7 +168,7 @@ def _comparison_tables(
     """Give the short table of groups, if any, and the table that was asked for."""
     if options.by is None:
         by = usual_groups(comparison.before, comparison.after)
-        groups = groups_table(comparison, columns, by, ViewOptions(), signed=True)
+        groups = groups_table(comparison, columns, by, options, signed=True)
         return groups if groups.rows else None, changes_table(comparison, columns, options)
     if options.by is By.MAPPING:
         return None, changes_table(comparison, columns, options)
@@ -179,7 +179,7 @@ def _snapshot_tables(
     alone: Comparison, columns: tuple[Column, ...], options: ViewOptions
 ) -> tuple[Table | None, Table]:
     if options.by is None:
-        groups = groups_table(alone, columns, usual_groups(alone.before), ViewOptions(), signed=False)
+        groups = groups_table(alone, columns, usual_groups(alone.before), options, signed=False)
         return groups if groups.rows else None, mappings_table(alone, columns, options)
     if options.by is By.MAPPING:
         return None, mappings_table(alone, columns, options)
