@@ -20,6 +20,28 @@ test (`tests/situations`) that plays the program and holds the sentence against 
 """
 
 
+_SCREENS = """
+## Screens
+
+What a terminal of 80 columns and 24 lines shows (`python -m tests.situations.screens` draws them).
+
+"""
+_PICTURES = {
+    "redis": "redis, 400,000 keys loaded",
+    "redis-deleted": "redis, 90 % of the keys deleted",
+    "postgres": "a backend of postgres, a sort in memory",
+    "jvm-threads": "a JVM that starts 300 threads",
+    "jvm": "a JVM with 300 threads, a heap and direct buffers (`show`)",
+    "node": "node, a million objects",
+    "python-numpy": "Python with numpy, 20 arrays of 8 MiB",
+    "chromium": "a renderer of Chromium, objects and buffers",
+}
+
+
+def screens() -> str:
+    return _SCREENS + "\n\n".join(f"![{text}](screens/{name}.svg)" for name, text in _PICTURES.items()) + "\n"
+
+
 def row(situation: Situation) -> str | None:
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -37,7 +59,7 @@ def main() -> None:
     chosen = [one for one in SITUATIONS if not wanted or any(word in one.title for word in wanted)]
     rows = [told for one in chosen if (told := row(one)) is not None]
     if not wanted:
-        PAGE.write_text(_HEAD + "".join(rows))
+        PAGE.write_text(_HEAD + "".join(rows) + screens())
 
 
 if __name__ == "__main__":

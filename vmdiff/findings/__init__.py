@@ -106,4 +106,4 @@ def find_over_time(trend: Trend) -> tuple[Finding, ...]:
 
 
 def _ordered(findings: list[Finding]) -> tuple[Finding, ...]:
-    return tuple(sorted(findings, key=lambda finding: _ORDER.index(finding.severity)))
+    return tuple(sorted(findings, key=lambda one: (_ORDER.index(one.severity), one.id == "doubts")))

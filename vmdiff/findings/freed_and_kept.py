@@ -147,7 +147,7 @@ def largest_rows(change: UsageChange) -> Iterator[str]:
         return
     for block, count, _ in change.sizes:
         if count > 0 and block:
-            yield f"+{count:,} blocks of {block:,} bytes"
+            yield f"+{count:,} block{'' if count == 1 else 's'} of {block:,} bytes"
 
 
 def largest_by_size(change: UsageChange) -> int:

@@ -258,7 +258,7 @@ def _reasons(change: Change) -> Iterator[str]:
 def _crowd_row(columns: tuple[Column, ...], changes: Sequence[Change]) -> Row:
     one_object = len({(change.path, change.kind) for change in changes}) == 1 and changes[0].path
     titles = {_change_title(change) for change in changes}
-    some = titles.pop() if len(titles) == 1 else _common_owner(changes) or str(changes[0].kind or MIXED)
+    some = _common_owner(changes) or (titles.pop() if len(titles) == 1 else str(changes[0].kind or MIXED))
     names = {str(change.change) for change in changes}
     return Row(
         role=Role.CROWD,

@@ -103,6 +103,11 @@ class SnapshotView:
 _SAID_BY_THE_ANSWER = frozenset({"heap-growth", "owner-growth"})
 
 
+def _is_said(finding: Finding) -> bool:
+    """Say whether the answer says as much: that an owner grew, or that its growth is in use."""
+    return finding.id in _SAID_BY_THE_ANSWER or finding.message.endswith("more is in use")
+
+
 def of_comparison(
     comparison: Comparison, findings: Sequence[Finding], options: ViewOptions
 ) -> ComparisonView:
@@ -121,7 +126,7 @@ def of_comparison(
         figures=tuple(_figures(comparison.before, comparison.after)),
         counts=_counts(comparison),
         faults=_faults(comparison),
-        remarks=_remarks([finding for finding in findings if finding.id not in _SAID_BY_THE_ANSWER]),
+        remarks=_remarks([finding for finding in findings if not _is_said(finding)]),
         groups=groups,
         table=table,
         facts=facts(comparison.process, all_threads=_list_all_threads(comparison)),
@@ -242,14 +247,19 @@ def _figures(before: Snapshot, after: Snapshot) -> Iterator[Figure]:
     for column in HEADLINE:
         values = [value_of(side.totals, column.counter) for side in (before, after)]
         notes = [_stated(side, column.counter) for side in (before, after)]
-        note = notes[0] if notes[0] == notes[1] else " → ".join(note or "the same" for note in notes)
-        yield Figure(column.name, values[0], values[1], note and f"stated total: {note}")
+        yield Figure(column.name, values[0], values[1], _stated_note(*notes))
+
+
+def _stated_note(before: str, after: str) -> str:
+    if before and after:
+        return f"stated total: {before}" if before == after else f"stated total: {before} → {after}"
+    return f"stated total before: {before}" if before else after and f"stated total after: {after}"
 
 
 def _stated(snapshot: Snapshot, counter: str) -> str:
-    """Give the total that the kernel or the listing itself states, where it is visibly another."""
-    stated = value_of(snapshot.rollup or {}, counter)
-    if stated is None or wording.size(stated) == wording.size(value_of(snapshot.totals, counter)):
+    """Return the total that the kernel or the listing itself states, where it is another by 1 % or more."""
+    stated, total = value_of(snapshot.rollup or {}, counter), value_of(snapshot.totals, counter)
+    if stated is None or (total is not None and abs(stated - total) * 100 < stated):
         return ""
     return wording.size(stated)
 
