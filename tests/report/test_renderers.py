@@ -10,6 +10,7 @@ from markdown_it import MarkdownIt
 
 from tests.report.worlds import HOSTILE, compare, comparisons, example, hostile, mapping, snapshot
 from vmdiff import selector
+from vmdiff.comparison.compare import compare as compare_snapshots
 from vmdiff.findings import find, find_in
 from vmdiff.model import owner as owned_by
 from vmdiff.report import RENDERERS, Format, ViewOptions, markdown, wording
@@ -75,8 +76,8 @@ def test_totals_without_mappings_are_shown_by_everyone(target, options):
 
     texts = [
         shown_alone(target, stated, **options),
-        shown(target, compare(stated, stated), **options),
-        shown(target, compare(stated, snapshot(mapping(1, 2, rss=4096))), **options),
+        shown(target, compare_snapshots(stated, stated), **options),
+        shown(target, compare_snapshots(stated, snapshot(mapping(1, 2, rss=4096))), **options),
     ]
 
     if target in (*PLAIN, Format.MARKDOWN):
