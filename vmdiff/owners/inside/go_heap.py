@@ -1,9 +1,9 @@
 """The Go runtime's account of its heap: in use, free, returned to the kernel, and goroutines' stacks.
 
 `mheap_` has the bytes that the page allocator manages. `gcController` counts those in spans of objects, those
-returned to the kernel, and those free; `memstats.heapStats` counts, in three parts, what is in spans of
-objects, stacks and buffers. Neither has a symbol in a stripped program: both are searched in the program's
-variables, and believed where the three accounts agree to the byte. The figures are those of
+returned to the kernel, and those free, which can be returned; `memstats.heapStats` counts, in three parts,
+what is in spans of objects, stacks and buffers. Neither has a symbol in a stripped program: both are searched
+in its variables, and believed where the three accounts agree to the byte. The figures are those of
 `runtime.MemStats`. Facts: runtime/{mpagealloc,mgcpacer,mstats}.go of Go 1.19 to 1.27.
 """
 
@@ -65,8 +65,12 @@ def go_heap(scene: Scene, budget: Budget) -> Iterator[Usage]:
     stacks = heap.model_copy(update={"label": "goroutine stacks"})
     if account is not None:
         figures = {"in_use": account.objects, "free": account.free, "overhead": account.buffers}
-        heap = heap.model_copy(update={**figures, "cached": 0, "reserved": account.released})
-        stacks = stacks.model_copy(update={"in_use": account.stacks})
+        heap = heap.model_copy(
+            update={**figures, "cached": 0, "reserved": account.released, "releasable": account.free}
+        )
+        stacks = stacks.model_copy(
+            update={"in_use": account.stacks, "free": 0, "cached": 0, "overhead": 0, "releasable": 0}
+        )
     yield from (heap, stacks)
 
 
