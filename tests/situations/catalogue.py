@@ -271,6 +271,16 @@ def postgres_sort(_: Path) -> Played:
         return Played(before, vmdiff.snap(session.pid), "400,000 texts of 300 bytes sorted in memory")
 
 
+def postgres_catalogue(_: Path) -> Played:
+    every = "do $$ begin for i in 1..3000 loop execute format('{}', i); commit; end loop; end $$; select 1"
+    with servers.postgres() as session:
+        session.ask(every.format("create table t%s(a int primary key)"))
+        session.reconnect()
+        before = vmdiff.snap(session.pid)
+        session.ask(every.format("select count(*) from t%s"))
+        return Played(before, vmdiff.snap(session.pid, inside=True), "3,000 tables and their indexes read")
+
+
 SITUATIONS = (
     Situation("C: nothing happens", c("nothing", account="nothing"), r"^(nothing changed|resident unchanged)"),
     Situation("C: 50 MiB mapped and filled by itself", c("own-mapping", account="50 MiB"), rf"^resident \+{size(50)}: mapped by the program itself \+{size(50)}"),
@@ -296,6 +306,7 @@ SITUATIONS = (
     Situation("memcached: 800 values of 100,000 bytes", memcached_filled, rf"^resident \+{size(82)}: malloc "),
     Situation("postgres backend: sequential scan", postgres_scan, r"^resident \+\d.*(shared anonymous|shared memory)"),
     Situation("postgres backend: a sort in memory", postgres_sort, r"^resident \+[1-9]\d\d MiB: malloc "),
+    Situation("postgres backend: 3,000 tables are looked at", postgres_catalogue, r"^resident \+[\d.]+ MiB: .*postgres contexts \+[\d.]+ MiB \((CacheMemoryContext|index info) "),
     Situation("JVM: 300 MiB of byte arrays", java("heap", account="300 MiB"), r"^resident \+3\d\d MiB: jvm heap \+3\d\d MiB"),
     Situation("JVM: direct buffers of 250 MiB", java("direct", account="250 MiB"), rf"^resident \+{size(252)}: malloc large block \+{size(250)} \(off-heap\)"),
     Situation("JVM: 300 threads", java("threads", account="300 threads"), r"^resident \+[\d.]+ MiB: thread stack \+[\d.]+ MiB \(30\d more stacks\)"),

@@ -93,6 +93,12 @@ class Postgres:
         self._process = process
         self.pid = int(self.ask("select pg_backend_pid()"))
 
+    def reconnect(self) -> None:
+        """Go on with another backend, which has looked at nothing yet."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\\c -\n")
+        self.pid = int(self.ask("select pg_backend_pid()"))
+
     def ask(self, statement: str) -> str:
         assert self._process.stdin is not None
         assert self._process.stdout is not None

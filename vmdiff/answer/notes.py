@@ -6,7 +6,7 @@ from vmdiff.answer.parts import short
 from vmdiff.answer.sentence import Mover
 from vmdiff.comparison.change import Change, ChangeName
 from vmdiff.comparison.compare import Comparison
-from vmdiff.findings import swap_moves
+from vmdiff.findings import inner_accounts, swap_moves
 from vmdiff.findings.finding import has_owner
 from vmdiff.findings.freed_and_kept import OwnerMove, largest_by_size, largest_rows, moved_inside
 from vmdiff.findings.runtime_areas import new_wasm_memories
@@ -167,12 +167,13 @@ def of_inside(comparison: Comparison) -> str:
     """Tell what is in use from what was freed and kept, where the allocators' records show it."""
     moves = [move for move in moved_inside(comparison) if move.in_use or move.more_kept]
     in_use, kept = sum(move.in_use for move in moves), sum(move.more_kept for move in moves)
+    accounts = inner_accounts.clause(comparison)
     if max(abs(in_use), abs(kept)) < _NOTEWORTHY:
-        return ""
+        return accounts
     owners = {move.change.owner for move in moves}
     whose = f"{owners.pop()} " if len(owners) == 1 else ""
     told = f"; {whose}in use {signed(in_use)}{_grown_most(moves, in_use)}"
-    return told if abs(kept) < _NOTEWORTHY else f"{told}, freed and kept {signed(kept)}"
+    return (told if abs(kept) < _NOTEWORTHY else f"{told}, freed and kept {signed(kept)}") + accounts
 
 
 def _grown_most(moves: Sequence[OwnerMove], in_use: int) -> str:

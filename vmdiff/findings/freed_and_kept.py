@@ -142,7 +142,9 @@ def in_use_growth(comparison: Comparison) -> Found:
 
 def largest_rows(change: UsageChange) -> Iterator[str]:
     """Yield the types or block sizes that grew, largest first, in words."""
-    yield from (f"{name} +{objects:,}, {signed(held)}" for name, objects, held in change.types if held > 0)
+    for name, objects, held in change.types:
+        if held > 0:
+            yield f"{name} {f'{objects:+,}, ' if objects else ''}{signed(held)}"
     if change.types:
         return
     for block, count, _ in change.sizes:
