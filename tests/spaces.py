@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from tests.draw import COUNTERS, PAGE
-from vmdiff.model import Kind, Mapping, Origin, Owner, Snapshot, kind_of
+from vmdiff.model import Kind, Mapping, Origin, Owner, Part, Snapshot, kind_of
 
 PATHS = (None, None, "[heap]", "[anon:x]", "/lib/a.so", "/data/file", "/memfd:m")
 OWNERS = (
@@ -18,6 +18,21 @@ OWNERS = (
 counters = st.dictionaries(
     st.sampled_from(COUNTERS), st.integers(1, 9).map(lambda pages: pages * PAGE), max_size=4
 )
+
+
+@st.composite
+def owners(draw: st.DrawFn, start: int, end: int) -> Owner | None:
+    """Draw one owner of a mapping, none, or several, whose counted pages may or may not add up."""
+    borders = sorted(draw(st.sets(st.integers(start // PAGE, end // PAGE), max_size=4)))
+    if len(borders) < 2 or draw(st.booleans()):
+        return draw(st.sampled_from(OWNERS))
+    parts = []
+    for low, high in pairwise(borders):
+        if owner := draw(st.sampled_from(OWNERS)):
+            rss = draw(st.none() | st.integers(0, high - low).map(lambda pages: pages * PAGE))
+            told = (owner.name, owner.certainty or "likely", owner.basis or "shape", owner.evidence)
+            parts.append(Part(low * PAGE, high * PAGE, *told, owner.label, owner.tid, rss, 0, rss))
+    return Owner("mixed", parts=tuple(parts)) if parts else None
 
 
 @st.composite
@@ -45,7 +60,7 @@ def mappings(draw: st.DrawFn, *, unknowns: bool = False) -> tuple[Mapping, ...]:
                 "7" if path and path.startswith("/") else "0",
                 path,
                 flags=draw(st.sampled_from((None, ("rd",), ("rd", "wr")))),
-                owner=draw(st.sampled_from(OWNERS)) if kind is Kind.ANONYMOUS else None,
+                owner=draw(owners(start * PAGE, end * PAGE)) if kind is Kind.ANONYMOUS else None,
                 values=values,
             )
         )

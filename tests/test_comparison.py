@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from tests.draw import PAGE, mappings, snapshot, space
+from tests.draw import COUNTERS, PAGE, mappings, snapshot, space
 from tests.spaces import snapshots
 from vmdiff.comparison.change import MIRRORS, Change, ChangeName
 from vmdiff.comparison.compare import Comparison, compare
@@ -171,21 +171,26 @@ def test_a_cheap_snapshot_compares_by_what_both_know() -> None:
     assert names(space("aabb11"), snapshot(*cheap, counters=())) == []
 
 
-def test_mixed_mappings_are_split_among_owners_where_that_is_exact() -> None:
+def test_a_mapping_of_several_owners_is_cut_where_they_end() -> None:
     parts = (
-        Part(0, PAGE, "malloc large block", "certain", "record", "", rss=PAGE, swap=0),
-        Part(PAGE, 3 * PAGE, "thread stack", "certain", "register", "", rss=0, swap=0),
+        Part(0, PAGE, "malloc large block", "certain", "record", "", rss=PAGE, swap=0, private=PAGE),
+        Part(PAGE, 3 * PAGE, "thread stack", "certain", "register", "", rss=0, swap=0, private=0),
     )
-    mixed = anonymous(0, 4, owner=Owner("mixed", parts=parts), values={"rss": 2 * PAGE, "pss": 5})
-    groups = {group.name: group.totals for group in by_address(snapshot(), snapshot(mixed)).groups["owner"]}
+    values = {"rss": 2 * PAGE, "pss": 5, "private_dirty": 2 * PAGE}
+    mixed = anonymous(0, 4, owner=Owner("mixed", parts=parts), values=values)
+    counters = (*COUNTERS, "private_clean")
+    found = by_address(snapshot(counters=counters), snapshot(mixed, counters=counters))
+    groups = {group.name: group.totals for group in found.groups["owner"]}
 
-    assert {name: total["size"].after for name, total in groups.items()} == {
-        "malloc large block": PAGE,
-        "thread stack": 2 * PAGE,
-        "mixed": PAGE,
-    }
-    assert groups["mixed"]["rss"].after == PAGE
-    assert groups["mixed"]["pss"].after == 5
+    def after(counter: str) -> dict[str, int | None]:
+        return {name: total[counter].after for name, total in groups.items()}
+
+    owners = ("malloc large block", "thread stack", "(anonymous)", "(not split)")
+    assert after("size") == dict(zip(owners, (PAGE, 2 * PAGE, PAGE, 0), strict=True))
+    assert after("rss") == dict(zip(owners, (PAGE, 0, PAGE, 0), strict=True))
+    assert after("private") == dict(zip(owners, (PAGE, 0, PAGE, 0), strict=True))
+    assert after("private_dirty") == dict(zip(owners, (PAGE, 0, PAGE, 0), strict=True))
+    assert after("pss") == dict(zip(owners, (None, 0, None, 5), strict=True))
 
 
 @given(snapshots(unknowns=True))
@@ -233,13 +238,16 @@ def _sum(taken: Snapshot, name: str) -> int:
 def test_every_column_of_groups_adds_up_to_the_totals(before: Snapshot, after: Snapshot) -> None:
     comparison = by_address(before, after)
 
-    for groups in comparison.groups.values():
+    for by, groups in comparison.groups.items():
         for name, total in comparison.totals.items():
-            for side in ("before", "after"):
+            for side in ("before", "after", "delta"):
                 column = [getattr(group.totals[name], side) for group in groups]
                 expected = getattr(total, side)
-                assert column == [] or sum(v or 0 for v in column) == (expected or 0)
-                assert (expected is None) == (None in column) or not column
+                if expected is None:
+                    assert set(column) <= {None}
+                else:  # what is unknown of single owners is known of all of them
+                    assert sum(v or 0 for v in column) == expected
+                    assert by == "owner" or None not in column
 
 
 @given(snapshots(), snapshots())

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from vmdiff.errors import ConditionError
-from vmdiff.model import Kind, Mapping
+from vmdiff.model import MIXED, Kind, Mapping
+from vmdiff.model.piece import Piece
 
 FIELDS = ("kind", "owner", "path")
 
@@ -25,24 +26,29 @@ class Term:
     field: str
     pattern: str
 
-    def matches(self, mapping: Mapping) -> bool:
-        """Say whether any of what the mapping has in this field fits; ``[heap]`` as written fits itself."""
-        return any(map(self.matches_text, self._values(mapping)))
+    def matches(self, memory: Mapping | Piece) -> bool:
+        """Return whether any of what the memory has in this field fits; ``[heap]`` as written fits itself."""
+        return any(map(self.matches_text, values_of(self.field, memory)))
 
     def matches_text(self, value: str) -> bool:
         """Return whether the pattern fits a value."""
         return self.pattern == value or fnmatchcase(value, self.pattern)
 
-    def _values(self, mapping: Mapping) -> Iterable[str]:
-        if self.field == "kind":
-            return (str(mapping.kind),)
-        if self.field == "path":
-            return () if mapping.path is None else (mapping.path,)
-        owner = mapping.owner
-        if owner is None:
-            return ()
-        names = [owner.name, *(part.name for part in owner.parts)]
-        return [*names, f"{owner.name} {owner.label}"] if owner.label else names
+
+def values_of(field: str, memory: Mapping | Piece) -> Iterable[str]:
+    """Return what a mapping or piece has in a field: an owner by its name, and by name and label.
+
+    A mapping has the owners of all its pieces.
+    """
+    if field == "kind":
+        return (str(memory.kind),)
+    if field == "path":
+        return () if memory.path is None else (memory.path,)
+    owner = memory.owner
+    if owner is None:
+        return ()
+    owners = owner.parts if owner.name == MIXED else (owner,)
+    return [name for one in owners for name in (one.name, f"{one.name} {one.label or ''}".strip())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +57,9 @@ class Selector:
 
     terms: tuple[Term, ...] = ()
 
-    def matches(self, mapping: Mapping) -> bool:
-        """Say whether the mapping is selected."""
-        return all(term.matches(mapping) for term in self.terms)
+    def matches(self, memory: Mapping | Piece) -> bool:
+        """Return whether the memory is selected, a mapping if one of its pieces may be."""
+        return all(term.matches(memory) for term in self.terms)
 
     def matches_owner(self, name: str, label: str | None) -> bool:
         """Return whether an owner is selected by its name, or by name and label."""

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from vmdiff.comparison.totals import GROUPINGS, tally
+from vmdiff.comparison.tally import Grouping, tallied
 from vmdiff.model import Snapshot
 from vmdiff.recording.recorder import Recorded
 from vmdiff.report import wording
@@ -17,7 +17,6 @@ from vmdiff.report.sparkline import sparkline
 
 _SHOWN = 8  # owners
 _WIDTH = 24  # points of a sparkline
-_OWNER = GROUPINGS.index("owner")
 
 
 class Watch:
@@ -71,10 +70,7 @@ class Watch:
 
 
 def _by_owner(snapshot: Snapshot) -> dict[str, int]:
-    held: dict[str, int] = {}
-    for names, sums in tally(snapshot).items():
-        held[names[_OWNER]] = held.get(names[_OWNER], 0) + (sums.get("rss") or 0)
-    return held
+    return {name: sums.get("rss") or 0 for name, sums in tallied(snapshot).by(Grouping.OWNER).items()}
 
 
 def _between(before: Snapshot, after: Snapshot) -> float:

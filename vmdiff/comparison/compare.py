@@ -18,7 +18,8 @@ from vmdiff.comparison.matching import Region, by_address, same_space
 from vmdiff.comparison.matching.by_structure import steps
 from vmdiff.comparison.moved import join_moved
 from vmdiff.comparison.naming import Namer, StructureNamer
-from vmdiff.comparison.totals import GROUPINGS, Choice, Group, Key, Sums, Total, all_totals, groups, tally
+from vmdiff.comparison.tally import GROUPINGS, Choice, Grouping, Tally, tallied
+from vmdiff.comparison.totals import Group, Total, all_totals, groups, unknown_on
 from vmdiff.comparison.usage_change import UsageChange, usage_changes
 from vmdiff.errors import MatchError
 from vmdiff.model import Snapshot
@@ -64,22 +65,27 @@ class Comparison:
     def grouped(self, by: str, *, only: Choice | None = None) -> tuple[Group, ...]:
         """Give the groups of one of `GROUPINGS`; each is made when it is first asked for.
 
-        *only* chooses the mappings that are counted.
+        *only* chooses the pieces that are counted.
         """
         if only is not None:
-            tallies = tally(self.before, only=only), tally(self.after, only=only)
-            return groups(self.totals, tallies, GROUPINGS.index(by))
+            return self._groups(by, (tallied(self.before, only=only), tallied(self.after, only=only)))
         if by not in self._grouped:
-            self._grouped[by] = groups(self.totals, self._tallies, GROUPINGS.index(by))
+            self._grouped[by] = self._groups(by, self._tallies)
         return self._grouped[by]
+
+    def _groups(self, by: str, sides: tuple[Tally, Tally]) -> tuple[Group, ...]:
+        found = groups(self.totals, sides, Grouping(by))
+        if by != Grouping.OWNER or self.before.origin.owners == self.after.origin.owners:
+            return found
+        return unknown_on("after" if self.before.origin.owners else "before", found, self.totals)
 
     @cached_property
     def _grouped(self) -> dict[str, tuple[Group, ...]]:
         return {}
 
     @cached_property
-    def _tallies(self) -> tuple[dict[Key, Sums], dict[Key, Sums]]:
-        return tally(self.before), tally(self.after)
+    def _tallies(self) -> tuple[Tally, Tally]:
+        return tallied(self.before), tallied(self.after)
 
     @cached_property
     def usage(self) -> tuple[UsageChange, ...] | None:

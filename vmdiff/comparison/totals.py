@@ -1,17 +1,15 @@
-"""Counters added up: over whole snapshots, and by kind, owner and object.
+"""Counters of two snapshots side by side: totals, and groups that add up to them.
 
-Every column of groups adds up to the total. What one side does not know throughout is None, never 0.
+What one side does not know throughout is None, never 0.
 """
 
 from collections import abc
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
-from vmdiff.model import Kind, Mapping, Owner, Snapshot, add
-
-Key = tuple[str, str, str]
-Sums = dict[str, int | None]
-Choice = abc.Callable[[Mapping], bool]
-GROUPINGS = ("kind", "owner", "object")
+from vmdiff.comparison.tally import Grouping, Sums, Tally
+from vmdiff.model import Snapshot
+from vmdiff.model.memory_figures import figure
+from vmdiff.model.piece import NOT_SPLIT, PRIVATE
 
 
 class Total(NamedTuple):
@@ -26,11 +24,14 @@ class Total(NamedTuple):
         return None if self.before is None or self.after is None else self.after - self.before
 
 
+Totals = abc.Mapping[str, Total]
+
+
 class Group(NamedTuple):
-    """The counters of all mappings of one kind, owner or object."""
+    """The counters of all pieces of one kind, owner or object, `PRIVATE` among them."""
 
     name: str
-    totals: abc.Mapping[str, Total]
+    totals: Totals
 
 
 def all_totals(before: Snapshot, after: Snapshot) -> dict[str, Total]:
@@ -39,71 +40,52 @@ def all_totals(before: Snapshot, after: Snapshot) -> dict[str, Total]:
     return {name: Total(before.totals.get(name), after.totals.get(name)) for name in names}
 
 
-def tally(snapshot: Snapshot, *, only: Choice | None = None) -> dict[Key, Sums]:
-    """Add up the counters of a snapshot by (kind, owner, object).
+def groups(totals: Totals, sides: tuple[Tally, Tally], by: Grouping) -> tuple[Group, ...]:
+    """Fold the sums of both sides by one part of their keys, largest change of resident first.
 
-    Every column adds up to the snapshot's totals; None where one mapping's value is unknown. What has
-    no owner or no path goes by its kind: ``(heap)``, ``[anonymous]``.
+    Every column adds up to the total. What one side cannot split among owners is unknown of them on both,
+    and stands in the group `NOT_SPLIT`.
     """
-    alike: dict[tuple[Kind, str | None, str | None], list[Mapping]] = {}
-    sums: dict[Key, Sums] = {}
-    for mapping in filter(only, snapshot.mappings):
-        owner = mapping.owner
-        if owner is not None and owner.parts:
-            for part, share in _shares(mapping, owner, snapshot.sums((mapping,))):
-                _pour(sums, _key(mapping.kind, part, mapping.path), share)
-        else:
-            key = (mapping.kind, owner.name if owner else None, mapping.path)
-            alike.setdefault(key, []).append(mapping)
-    for (kind, name, path), mappings in alike.items():
-        _pour(sums, _key(kind, name, path), snapshot.sums(mappings))
-    return sums
-
-
-_AnyKey = TypeVar("_AnyKey", Key, str)
-
-
-def _key(kind: Kind, owner: str | None, path: str | None) -> Key:
-    return str(kind), owner or f"({kind})", path or f"[{kind}]"
-
-
-def _pour(into: dict[_AnyKey, Sums], key: _AnyKey, share: Sums) -> None:
-    held = into.get(key)
-    into[key] = share if held is None else {name: add((held.get(name, 0), share[name])) for name in share}
-
-
-def _shares(mapping: Mapping, owner: Owner, values: Sums) -> abc.Iterator[tuple[str, Sums]]:
-    """Split a mapping's counters among its owners; what cannot be split is ``mixed``."""
-    rest = dict(values)
-    for part in owner.parts:
-        length = part.end - part.start
-        exact = {"size": length, "accessible": length if mapping.accessible else 0}
-        exact |= {name: value for name in ("rss", "swap") if (value := getattr(part, name)) is not None}
-        for name, value in exact.items():
-            rest[name] = add((rest.get(name), -value))
-        yield part.name, {name: exact.get(name, 0) for name in values}
-    yield owner.name, rest
-
-
-def groups(
-    totals: abc.Mapping[str, Total], sides: tuple[dict[Key, Sums], dict[Key, Sums]], at: int
-) -> tuple[Group, ...]:
-    """Fold the sums of both sides by one part of their keys, largest change of resident first."""
-    folded: tuple[dict[str, Sums], dict[str, Sums]] = ({}, {})
-    for side, sums in zip(folded, sides, strict=True):
-        for key, share in sums.items():
-            _pour(side, key[at], share)
-    groups = [
-        Group(name, {counter: _total(totals[counter], counter, folded, name) for counter in totals})
-        for name in dict.fromkeys((*folded[0], *folded[1]))
+    before, after = (side.by(by, sides[0].unsplit | sides[1].unsplit) for side in sides)
+    figures = with_private(totals)
+    found = [
+        Group(
+            name,
+            {counter: _total(figures, counter, before.get(name), after.get(name)) for counter in figures},
+        )
+        for name in dict.fromkeys((*before, *after))
     ]
-    return tuple(sorted(groups, key=_weight, reverse=True))
+    return tuple(sorted(found, key=_weight, reverse=True))
 
 
-def _total(whole: Total, counter: str, sides: tuple[dict[str, Sums], dict[str, Sums]], group: str) -> Total:
-    before = None if whole.before is None else sides[0].get(group, {}).get(counter, 0)
-    after = None if whole.after is None else sides[1].get(group, {}).get(counter, 0)
-    return Total(before, after)
+def unknown_on(
+    side: Literal["before", "after"], found: tuple[Group, ...], totals: Totals
+) -> tuple[Group, ...]:
+    """Return groups of owners where nobody looked for owners on one side: all of that side is not split."""
+    other = "after" if side == "before" else "before"
+    whole = {counter: total._replace(**{other: None}) for counter, total in with_private(totals).items()}
+    kept = [
+        Group(group.name, {name: total._replace(**{side: None}) for name, total in group.totals.items()})
+        for group in found
+        if any(getattr(total, other) for total in group.totals.values())
+    ]
+    return (Group(NOT_SPLIT, whole), *kept)
+
+
+def with_private(totals: Totals) -> dict[str, Total]:
+    """Return totals with what no other process maps, as groups have it."""
+    before, after = (
+        figure({name: getattr(total, side) for name, total in totals.items()}, PRIVATE)
+        for side in ("before", "after")
+    )
+    return {**totals, PRIVATE: Total(before, after)}
+
+
+def _total(whole: Totals, counter: str, before: Sums | None, after: Sums | None) -> Total:
+    return Total(
+        None if whole[counter].before is None else (before or {}).get(counter, 0),
+        None if whole[counter].after is None else (after or {}).get(counter, 0),
+    )
 
 
 def _weight(group: Group) -> tuple[int, int, str]:

@@ -21,7 +21,7 @@ from vmdiff.model.mapping import (
     place,
     taken_apart,
 )
-from vmdiff.model.owner import MIXED, Basis, Owner, Part, owner
+from vmdiff.model.owner import MIXED, Basis, Owner, Part, Unclaimed, owner
 from vmdiff.model.path_text import DELETED, base_name, same_path, split_deleted
 from vmdiff.model.residency import Residency
 from vmdiff.model.snapshot import (
@@ -69,6 +69,7 @@ __all__ = [
     "Scalar",
     "Snapshot",
     "Thread",
+    "Unclaimed",
     "Usage",
     "Values",
     "add",

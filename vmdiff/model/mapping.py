@@ -11,7 +11,7 @@ from typing_extensions import TypedDict  # pydantic asks for this one before Pyt
 
 from vmdiff.model.address_range import AddressRange
 from vmdiff.model.kind import Kind
-from vmdiff.model.owner import Owner, Part
+from vmdiff.model.owner import Owner, Part, Unclaimed
 
 ADDRESS_LIMIT = 1 << 64
 LONGEST_STRING = 65_536  # characters that a document may hold; the kernel's paths end at 4,096 bytes
@@ -320,14 +320,16 @@ def owner_record(owner: Owner) -> dict[str, Any]:
         record["evidence"] = owner.evidence
     if owner.parts:
         record["parts"] = [_part_record(part) for part in owner.parts]
+    if owner.rest:
+        record["rest"] = [_part_record(gap) for gap in owner.rest]
     return record
 
 
-def _part_record(part: Part) -> dict[str, Any]:
+def _part_record(part: Part | Unclaimed) -> dict[str, Any]:
     bounds = {"start": f"{part.start:x}", "end": f"{part.end:x}"}
     fields = ("name", "certainty", "basis", "label", "tid", "evidence", "rss", "swap", "private")
     return bounds | _present(part, fields)
 
 
-def _present(thing: Owner | Part, fields: tuple[str, ...]) -> dict[str, Any]:
-    return {field: value for field in fields if (value := getattr(thing, field)) is not None}
+def _present(thing: Owner | Part | Unclaimed, fields: tuple[str, ...]) -> dict[str, Any]:
+    return {field: value for field in fields if (value := getattr(thing, field, None)) is not None}

@@ -24,6 +24,8 @@ _HUGETLB: abc.Mapping[str, tuple[str, ...]] = {
 
 def figure(counts: Counts, name: str) -> int | None:
     """Return a figure in bytes, or the counter of that name; None where it is unknown."""
+    if name in counts:  # pieces know what of them is private, though not how much of that is dirty
+        return counts[name]
     values = [counts.get(part) for part in _PARTS.get(name, (name,))]
     if None in values:
         return None

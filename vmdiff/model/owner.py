@@ -5,6 +5,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, ConfigDict, WithJsonSchema
 
+from vmdiff.model.address_range import AddressRange
+
 Certainty = Literal["certain", "likely"]
 Basis = Literal["name", "record", "register", "elf", "shape"]
 
@@ -49,6 +51,34 @@ class Part:
     swap: int | None = None
     private: int | None = None
 
+    @property
+    def range(self) -> AddressRange:
+        """Where it lies."""
+        return AddressRange(self.start, self.end)
+
+    @property
+    def owner(self) -> "Owner":
+        """The owner of a mapping that would be this part alone."""
+        return Owner(self.name, self.certainty, self.basis, self.evidence, self.label, self.tid)
+
+
+@dataclass(frozen=True, slots=True)
+class Unclaimed:
+    """A stretch of a mixed mapping that no part claims, with what page-level reading counted there."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _AS_DESCRIBED
+
+    start: HexAddress
+    end: HexAddress
+    rss: int | None = None
+    swap: int | None = None
+    private: int | None = None
+
+    @property
+    def range(self) -> AddressRange:
+        """Where it lies."""
+        return AddressRange(self.start, self.end)
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -56,7 +86,8 @@ class Owner:
 
     *name* is a word of the vocabulary in ``docs/format.md`` (or ``mixed``, with *parts*, where the
     kernel merged the memory of several owners into one mapping), *label* says which one of its kind
-    (``arena 3``), *evidence* what was seen, in one sentence. *tid* is set for thread stacks.
+    (``arena 3``), *evidence* what was seen, in one sentence. *tid* is set for thread stacks. *rest* is what
+    lies between the parts, all of it or, where that was not counted, nothing.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _AS_DESCRIBED
@@ -68,6 +99,7 @@ class Owner:
     label: str | None = None
     tid: int | None = None
     parts: tuple[Part, ...] = ()
+    rest: tuple[Unclaimed, ...] = ()
 
 
 MIXED = "mixed"

@@ -298,15 +298,16 @@ def _what_is_wrong(start: int, end: int, reach: int) -> str:
 def _stray_parts(mappings: abc.Sequence[Mapping]) -> abc.Iterator[tuple[str, str]]:
     """Yield the parts of mixed mappings that overlap, or reach beyond their mapping."""
     for index, owner in enumerate(map(attrgetter("owner"), mappings)):
-        if owner is None or not owner.parts:
+        if owner is None or not (owner.parts or owner.rest):
             continue
         mapping = mappings[index]
-        reach, limit = mapping.range if isinstance(mapping, PlacedMapping) else (0, ADDRESS_LIMIT)
-        for number, part in enumerate(owner.parts):
-            if not reach <= part.start < part.end <= limit:
-                found = f"{part.start:x}-{part.end:x}"
-                yield f"$.mappings[{index}].owner.parts[{number}].start", f"{found} is out of order or place"
-            reach = max(reach, part.end)
+        for field, stretches in (("parts", owner.parts), ("rest", owner.rest)):
+            reach, limit = mapping.range if isinstance(mapping, PlacedMapping) else (0, ADDRESS_LIMIT)
+            for number, part in enumerate(stretches):
+                if not reach <= part.start < part.end <= limit:
+                    path, found = f"$.mappings[{index}].owner.{field}[{number}].start", part.range
+                    yield path, f"{found.start:x}-{found.end:x} is out of order or place"
+                reach = max(reach, part.end)
 
 
 def _strange_permissions(mappings: abc.Sequence[Mapping]) -> abc.Iterator[tuple[str, str]]:

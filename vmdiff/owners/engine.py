@@ -2,8 +2,9 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 
-from vmdiff.model import MIXED, Owner, Part, PlacedMapping, Snapshot
+from vmdiff.model import MIXED, Owner, Part, PlacedMapping, Snapshot, Unclaimed
 from vmdiff.model.owner import certainty
 from vmdiff.owners.claim import Claim, Doubt, SettledMemory
 from vmdiff.owners.memory_port import Memory
@@ -109,7 +110,7 @@ def _owner(scene: Scene, mapping: PlacedMapping, pieces: list[HeldPiece]) -> Own
     start, end, claim = held[0]
     if start == mapping.start and end == mapping.end:
         return claim.owner
-    return Owner(MIXED, parts=tuple(_parts(scene, mapping, held)))
+    return _mixed(scene, mapping, held)
 
 
 def _joined(pieces: Iterable[HeldPiece]) -> Iterator[HeldPiece]:
@@ -126,10 +127,16 @@ def _joined(pieces: Iterable[HeldPiece]) -> Iterator[HeldPiece]:
         yield last
 
 
-def _parts(scene: Scene, mapping: PlacedMapping, held: list[HeldPiece]) -> Iterator[Part]:
-    borders = sorted({mapping.start, mapping.end, *(border for piece in held for border in piece[:2])})
+def _mixed(scene: Scene, mapping: PlacedMapping, held: list[HeldPiece]) -> Owner:
+    """Return the owner of a mapping that several share, with what was counted of each stretch."""
+    borders = sorted({*mapping.range, *(border for piece in held for border in piece[:2])})
     counted = count_parts(scene.memory, scene.snapshot, mapping, borders)
-    by_start = dict(zip(borders, counted, strict=False))
-    for start, end, claim in held:
-        _, _, name, basis, evidence, label, tid, _ = claim
-        yield Part(start, end, name, certainty(basis), basis, evidence, label, tid, *by_start[start])
+    claims = {start: claim for start, _, claim in held}
+    parts, rest = [], []
+    for (start, end), counts in zip(pairwise(borders), counted, strict=True):
+        if claim := claims.get(start):
+            _, _, name, basis, evidence, label, tid, _ = claim
+            parts.append(Part(start, end, name, certainty(basis), basis, evidence, label, tid, *counts))
+        elif counts.rss is not None:
+            rest.append(Unclaimed(start, end, *counts))
+    return Owner(MIXED, parts=tuple(parts), rest=tuple(rest))

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain, pairwise
 from typing import NamedTuple
 
-from vmdiff.model import Mapping, PlacedMapping, Snapshot, add
+from vmdiff.model import Mapping, PlacedMapping, Snapshot, Unclaimed, add
 from vmdiff.owners.memory_port import Memory
 
 
@@ -49,9 +50,14 @@ def recounted(memory: Memory, snapshot: Snapshot, mapping: Mapping) -> Mapping:
     owner = mapping.owner
     if owner is None or not owner.parts or not isinstance(mapping, PlacedMapping):
         return mapping
-    bounds = [border for part in owner.parts for border in (part.start, part.end)]
-    borders = sorted({*mapping.range, *bounds})
-    by_start = dict(zip(borders, count_parts(memory, snapshot, mapping, borders), strict=False))
-    return mapping.owned_by(
-        replace(owner, parts=tuple(replace(part, **by_start[part.start]._asdict()) for part in owner.parts))
+    bounds = [stretch.range for stretches in (owner.parts, owner.rest) for stretch in stretches]
+    borders = sorted({*mapping.range, *chain.from_iterable(bounds)})
+    counted = dict(zip(borders, count_parts(memory, snapshot, mapping, borders), strict=False))
+    parts = tuple(replace(part, **counted[part.start]._asdict()) for part in owner.parts)
+    claimed = {part.start for part in parts}
+    rest = tuple(
+        Unclaimed(start, end, *counted[start])
+        for start, end in pairwise(borders)
+        if start not in claimed and counted[start].rss is not None
     )
+    return mapping.owned_by(replace(owner, parts=parts, rest=rest))

@@ -5,9 +5,10 @@ is missing in redacted files; it does not leak.
 """
 
 from collections import abc
+from dataclasses import replace
 from functools import lru_cache
 
-from vmdiff.model import KNOWN_COUNTERS, NOTHING, PAGE_SIZES, Mapping, Owner, Part, Scalar
+from vmdiff.model import KNOWN_COUNTERS, NOTHING, PAGE_SIZES, Mapping, Owner, Part, Scalar, Unclaimed
 from vmdiff.model.owner import Basis
 from vmdiff.redaction import texts
 from vmdiff.redaction.addresses import AddressMap, Span
@@ -110,6 +111,7 @@ class Mappings:
             label=None if owner.label is None else self._paths.label(owner.label),
             tid=owner.tid,
             parts=tuple(self._parts(owner.parts, mapping)),
+            rest=tuple(self._rest(owner.rest, mapping)),
         )
 
     def _parts(self, parts: abc.Iterable[Part], mapping: Mapping) -> abc.Iterator[Part]:
@@ -131,6 +133,14 @@ class Mappings:
                 swap=part.swap,
                 private=part.private,
             )
+
+    def _rest(self, rest: abc.Iterable[Unclaimed], mapping: Mapping) -> abc.Iterator[Unclaimed]:
+        """Redact where the stretches lie that no part claims."""
+        if mapping.start is None or mapping.end is None:
+            return
+        for gap in rest:
+            start, end = self._addresses.span(gap.start, gap.end)
+            yield replace(gap, start=start, end=end)
 
     def _evidence(self, basis: Basis | None, evidence: str) -> str:
         """Say what kind of evidence there was; the tag tells only where it was the same."""

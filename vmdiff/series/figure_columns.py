@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from vmdiff.comparison.totals import GROUPINGS, tally
+from vmdiff.comparison.tally import GROUPINGS, Grouping, tallied
 from vmdiff.model import Process, Snapshot
 
 COUNTERS = ("size", "rss", "pss", "private_clean", "private_dirty", "swap")
@@ -146,12 +146,10 @@ def _known(snapshot: Snapshot, grouping: str) -> frozenset[str]:
 
 def _sums(snapshot: Snapshot, *, mappings: bool) -> Iterator[tuple[Key, Sums]]:
     yield (TOTAL, TOTAL), snapshot.totals
-    folded: dict[Key, dict[str, int | None]] = {}
-    for names, share in tally(snapshot).items():
-        for grouping, name in zip(GROUPINGS, names, strict=True):
-            if grouping != "owner" or snapshot.origin.owners:
-                _pour(folded.setdefault((grouping, name), {}), share)
-    yield from folded.items()
+    made = tallied(snapshot)
+    for grouping in Grouping:
+        if grouping is not Grouping.OWNER or snapshot.origin.owners:
+            yield from (((grouping.value, name), sums) for name, sums in made.by(grouping).items())
     if mappings:
         yield from _of_mappings(snapshot)
     yield from _of_usage(snapshot)

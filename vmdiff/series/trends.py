@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
-from vmdiff.comparison.totals import GROUPINGS
+from vmdiff.comparison.tally import GROUPINGS
 from vmdiff.errors import ConditionError
 from vmdiff.model import Snapshot
 from vmdiff.series.figure_columns import COUNTERS, FREE, IN_USE, MAPPING, TOTAL, USAGE

@@ -7,13 +7,12 @@ that all of them hold. RSS counts a shared page in each process; its sum is show
 from collections import abc
 from typing import Literal, NamedTuple
 
-from vmdiff.comparison.totals import tally
+from vmdiff.comparison import tally
 from vmdiff.model import Kind, Mapping, Snapshot, add
 from vmdiff.model.memory_figures import figure
 from vmdiff.model.snapshot_set import SnapshotSet
 
 Grouping = Literal["owner", "kind", "object"]
-_AT: abc.Mapping[Grouping, int] = {"kind": 0, "owner": 1, "object": 2}
 _SHARED = frozenset({Kind.IMAGE, Kind.FILE, Kind.SHARED_MEMORY, Kind.DEVICE})
 
 
@@ -90,20 +89,19 @@ def total(snapshots: SnapshotSet) -> Held:
 
 def grouped(snapshots: SnapshotSet, by: Grouping) -> list[tuple[str, int | None]]:
     """Return the PSS by owner, kind or object over all processes, the largest first."""
+    tallies = [tally.tallied(member) for member in snapshots.members]
+    unsplit = frozenset().union(*(made.unsplit for made in tallies))
     sums: dict[str, int | None] = {}
-    for member in snapshots.members:
-        for name, pss in pss_by(member, by).items():
-            sums[name] = add((sums.get(name, 0), pss))
+    for made in tallies:
+        for name, counts in made.by(tally.Grouping(by), unsplit).items():
+            sums[name] = add((sums.get(name, 0), counts.get("pss")))
     return sorted(sums.items(), key=lambda row: (-(row[1] or 0), row[0]))
 
 
 def pss_by(snapshot: Snapshot, by: Grouping) -> dict[str, int | None]:
     """Return the PSS of one process by owner, kind or object."""
-    sums: dict[str, int | None] = {}
-    for key, counts in tally(snapshot).items():
-        name = key[_AT[by]]
-        sums[name] = add((sums.get(name, 0), counts.get("pss")))
-    return sums
+    sums = tally.tallied(snapshot).by(tally.Grouping(by))
+    return {name: counts.get("pss") for name, counts in sums.items()}
 
 
 def shared_objects(snapshots: SnapshotSet) -> list[ObjectRow]:

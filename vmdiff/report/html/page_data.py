@@ -13,7 +13,8 @@ from pydantic_core import to_json
 from vmdiff.comparison.change import Change, Counts
 from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.match_mode import Match
-from vmdiff.comparison.totals import GROUPINGS, Group, Total
+from vmdiff.comparison.tally import GROUPINGS
+from vmdiff.comparison.totals import Group, Total
 from vmdiff.model import DERIVED, Mapping, Snapshot, add
 from vmdiff.report import wording
 from vmdiff.report.view import compose

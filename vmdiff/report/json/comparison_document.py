@@ -16,7 +16,8 @@ from vmdiff.answer import answer, summary
 from vmdiff.comparison.change import Change, Counts
 from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.match_mode import Match
-from vmdiff.comparison.totals import GROUPINGS, Group, Total
+from vmdiff.comparison.tally import GROUPINGS
+from vmdiff.comparison.totals import Group, Total
 from vmdiff.comparison.usage_change import FIGURES, UsageChange
 from vmdiff.findings import Finding
 from vmdiff.model import Mapping, Snapshot, Usage, add, owner_record

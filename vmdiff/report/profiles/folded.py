@@ -7,7 +7,7 @@ two, before and after, which flamegraph.pl and inferno paint as a differential f
 from collections.abc import Iterable, Iterator, Sequence
 
 from vmdiff.comparison.compare import Comparison
-from vmdiff.comparison.totals import Key
+from vmdiff.comparison.tally import Key
 from vmdiff.findings import Finding
 from vmdiff.model import Snapshot
 from vmdiff.report import wording

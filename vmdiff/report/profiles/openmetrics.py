@@ -7,7 +7,7 @@ a label with a value for every file and thread is what collectors are brought do
 from collections.abc import Iterator, Sequence
 
 from vmdiff.comparison.compare import Comparison
-from vmdiff.comparison.totals import Sums, tally
+from vmdiff.comparison.tally import Sums, tally
 from vmdiff.findings import Finding
 from vmdiff.model import Snapshot
 from vmdiff.report import wording

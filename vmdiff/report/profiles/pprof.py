@@ -12,7 +12,7 @@ import gzip
 from collections.abc import Iterable, Sequence
 
 from vmdiff.comparison.compare import Comparison
-from vmdiff.comparison.totals import Key, Sums
+from vmdiff.comparison.tally import Key, Sums
 from vmdiff.findings import Finding
 from vmdiff.model import Snapshot
 from vmdiff.report import wording

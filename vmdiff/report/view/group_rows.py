@@ -5,13 +5,11 @@ from functools import partial
 
 from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.totals import Group
-from vmdiff.model import MIXED, Snapshot, add
+from vmdiff.model import Snapshot, add
+from vmdiff.model.piece import NOT_SPLIT
 from vmdiff.report import wording
 from vmdiff.report.options import By, ViewOptions
 from vmdiff.report.view.figures import (
-    RESIDENT,
-    SWAP,
-    VIRTUAL,
     Column,
     figures_of,
     folds_small,
@@ -53,9 +51,6 @@ def groups_table(
     Groups without anything are one row, for they add nothing to any total.
     """
     groups = list(comparison.grouped(by, only=options.only.matches if options.only else None))
-    if any(group.name == MIXED for group in groups):
-        # Nobody can split the other figures among the owners that share a mapping.
-        columns = tuple(column for column in columns if column in (VIRTUAL, RESIDENT, SWAP))
     dress = partial(_row, columns, signed, usage_notes(comparison.after) if by is By.OWNER else {})
     rows, folds = _sift(groups, columns, options, sort_column(comparison.totals, options), signed=signed)
     total = (
@@ -122,7 +117,7 @@ def _row(columns: Sequence[Column], signed: bool, inside: Mapping[str, str], gro
 
 
 def _note(group: Group, inside: Mapping[str, str], *, signed: bool) -> str:
-    if group.name == MIXED:
+    if group.name == NOT_SPLIT:
         return _UNSPLIT
     return inside.get(group.name) or (_now(group) if signed else "")
 
