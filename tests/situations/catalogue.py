@@ -201,6 +201,14 @@ def python(*lines: str, account: str = "", needs: str = "") -> Callable[[Path], 
     return play
 
 
+def python_types(folder: Path) -> Played:
+    with staged([sys.executable, PROGRAMS / "memory.py", folder]) as process:
+        process.do("none")
+        before = vmdiff.snap(process.pid, inside=True)
+        process.do("dicts")
+        return Played(before, vmdiff.snap(process.pid, inside=True), "180,000 dicts made")
+
+
 def go(*lines: str) -> Callable[[Path], Played]:
     def play(folder: Path) -> Played:
         binary = folder / "memory"
@@ -318,12 +326,14 @@ SITUATIONS = (
     Situation("node: five memories of WebAssembly", node("wasm"), rf"^resident \+{size(50)}: .* \+{size(50)} \(5 new WebAssembly memories\)"),
     Situation("node: all of it collected", node("objects", "free"), r"^resident -[\d.]+ MiB: v8 heap -[\d.]+ MiB"),
     Situation("CPython: 500,000 lists", python("objects", account="some 44 MiB"), r"^resident \+[45]\d.\d MiB: .*python arena \+\d\d.\d MiB"),
+    Situation("CPython: 180,000 dicts, counted by type", python_types, r"python arena.*\(dict \+180,000, \+\d\d\.\d MiB\)"),
     Situation("CPython: 30,000 texts of 2,000 bytes", python("texts", account="60 MB"), rf"^resident \+{size(58)}: malloc heap \+{size(58)}"),
     Situation("CPython: an extension's own mapping of 48 MiB", python("own-mapping", account="48 MiB"), rf"^resident \+{size(48)}: mapped by the program itself \+{size(48)}"),
     Situation("numpy: 20 arrays of 8 MiB", python("import-numpy", "numpy", account="160 MiB", needs="numpy"), rf"^resident \+{size(160)}: malloc large block \+{size(160)}"),
     Situation("numpy: a memmap is read", python("import-numpy", "memmap-read", account="48 MiB of a file", needs="numpy"), rf"^resident \+{size(48)}: .*memmap \+48.0 MiB \(file pages, droppable\)"),
     Situation("numpy: a memmap is written to", python("import-numpy", "memmap-written", account="48 MiB of a file", needs="numpy"), rf"^resident \+{size(48)}: .*memmap \+48.0 MiB \(file pages, written to\)"),
     Situation("Go: 100 MiB", go("grow"), r"^resident \+10\d MiB: go heap \+10\d MiB"),
+    Situation("Go: collected and kept", go("grow", "collect"), r"^resident (unchanged|-[\d.,]+ [KM]iB: go heap -[\d.,]+ [KM]iB); (go heap )?in use -10\d MiB, freed and kept \+\d\d"),
     Situation("Go: collected and released", go("grow", "release"), r"^resident -\d+.* MiB: go heap -\d+"),
 )  # fmt: skip
 

@@ -24,6 +24,9 @@ func main() {
 				}
 				kept = append(kept, block)
 			}
+		case "collect":
+			kept = nil
+			runtime.GC()
 		case "release":
 			kept = nil
 			runtime.GC()

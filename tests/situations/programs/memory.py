@@ -35,6 +35,10 @@ def objects():
     kept.append([[at] for at in range(500_000)])
 
 
+def dicts():
+    kept.append([{"n": at} for at in range(180_000)])
+
+
 def texts():
     kept.append([bytes(1000) * 2 for _ in range(30_000)])
 
@@ -51,6 +55,7 @@ ACTS = {
     "memmap-read": lambda: memmap(write=False),
     "memmap-written": lambda: memmap(write=True),
     "objects": objects,
+    "dicts": dicts,
     "texts": texts,
     "own-mapping": own_mapping,
     "none": lambda: None,
