@@ -316,7 +316,7 @@ SITUATIONS = (
     Situation("postgres backend: a sort in memory", postgres_sort, r"^resident \+[1-9]\d\d MiB: malloc "),
     Situation("postgres backend: 3,000 tables are looked at", postgres_catalogue, r"^resident \+[\d.]+ MiB: .*postgres contexts \+[\d.]+ MiB \((CacheMemoryContext|index info) "),
     Situation("JVM: 300 MiB of byte arrays", java("heap", account="300 MiB"), r"^resident \+3\d\d MiB: jvm heap \+3\d\d MiB"),
-    Situation("JVM: direct buffers of 250 MiB", java("direct", account="250 MiB"), rf"^resident \+{size(252)}: malloc large block \+{size(250)} \(off-heap\)"),
+    Situation("JVM: direct buffers of 250 MiB", java("direct", account="250 MiB"), rf"^resident \+{size(252)}: malloc large block \+{size(250)} \(off-heap\).*; java direct buffers \+{size(250)}"),
     Situation("JVM: 300 threads", java("threads", account="300 threads"), r"^resident \+[\d.]+ MiB: thread stack \+[\d.]+ MiB \(30\d more stacks\)"),
     Situation("JVM: 3,000 class loaders", java("loaders", account="3,000 copies of a class"), r"jvm (metaspace|class space) \+"),
     Situation("JVM: 300 deflaters", java("deflate", account="300 times 256 KiB"), r"malloc (arena|heap) \+[\d.]+ MiB \(.*off-heap"),

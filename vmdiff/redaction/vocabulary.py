@@ -190,6 +190,7 @@ OWNERS = frozenset(
         "relro",
         "python arena",
         "postgres contexts",
+        "java direct buffers",
         "jvm heap",
         "jvm metaspace",
         "jvm class space",

