@@ -27,11 +27,8 @@ AGAIN = ("reruns", "flaky", "pytest-retry")
 
 ALLOWED = frozenset(
     {
-        *(f"class {name}" for name in ("Columns", "Part", "Piece", "Reader", "Role", "Row")),
-        *(
-            f"class {name}"
-            for name in ("Memory", "Section", "SlotGroup", "Table", "Thread", "Verdict", "Watched")
-        ),
+        *(f"class {name}" for name in ("Columns", "Part", "Piece", "Reader", "Role")),
+        *(f"class {name}" for name in ("Memory", "Section", "Table", "Thread", "Verdict")),
         "module notes",
     }
 )

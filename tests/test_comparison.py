@@ -1,5 +1,6 @@
 """What changed has a name, and everything that changed adds up."""
 
+import re
 from typing import Any
 
 import pytest
@@ -213,7 +214,14 @@ def _told(change: Change) -> tuple[Any, ...]:
 def _told_backwards(change: Change) -> tuple[Any, ...]:
     delta = {name: None if value is None else -value for name, value in change.delta.items()}
     ordered = {name: delta[name] for name in change.delta}
-    return (str(MIRRORS[change.change]), repr(change.after), repr(change.before), repr(ordered))
+    sides = _sides_swapped(repr(change.after)), _sides_swapped(repr(change.before))
+    return (str(MIRRORS[change.change]), *sides, repr(ordered))
+
+
+def _sides_swapped(text: str) -> str:
+    """Say ``as before`` for ``as after``, which an owner's evidence does where the other side knows it."""
+    swapped = {"as after": "as before", "as before": "as after"}
+    return re.sub("as (?:after|before)", lambda found: swapped[found[0]], text)
 
 
 @given(snapshots(unknowns=True), snapshots(unknowns=True))

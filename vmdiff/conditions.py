@@ -1,22 +1,29 @@
-"""Conditions for scripts: ``rss > +10MiB``, ``kind:heap rss > 5%``, ``new kind:file > 0``.
+"""Conditions for scripts: ``rss > +10MiB``, ``kind:heap rss > 5%``, ``rss > 400MiB``, ``new kind:file > 0``.
 
-A condition is on the change of a counter over the selected mappings, or on a number of changes.
-One that rests on what is unknown is an error and never a pass.
+A condition is on the change of a counter over the selected pieces (its value has a sign or is a share), on
+the level after, or on a number of changes. One that rests on what is unknown, or names what there is not, is
+an error and never a pass.
 """
 
+import difflib
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from fractions import Fraction
 
 from vmdiff import selector, units
-from vmdiff.comparison.change import ChangeName
+from vmdiff.comparison.change import Change, ChangeName
 from vmdiff.comparison.compare import Comparison
+from vmdiff.comparison.tally import tallied
 from vmdiff.comparison.usage_change import FIGURES, exact
 from vmdiff.errors import ConditionError
-from vmdiff.model import Mapping, Snapshot, add
-from vmdiff.selector import Selector
+from vmdiff.model import KNOWN_COUNTERS, Mapping, Snapshot, add
+from vmdiff.model.memory_figures import FIGURE_NAMES, figure, needed_for
+from vmdiff.selector import Selector, Term
+
+# Late imports: the vocabulary of owners is looked at only where a condition names one.
 
 _OPERATORS: dict[str, Callable[[Fraction, Fraction], bool]] = {
     ">": operator.gt,
@@ -28,16 +35,24 @@ _OPERATORS: dict[str, Callable[[Fraction, Fraction], bool]] = {
 }
 _TEST = re.compile(r"\s*(?:([a-z][a-z0-9_]*)\s*)?(>=|<=|==|!=|>|<)\s*([+-]?)\s*(\S.*?)\s*")
 _PERCENT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*%")
+_RATE = re.compile(r".*/\s*(?:s|min|h|d|day|hour)\s*")
 _CHANGE = re.compile(rf"\s*({'|'.join(ChangeName)})(?=\s|[<>=!])")
 
-PRIVATE = ("private_clean", "private_dirty")
+
+class Against(Enum):
+    """What the value of a condition is held against."""
+
+    CHANGE = "change"  # bytes, with a sign
+    SHARE = "share"  # percent of the amount before
+    LEVEL = "level"  # bytes after
+    COUNT = "count"  # mappings that changed
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A parsed condition; *change* counts changes of that name, otherwise *counter* is looked at.
+    """A parsed condition; *change* counts mappings with a change of that name, otherwise *counter* counts.
 
-    *value* is in bytes, in changes, or in percent of the amount before where *percent* is set.
+    *value* is in bytes, in mappings, or in percent of the amount before, as *against* says.
     """
 
     text: str
@@ -46,41 +61,89 @@ class Condition:
     counter: str | None
     compare: str
     value: Fraction
-    percent: bool
+    against: Against
 
     def holds(self, comparison: Comparison) -> bool:
         """Say whether the condition holds.
 
         Raises:
-            ConditionError: it rests on what one of the snapshots does not know.
+            ConditionError: it rests on what one of the snapshots does not know, or names what neither has.
         """
-        if self.change is not None:
+        self._check((comparison.before, comparison.after))
+        if self.against is Against.COUNT:
             return self._test(Fraction(self._count(comparison)), self.value)
+        if self.against is Against.LEVEL:
+            return self._test(Fraction(self._amount(comparison.after, "after")), self.value)
         before = self._amount(comparison.before, "before")
         delta = Fraction(self._amount(comparison.after, "after") - before)
-        if not self.percent:
+        if self.against is Against.CHANGE:
             return self._test(delta, self.value)
         if before == 0 and self.compare in {">", ">="}:
             return delta > 0  # any growth is more than a share of nothing
         return self._test(delta, self.value * before / 100)
 
+    def holds_in(self, snapshot: Snapshot) -> bool:
+        """Say whether a level holds in one snapshot.
+
+        Raises:
+            ConditionError: it is about a change, or rests on what the snapshot does not know.
+        """
+        if self.against is not Against.LEVEL:
+            raise ConditionError(
+                f"{self.text!r} is about a change; of one snapshot ask a level, as in 'rss > 400MiB'"
+            )
+        self._check((snapshot,))
+        return self._test(Fraction(self._amount(snapshot, "shown")), self.value)
+
     def _test(self, found: Fraction, bound: Fraction) -> bool:
         return _OPERATORS[self.compare](found, bound)
 
+    def _check(self, snapshots: tuple[Snapshot, ...]) -> None:
+        """Refuse what no vocabulary has, or what matches nothing on any side."""
+        for term in self.selector.terms:
+            mappings = [mapping for one in snapshots for mapping in one.mappings]
+            if any(term.matches(mapping) for mapping in mappings):
+                continue
+            if term.field == "path":
+                raise ConditionError(f"{self.text!r}: no mapping of the path {term.pattern!r} on any side")
+            if term.field == "owner":
+                self._check_owner(term, snapshots)
+
+    def _check_owner(self, term: Term, snapshots: tuple[Snapshot, ...]) -> None:
+        from vmdiff.redaction.vocabulary import OWNERS
+
+        if any(map(term.matches_text, OWNERS)):
+            return
+        used = {usage.owner for one in snapshots for usage in one.usage or ()}
+        if any(map(term.matches_text, used)):
+            return
+        near = difflib.get_close_matches(term.pattern, OWNERS, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else "; docs/owners.md lists them"
+        raise ConditionError(f"{self.text!r}: no owner is called {term.pattern!r}{hint}")
+
     def _count(self, comparison: Comparison) -> int:
-        return sum(
-            change.change is self.change and self.selector.matches_any(change.mappings)
-            for change in comparison.changes
-        )
+        changes = (change for change in comparison.changes if change.change is self.change)
+        return sum(sum(map(self.selector.matches, _counted(change))) for change in changes)
 
     def _amount(self, snapshot: Snapshot, side: str) -> int:
         if self.counter in FIGURES:
             return self._inside(snapshot, side)
-        names = PRIVATE if self.counter == "private" else (self.counter or "",)
-        amount = add(_sum(snapshot, self._selected(snapshot), name) for name in names)
+        if any(term.field == "owner" for term in self.selector.terms) and not _looked(snapshot):
+            raise ConditionError(f"{self.text!r}: owners were not looked for in the snapshot {side}")
+        amount = self._sum(snapshot)
         if amount is None:
             raise ConditionError(f"{self.text!r}: {self.counter} is not known throughout the snapshot {side}")
         return amount
+
+    def _sum(self, snapshot: Snapshot) -> int | None:
+        """Add a counter up over the selected pieces; None where one does not know it."""
+        counter = self.counter or ""
+        if not self.selector.terms or not snapshot.mappings:
+            return figure(snapshot.totals, counter)
+        if not all(name in snapshot.counters for name in needed_for(counter)):
+            return None
+        made = tallied(snapshot, only=self.selector.matches)
+        return add(figure(sums, counter) for sums in made.withheld(made.unsplit).values())
 
     def _inside(self, snapshot: Snapshot, side: str) -> int:
         """Add up a figure of the allocators' own records over the owners that are selected."""
@@ -89,7 +152,7 @@ class Condition:
                 f"{self.text!r}: {self.counter} goes by owner only, such as owner:'malloc heap'"
             )
         wanted = [one for one in snapshot.usage or () if self.selector.matches_owner(one.owner, one.label)]
-        if not wanted and (snapshot.usage is None or any(self._selected(snapshot))):
+        if not wanted and (snapshot.usage is None or any(map(self.selector.matches, snapshot.mappings))):
             raise ConditionError(f"{self.text!r}: {self.counter} was not read for the snapshot {side}")
         amount = exact(wanted, self.counter or "")
         if amount is None:
@@ -97,8 +160,15 @@ class Condition:
             raise ConditionError(f"{self.text!r}: {self.counter} is not known for the snapshot {side}: {why}")
         return amount
 
-    def _selected(self, snapshot: Snapshot) -> Iterable[Mapping]:
-        return (mapping for mapping in snapshot.mappings if self.selector.matches(mapping))
+
+def _looked(snapshot: Snapshot) -> bool:
+    """Say whether owners were looked for, or a listing named some."""
+    return snapshot.origin.owners or any(mapping.owner for mapping in snapshot.mappings)
+
+
+def _counted(change: Change) -> tuple[Mapping, ...]:
+    """Return the mappings that a change counts for: those there are now, else those that went."""
+    return change.after or change.before
 
 
 def parse(text: str) -> Condition:
@@ -112,32 +182,40 @@ def parse(text: str) -> Condition:
     found = _TEST.fullmatch(rest)
     if found is None or bool(found[1]) == bool(change):
         raise ConditionError(
-            f"{text!r} is no condition; write 'rss > +10MiB', 'kind:heap rss > 5%' or 'new kind:file > 0'"
+            f"{text!r} is no condition; write 'rss > +10MiB', 'kind:heap rss > 5%', 'rss > 400MiB' or"
+            " 'new kind:file > 0'"
         )
-    value, percent = _value(text, found[4], counts=change is not None)
+    if not change:
+        _check_counter(text, found[1])
+    value, against = _value(text, found[4], counts=change is not None, signed=bool(found[3]))
     sign = -1 if found[3] == "-" else 1
     name = ChangeName(change[1]) if change else None
-    return Condition(text, chosen, name, found[1], found[2], sign * value, percent)
+    return Condition(text, chosen, name, found[1], found[2], sign * value, against)
 
 
-def _value(text: str, written: str, *, counts: bool) -> tuple[Fraction, bool]:
-    """Read the bound: a number of changes, a size, or a percentage."""
+def _check_counter(text: str, name: str) -> None:
+    """Refuse a counter that no kernel and no column is called by: it would be unknown in every snapshot."""
+    known = [*_counter_names()]
+    if name not in known and (near := difflib.get_close_matches(name, known, n=1, cutoff=0.7)):
+        raise ConditionError(f"{text!r}: no counter is called {name!r}; did you mean {near[0]!r}?")
+
+
+def _counter_names() -> Iterator[str]:
+    yield from KNOWN_COUNTERS
+    yield from ("accessible", *FIGURE_NAMES, *FIGURES)
+
+
+def _value(text: str, written: str, *, counts: bool, signed: bool) -> tuple[Fraction, Against]:
+    """Read the bound: a number of mappings, a percentage, a change, or a level."""
     if counts:
         if written.isascii() and written.isdigit() and len(written) < 20:
-            return Fraction(written), False
+            return Fraction(written), Against.COUNT
         raise ConditionError(f"{text!r}: a number of changes is a whole number, not {written!r}")
     if percent := _PERCENT.fullmatch(written):
-        return Fraction(percent[1]), True
+        return Fraction(percent[1]), Against.SHARE
+    if _RATE.fullmatch(written):
+        raise ConditionError(f"{text!r}: a rate is asked of a series, with vmdiff trend")
     try:
-        return Fraction(units.parse_size(written)), False
+        return Fraction(units.parse_size(written)), Against.CHANGE if signed else Against.LEVEL
     except ValueError as error:
         raise ConditionError(f"{text!r}: {error}") from error
-
-
-def _sum(snapshot: Snapshot, mappings: Iterable[Mapping], counter: str) -> int | None:
-    """Add up a counter, None where it is unknown; a snapshot without mappings has only its totals."""
-    if not snapshot.mappings:
-        return snapshot.total(counter)
-    if counter not in snapshot.counters:
-        return None
-    return add(snapshot.value(mapping, counter) for mapping in mappings)

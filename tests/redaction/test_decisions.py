@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from vmdiff.model import Kind, Mapping, Origin, Owner, Part, Process, Redaction, Snapshot, Thread, Usage
+from vmdiff.model.owner import Unclaimed
 from vmdiff.model.snapshot import Host
 from vmdiff.model.snapshot_set import ControlGroup, Missing, SnapshotSet
 from vmdiff.redaction import redact
@@ -75,8 +76,9 @@ DECISIONS: dict[type, dict[str, str]] = {
         **dict.fromkeys(("certainty", "basis", "tid"), KEPT),
         **dict.fromkeys(("name", "label"), PUBLIC),
         "evidence": OTHER,
-        "parts": INSIDE,
+        **dict.fromkeys(("parts", "rest"), INSIDE),
     },
+    Unclaimed: {**dict.fromkeys(("rss", "swap", "private"), KEPT), **dict.fromkeys(("start", "end"), OTHER)},
     Part: {
         **dict.fromkeys(("certainty", "basis", "tid", "rss", "swap", "private"), KEPT),
         **dict.fromkeys(("name", "label"), PUBLIC),
@@ -100,6 +102,7 @@ def test_every_field_is_decided(model: type) -> None:
 
 SECRET = "hunter22"  # noqa: S105
 PART = Part(0x400000, 0x401000, SECRET, "certain", "record", SECRET, SECRET, 4711, 4096, 8192, 4096)
+REST = Unclaimed(0x401000, 0x402000, 4096, 8192, 4096)
 MAPPING = Mapping(
     0x400000,
     0x402000,
@@ -113,7 +116,7 @@ MAPPING = Mapping(
     path_hex=f"/home/{SECRET}/".encode().hex() + "ff",
     build_id="c0ffee" * 6,
     flags=("rd", SECRET),
-    owner=Owner("mixed", "certain", "record", SECRET, SECRET, 4711, (PART,)),
+    owner=Owner("mixed", "certain", "record", SECRET, SECRET, 4711, (PART,), (REST,)),
     values={"rss": 8192, SECRET: 4096},
 )
 
@@ -124,6 +127,7 @@ def test_what_is_decided_is_what_happens() -> None:
     (mapping,) = redacted.mappings
     assert mapping.owner
     (part,) = mapping.owner.parts
+    (rest,) = mapping.owner.rest
 
     assert SECRET not in redacted.model_dump_json()
     assert MAPPING.owner
@@ -131,6 +135,7 @@ def test_what_is_decided_is_what_happens() -> None:
         (Mapping, MAPPING, mapping),
         (Owner, MAPPING.owner, mapping.owner),
         (Part, PART, part),
+        (Unclaimed, REST, rest),
     ]
     for model, before, after in pairs:
         for field, decision in DECISIONS[model].items():

@@ -21,7 +21,13 @@ def pair() -> tuple[Snapshot, Snapshot]:
     """A process before and after it mapped another file, with a secret in every text."""
     before = planted()
     new = Mapping(
-        0x7F1000000000, 0x7F1000100000, "rw-s", Kind.FILE, path=f"/srv/{SECRET}/new.db", inode="86420975318"
+        0x7F1000000000,
+        0x7F1000100000,
+        "rw-s",
+        Kind.FILE,
+        path=f"/srv/{SECRET}/new.db",
+        inode="86420975318",
+        values={"rss": 4096},
     )
     return before, before.model_copy(update={"mappings": (*before.mappings, new)})
 

@@ -1,6 +1,6 @@
 """What a person has looked at and found good; a change of it is for a person to look at again.
 
-``python -m tests.render.test_golden`` writes what the renderers give now.
+``python -m tests.report.test_golden`` writes what the renderers give now.
 """
 
 from pathlib import Path

@@ -320,7 +320,7 @@ def test_a_row_says_what_is_remarkable_and_not_in_its_figures(before, after, exp
     ("after", "note"),
     [
         ({"flags": ("rd", "hg")}, "flags +hg -wr"),
-        ({"owner": owned_by("bss", "elf", "seen")}, "was anonymous"),
+        ({"deleted": True}, "its file was deleted"),
     ],
 )
 def test_what_was_relabelled_says_how(after, note):
@@ -328,6 +328,16 @@ def test_what_was_relabelled_says_how(after, note):
     (found,) = seen(compare(snapshot(old), snapshot(old._replace(**after)))).table.rows
 
     assert (found.word, found.note) == ("relabelled", note)
+
+
+def test_knowing_the_owner_at_one_moment_only_is_no_change():
+    old = mapping(0x100, 4, rss=PAGE)
+    known = old._replace(owner=owned_by("bss", "elf", "seen"))
+    for sides in ((old, known), (known, old)):
+        found = compare(*map(snapshot, sides))
+        assert not found.differs
+        (group,) = [group for group in found.groups["owner"] if group.totals["rss"].after]
+        assert (group.name, group.totals["rss"].before) == ("bss", PAGE)
 
 
 def test_all_tells_where_and_why():

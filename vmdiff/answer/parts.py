@@ -7,6 +7,7 @@ from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.totals import Group
 from vmdiff.model import Kind, Mapping, Snapshot
 from vmdiff.model.memory_figures import figure
+from vmdiff.model.piece import NOT_SPLIT
 
 Value = Callable[[Group], int | None]
 
@@ -22,7 +23,7 @@ _KINDS = {
     "reserved": "reserved addresses",
 }
 _LONGEST = 40  # characters of a path in a sentence
-_UNSPLIT = frozenset({"mixed", "(not split)"})
+_UNSPLIT = frozenset({NOT_SPLIT})
 
 
 def change_of(name: str) -> Value:

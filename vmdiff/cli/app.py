@@ -11,6 +11,7 @@ from vmdiff.comparison.match_mode import Match
 from vmdiff.report import RENDERERS, By, Format, ViewOptions
 
 if TYPE_CHECKING:
+    from vmdiff.conditions import Condition
     from vmdiff.model import Snapshot
     from vmdiff.model.snapshot_set import SnapshotSet
 
@@ -185,23 +186,32 @@ def show(
     form: To = Format.TERMINAL,
     to: Output = None,
     force: Force = False,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION", help="Exit 1 if a level holds: 'rss > 400MiB', 'kind:heap rss > 1GiB'."
+        ),
+    ] = None,
 ) -> None:
     """Show what one snapshot holds."""
     output.check_free(to, force=force)
     if form is Format.HTML:
         output.check_html(to)
     options = _options(by, sort, minimum, only, show_all, to)
-    from vmdiff import findings, sources
+    from vmdiff import conditions, findings, sources
 
     if (several := sources.resolve_set(file)) is not None:
         from vmdiff.cli import set_command
 
         set_command.show(several, form, options, to, force=force)
         return
+    asked = [conditions.parse(text) for text in fail_on or ()]
     snapshot = sources.resolve(file, notify=output.say)
+    held = [condition for condition in asked if condition.holds_in(snapshot)]
     text = RENDERERS[form].snapshot(snapshot, findings.find_in(snapshot), options)
     output.show(text, to, force=force)
     redacting.warn(form, {file: snapshot})
+    _say_what_holds(held)
 
 
 @app.command()
@@ -247,6 +257,7 @@ def compare(
         return
     from vmdiff import conditions, findings, sources
     from vmdiff.comparison.compare import compare as compare_snapshots
+    from vmdiff.findings.fork_sharing import copied_on_write
 
     sets = [sources.resolve_set(name) for name in (before, after) if name is not None]
     if any(sets):
@@ -260,9 +271,16 @@ def compare(
     text = RENDERERS[form].comparison(comparison, findings.find(comparison), options)
     output.show(text, to, force=force)
     redacting.warn(form, {before: comparison.before, after or before: comparison.after})
+    _say_what_holds(held)
+    if exit_code and (comparison.differs or copied_on_write(comparison)):
+        raise typer.Exit(1)
+
+
+def _say_what_holds(held: "list[Condition]") -> None:
+    """Name the conditions that hold; leave with status 1 if one does."""
     for condition in held:
         output.say(f"condition holds: {condition.text}")
-    if held or (exit_code and comparison.differs):
+    if held:
         raise typer.Exit(1)
 
 

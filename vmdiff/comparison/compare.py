@@ -18,6 +18,7 @@ from vmdiff.comparison.matching import Region, by_address, same_space
 from vmdiff.comparison.matching.by_structure import steps
 from vmdiff.comparison.moved import join_moved
 from vmdiff.comparison.naming import Namer, StructureNamer
+from vmdiff.comparison.shared_labels import share_labels
 from vmdiff.comparison.tally import GROUPINGS, Choice, Grouping, Tally, tallied
 from vmdiff.comparison.totals import Group, Total, all_totals, groups, unknown_on
 from vmdiff.comparison.usage_change import UsageChange, usage_changes
@@ -108,6 +109,8 @@ def compare(
     """
     chosen, reason = _choose(before, after, Match(match))
     by_address = chosen is Match.ADDRESS
+    if by_address:
+        before, after = share_labels(before, after)
     namer = (Namer if by_address else StructureNamer)(before, after)
     changes, same = [], []
     for region in _regions(before, after, chosen):

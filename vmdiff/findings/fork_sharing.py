@@ -38,6 +38,12 @@ def sharing(comparison: Comparison) -> Sharing | None:
     return Sharing(max(0, shared), max(0, unshared), _copied(comparison, unshared))
 
 
+def copied_on_write(comparison: Comparison) -> bool:
+    """Say whether this process wrote to memory that it shared, which moves neither sizes nor RSS."""
+    found = sharing(comparison)
+    return found is not None and found.unshared >= NOTEWORTHY and found.copied is True
+
+
 def became_shared(comparison: Comparison) -> Found:
     """Find private memory that a fork shares now.
 

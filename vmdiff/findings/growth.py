@@ -15,7 +15,7 @@ from vmdiff.findings.finding import (
     owned,
     told,
 )
-from vmdiff.model import MIXED, Snapshot, add
+from vmdiff.model import Snapshot, add
 from vmdiff.units import signed, size
 
 _MALLOC = ("malloc heap", "malloc arena", "malloc large block", "(heap)")
@@ -45,7 +45,7 @@ def owner_growth(comparison: Comparison) -> Found:
     resident = delta(comparison, "resident")
     for group in comparison.grouped("owner"):
         rss = group_delta(group, "resident")
-        if group.name in (*_MALLOC, MIXED) or group.name.startswith("(") or not _is_most(rss, resident):
+        if group.name in _MALLOC or group.name.startswith("(") or not _is_most(rss, resident):
             continue
         message = f"{group.name} grew: {size(rss or 0)} of the {signed(resident or 0)} resident"
         yield Finding("owner-growth", "notice", message, (told(group, "rss", "size"),))

@@ -21,6 +21,8 @@ _HUGETLB: abc.Mapping[str, tuple[str, ...]] = {
     "shared": ("shared_hugetlb",),
 }
 
+FIGURE_NAMES = tuple(_PARTS)
+
 
 def figure(counts: Counts, name: str) -> int | None:
     """Return a figure in bytes, or the counter of that name; None where it is unknown."""

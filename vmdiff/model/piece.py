@@ -101,7 +101,7 @@ def pieces_of(snapshot: Snapshot, mapping: Mapping) -> list[Piece]:
     ]
 
 
-class _Stretch(NamedTuple):
+class _PieceRange(NamedTuple):
     """A part of a mapping, or what no part claims, with what was counted there."""
 
     owner: Owner | None
@@ -115,20 +115,24 @@ class _Stretch(NamedTuple):
         return sum(one.size for one in self.ranges)
 
 
-def _stretches(mapping: PlacedMapping, owner: Owner) -> list[_Stretch]:
+def _stretches(mapping: PlacedMapping, owner: Owner) -> list[_PieceRange]:
     """Return the parts and what lies between them; uncounted gaps are one, for their sum may be known."""
-    found = [_Stretch(part.owner, (part.range,), part.rss, part.swap, part.private) for part in owner.parts]
+    found = [
+        _PieceRange(part.owner, (part.range,), part.rss, part.swap, part.private) for part in owner.parts
+    ]
     borders = [mapping.start, *(border for part in owner.parts for border in part.range), mapping.end]
     between = zip(borders[::2], borders[1::2], strict=True)
     gaps = tuple(AddressRange(low, high) for low, high in between if low < high)
     if gaps == tuple(gap.range for gap in owner.rest):
-        found += [_Stretch(None, (gap.range,), gap.rss, gap.swap, gap.private) for gap in owner.rest]
+        found += [_PieceRange(None, (gap.range,), gap.rss, gap.swap, gap.private) for gap in owner.rest]
     elif gaps:
-        found.append(_Stretch(None, gaps, None, None, None))
+        found.append(_PieceRange(None, gaps, None, None, None))
     return sorted(found, key=lambda stretch: stretch.ranges)
 
 
-def _shares(whole: Counts, stretches: Sequence[_Stretch], *, accessible: bool) -> list[dict[str, int | None]]:
+def _shares(
+    whole: Counts, stretches: Sequence[_PieceRange], *, accessible: bool
+) -> list[dict[str, int | None]]:
     """Return the counters of each stretch, None what cannot be said exactly."""
     sizes = [stretch.size for stretch in stretches]
     rss = _settled(whole.get("rss"), [stretch.rss for stretch in stretches], sizes)

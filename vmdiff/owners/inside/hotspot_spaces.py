@@ -25,7 +25,7 @@ _LONGEST_NAME = 64
 _HALF = 0xFFFFFFFF
 
 
-class Region(NamedTuple):
+class HotSpotRegion(NamedTuple):
     """A part of metaspace or of the code cache, in bytes."""
 
     owner: str
@@ -35,7 +35,9 @@ class Region(NamedTuple):
     reserved: int
 
 
-def metaspace(jvm: HotSpot, library: Sequence[PlacedMapping], constants: Constants) -> Iterator[Region]:
+def metaspace(
+    jvm: HotSpot, library: Sequence[PlacedMapping], constants: Constants
+) -> Iterator[HotSpotRegion]:
     """Yield the parts of metaspace whose use is proven."""
     parts = {context.chunks: context for context in contexts(jvm.scene, library, constants)}
     counters = _counters(jvm, constants, parts)
@@ -43,7 +45,7 @@ def metaspace(jvm: HotSpot, library: Sequence[PlacedMapping], constants: Constan
         list_ = words(jvm.scene, context.list, _COMMITTED + 1)
         used = word(jvm.scene, counters[chunks]) if chunks in counters else None
         if list_ and used is not None and used <= list_[_COMMITTED] <= list_[_RESERVED]:
-            yield Region(context.name, None, used * 8, list_[_COMMITTED] * 8, list_[_RESERVED] * 8)
+            yield HotSpotRegion(context.name, None, used * 8, list_[_COMMITTED] * 8, list_[_RESERVED] * 8)
 
 
 def _counters(jvm: HotSpot, constants: Constants, parts: dict[int, MetaspaceContext]) -> dict[int, int]:
@@ -74,7 +76,7 @@ def _followed(scene: Scene, place: int, count: int) -> tuple[int, ...] | None:
     return words(scene, place, count) if held and not place % 8 and held.perms[:2] == "rw" else None
 
 
-def code_heaps(jvm: HotSpot, constants: Constants) -> Iterator[Region]:
+def code_heaps(jvm: HotSpot, constants: Constants) -> Iterator[HotSpotRegion]:
     """Yield the heaps of the code cache that are as HotSpot's exported fields say."""
     heaps = jvm.static("CodeCache", "_heaps")
     count, data = (
@@ -86,7 +88,7 @@ def code_heaps(jvm: HotSpot, constants: Constants) -> Iterator[Region]:
             yield from _code_heap(jvm, constants, heap)
 
 
-def _code_heap(jvm: HotSpot, constants: Constants, heap: int) -> Iterator[Region]:
+def _code_heap(jvm: HotSpot, constants: Constants, heap: int) -> Iterator[HotSpotRegion]:
     log2 = jvm.address(heap, "CodeHeap", "_log2_segment_size")
     memory = jvm.address(heap, "CodeHeap", "_memory")
     ends = ("_low_boundary", "_low", "_high", "_high_boundary")
@@ -104,4 +106,6 @@ def _code_heap(jvm: HotSpot, constants: Constants, heap: int) -> Iterator[Region
     if fits and free <= after <= committed:
         texts = (constants.text(at, _LONGEST_NAME) or "" for at in others)
         name = next((text for text in texts if text.startswith("Code")), None)
-        yield Region("jvm code cache", name, after - free << shift, committed << shift, reserved << shift)
+        yield HotSpotRegion(
+            "jvm code cache", name, after - free << shift, committed << shift, reserved << shift
+        )

@@ -6,7 +6,7 @@ from vmdiff.model import PlacedMapping, Usage
 from vmdiff.owners.inside.budget import Budget
 from vmdiff.owners.inside.hotspot_direct import OWNER, direct_buffers
 from vmdiff.owners.inside.hotspot_heap import spaces
-from vmdiff.owners.inside.hotspot_spaces import Region, code_heaps, metaspace
+from vmdiff.owners.inside.hotspot_spaces import HotSpotRegion, code_heaps, metaspace
 from vmdiff.owners.inside.two_readings import MOVED, two_readings
 from vmdiff.owners.object_constants import Constants
 from vmdiff.owners.runtimes.hotspot_structs import HotSpot, hotspot
@@ -71,7 +71,7 @@ def _direct(jvm: HotSpot, steps: int | None) -> Iterator[Usage]:
         )
 
 
-def _usage(region: Region, *, steady: bool) -> Usage:
+def _usage(region: HotSpotRegion, *, steady: bool) -> Usage:
     return Usage(
         owner=region.owner,
         label=region.label,

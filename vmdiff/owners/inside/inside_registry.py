@@ -17,6 +17,9 @@ from vmdiff.owners.scene import Scene
 Reader = Callable[[Scene, Budget], Iterable[Usage]]
 
 
+# Late imports: the reader of a runtime that few processes have is loaded where the runtime is.
+
+
 def _hotspot(scene: Scene, budget: Budget) -> Iterator[Usage]:
     """Return what HotSpot uses; its reader is imported only where there is a JVM."""
     if scene.find_object("libjvm.so") is not None:

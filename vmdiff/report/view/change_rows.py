@@ -7,7 +7,7 @@ from typing import Any
 
 from vmdiff.comparison.change import Change, ChangeName, Counts
 from vmdiff.comparison.compare import Comparison
-from vmdiff.model import MIXED, Kind, Mapping, add
+from vmdiff.model import Kind, Mapping, add
 from vmdiff.report import wording
 from vmdiff.report.options import ViewOptions
 from vmdiff.report.view.figures import (
@@ -29,6 +29,8 @@ from vmdiff.report.view.tables import HOW_TO_SEE, Role, Row, Table, rest_title, 
 UNTOUCHED = 1 << 20  # a mapping smaller than this is not worth a word about how little is resident
 
 _Folds = list[tuple[str, str, list[Change]]]
+
+_SEVERAL = "several kinds"  # of mappings in one change
 
 
 def changes_table(comparison: Comparison, columns: tuple[Column, ...], options: ViewOptions) -> Table:
@@ -149,7 +151,7 @@ def _change_row(columns: tuple[Column, ...], change: Change) -> Row:
         note=", ".join(_notes(change)),
         where=wording.place(side),
         why="; ".join(_reasons(change)),
-        kind=str(change.kind or "mixed"),
+        kind=str(change.kind or _SEVERAL),
         owner=wording.name(owner.name) if owner else "",
         path=wording.name(change.path or ""),
         item=change,
@@ -258,7 +260,7 @@ def _reasons(change: Change) -> Iterator[str]:
 def _crowd_row(columns: tuple[Column, ...], changes: Sequence[Change]) -> Row:
     one_object = len({(change.path, change.kind) for change in changes}) == 1 and changes[0].path
     titles = {_change_title(change) for change in changes}
-    some = _common_owner(changes) or (titles.pop() if len(titles) == 1 else str(changes[0].kind or MIXED))
+    some = _common_owner(changes) or (titles.pop() if len(titles) == 1 else str(changes[0].kind or _SEVERAL))
     names = {str(change.change) for change in changes}
     return Row(
         role=Role.CROWD,
@@ -266,7 +268,7 @@ def _crowd_row(columns: tuple[Column, ...], changes: Sequence[Change]) -> Row:
         title=f"{len(changes):,} × {wording.name(one_object) if one_object else some}",
         perms=_common(_perms(change.after or change.before) for change in changes),
         cells=_summed(columns, changes),
-        kind=_common(str(change.kind or "mixed") for change in changes),
+        kind=_common(str(change.kind or _SEVERAL) for change in changes),
         owner=_common_owner(changes),
         path=_common(wording.name(change.path or "") for change in changes),
         count=len(changes),

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from vmdiff.model import MIXED, Kind, Mapping, Owner, Scalar, Snapshot
 
+_WITH_MEMORY = frozenset({"linux-proc", "core"})
 _DIGITS = re.compile(r"[0-9]+")
 _GUARD = 64 << 10  # bytes; the largest guard pages there are, those of arm64
 
@@ -58,6 +59,7 @@ class Block(NamedTuple):
     *at* is its place in the snapshot, *size* its bytes (0 where unknown), *weight* what of it is
     resident or swapped. *touches* says that the mapping below ends where this one starts, *placed* that it
     continues the data of a program or library there, as ``.bss`` does, *guarded* that a guard page does.
+    *sure* says that its owner is certain, *unowned* that the process's memory was looked at and it has none.
     *likeness* is everything that is compared between runs; *contents* is that and the numbers in a name.
     """
 
@@ -69,23 +71,31 @@ class Block(NamedTuple):
     touches: bool
     placed: bool
     guarded: bool
+    sure: bool
+    unowned: bool
     likeness: Hashable
     contents: Hashable
 
 
 class Terms(NamedTuple):
-    """What two snapshots can be compared in: *values* by name, *owners* and *flags* if both have them."""
+    """What two snapshots can be compared in: *values* by name, *owners* and *flags* if both have them.
+
+    *looked*: owners were looked for in the memory of both processes; a listing has none to look at.
+    """
 
     values: frozenset[str]
     owners: bool = True
     flags: bool = True
+    looked: bool = False
 
 
 def terms(before: Snapshot, after: Snapshot) -> Terms:
     """Say what both sides speak of."""
     one, other = before.origin, after.origin
     values = {*one.counters, *one.attributes} & {*other.counters, *other.attributes}
-    return Terms(frozenset(values), one.owners == other.owners, _flagged(before) and _flagged(after))
+    looked = all(origin.owners and origin.source in _WITH_MEMORY for origin in (one, other))
+    flags = _flagged(before) and _flagged(after)
+    return Terms(frozenset(values), one.owners == other.owners, flags, looked)
 
 
 def _flagged(snapshot: Snapshot) -> bool:
@@ -121,12 +131,18 @@ def blocks(snapshot: Snapshot, compared: Terms, known: dict[Traits, Family]) -> 
         touches = start is not None and start == reach
         placed = touches and data_below and _may_be_bss(family)
         guarded = touches and guard_below
+        whose = _known(mapping.owner, compared)
         found.append(
-            Block(index, mapping, family, size, weight, touches, placed, guarded, likeness, contents)
+            Block(index, mapping, family, size, weight, touches, placed, guarded, *whose, likeness, contents)
         )
         reach, data_below = end, family.kind is Kind.IMAGE and family.perms[1] == "w"
         guard_below = family.kind is Kind.RESERVED and size <= _GUARD
     return found
+
+
+def _known(owner: Owner | None, compared: Terms) -> tuple[bool, bool]:
+    """Say whether an owner is certain, and whether one was looked for and not found."""
+    return owner is not None and owner.certainty == "certain", compared.looked and owner is None
 
 
 def _may_be_bss(family: Family) -> bool:

@@ -273,6 +273,8 @@ def _called(family: Family) -> str:
 def _may_pair(before: Block, after: Block) -> bool:
     """Say whether two blocks may be the same; of two sizes, a block and a thread's stack are not."""
     one, other = before.family, after.family
+    if _known_apart(before, after):
+        return False
     if before.guarded != after.guarded and before.size != after.size and one.name is other.name is None:
         return False
     return one is other or (one.kind is other.kind and agree(one, other) and _same_owner(one, other))
@@ -288,7 +290,14 @@ def _may_pair_at_similar_size(before: Block, after: Block) -> bool:
 
 def _may_be_reprotected(before: Block, after: Block) -> bool:
     one, other = before.family, after.family
+    if _known_apart(before, after):
+        return False
     return before.size == after.size and one.perms[3] == other.perms[3] and _same_owner(one, other)
+
+
+def _known_apart(before: Block, after: Block) -> bool:
+    """Say whether an owner is proven on one side, and was looked for and not found on the other."""
+    return (before.sure and after.unowned) or (before.unowned and after.sure)
 
 
 def _same_owner(one: Family, other: Family) -> bool:
