@@ -9,6 +9,7 @@
     ├── OutputError            2   a result that could not be written
     ├── MatchError             2   two snapshots that cannot be compared as asked
     ├── ConditionError         2   a condition or selector that cannot be decided
+    ├── MissingExtraError      2   packages of an extra that are not installed
     └── ProcessError           3   a live process that cannot be observed
 
 Exit 0 is success, 1 a difference that was asked for, 70 a bug of vmdiff, 130 an interruption.
@@ -81,3 +82,10 @@ def _excerpt(text: str) -> str:
 
 def _cut(text: str, longest: int = 300) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+class MissingExtraError(VmdiffError):
+    """A part of vmdiff needs packages that are not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs packages that are not installed: pip install 'vmdiff[{extra}]'")

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmdiff.cli import kept_text, output, recording_command, redacting, tags, trend_command
+from vmdiff.cli import (
+    export_command,
+    fleet_command,
+    kept_text,
+    output,
+    recording_command,
+    redacting,
+    tags,
+    trend_command,
+)
 from vmdiff.comparison.match_mode import Match
 from vmdiff.report import RENDERERS, By, Format, ViewOptions
 
@@ -326,6 +335,8 @@ def convert(
 
 
 app.command()(redacting.redact)
+app.command()(export_command.export)
+app.command()(fleet_command.fleet)
 app.command()(recording_command.record)
 app.command()(trend_command.trend)
 
@@ -357,11 +368,21 @@ def schema(
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    fleet: Annotated[
+        bool,
+        typer.Option("--fleet", help="Make a fleet of 2,000 hosts instead, and ask every question of it."),
+    ] = False,
+) -> None:
     """Watch a real process allocate, map a file and read it, in four acts; takes seconds."""
+    width, colour = output.look(None)
+    if fleet:
+        from vmdiff.cli import fleet_demo
+
+        fleet_demo.run(output.write, width)
+        return
     from vmdiff.cli import demo as play
 
-    width, colour = output.look(None)
     play.run(output.write, ViewOptions(width=width, colour=colour))
 
 

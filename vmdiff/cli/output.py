@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmdiff.errors import OutputError
+from vmdiff.errors import InputError, OutputError
 from vmdiff.harmless_text import printable
 from vmdiff.storage import atomic_file
 
@@ -111,6 +111,20 @@ def write(result: str | bytes, to: Path | None = None, *, force: bool = False) -
         write_chunks([data])
     else:
         atomic_file.write(to, [data], force=force)
+
+
+def read_text(path: Path) -> str:
+    """Read a small text file that the user wrote.
+
+    Raises:
+        InputError: it cannot be read, or is no UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
 
 
 def write_chunks(chunks: Iterable[bytes]) -> None:

@@ -1,0 +1,206 @@
+"""Exports: every snapshot once, whatever is exported again, beside it, or was interrupted."""
+
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from vmdiff import save
+from vmdiff.errors import InputError
+from vmdiff.fleet.columns import COUNTERS, FACTS, OF_A_PIECE, VERSION, identify, rows
+from vmdiff.fleet.example_fleet import snapshots
+from vmdiff.fleet.export import Export
+from vmdiff.fleet.export_files import export_files
+from vmdiff.model import Mapping, Origin, Snapshot
+
+pq = pytest.importorskip("pyarrow.parquet")
+ROOT = Path(__file__).parents[2]
+
+
+def quiet(_: str) -> None:
+    """Take what is said."""
+
+
+def named(out: Path) -> list[str]:
+    """The identity of each row's snapshot, over all files."""
+    return [name for part in out.rglob("*.parquet") for name in pq.read_table(part)["snapshot"].to_pylist()]
+
+
+def identities(out: Path) -> list[str]:
+    return sorted(set(named(out)))
+
+
+@pytest.fixture(scope="module")
+def few() -> list[Snapshot]:
+    return list(snapshots(3))
+
+
+@pytest.fixture
+def saved(few: list[Snapshot], tmp_path: Path) -> Path:
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    for number, snapshot in enumerate(few):
+        save(snapshot, folder / f"{number}.json.gz")
+    return folder
+
+
+def test_every_row_is_there_once_with_its_counters(few: list[Snapshot], saved: Path, tmp_path: Path) -> None:
+    done = export_files([str(saved)], tmp_path / "out", notify=quiet)
+    assert done == (len(few), 0)
+    table = [row for part in (tmp_path / "out").rglob("*.parquet") for row in pq.read_table(part).to_pylist()]
+    for snapshot in few:
+        mine = [row for row in table if row["snapshot"] == identify(snapshot)]
+        for counter in ("size", "accessible", "rss", "private_dirty"):
+            assert sum(row[counter] for row in mine) == snapshot.total(counter)
+        assert {row["tag_version"] for row in mine} == {snapshot.tags["version"]}
+
+
+def test_a_file_a_day(few: list[Snapshot], saved: Path, tmp_path: Path) -> None:
+    export_files([str(saved)], tmp_path / "out", notify=quiet)
+    days = sorted(part.parent.name for part in (tmp_path / "out").rglob("*.parquet"))
+    assert days == sorted({f"day={snapshot.taken_at:%Y-%m-%d}" for snapshot in few if snapshot.taken_at})
+
+
+def test_the_same_snapshot_twice_is_once(saved: Path, few: list[Snapshot], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    export_files([str(saved / "0.json.gz")], out, notify=quiet)
+    before = {part: part.read_bytes() for part in out.rglob("*.parquet")}
+    assert export_files([str(saved / "0.json.gz")] * 2, out, notify=quiet) == (0, 2)
+    assert {part: part.read_bytes() for part in out.rglob("*.parquet")} == before
+    assert export_files([str(saved)], out, notify=quiet) == (len(few) - 1, 1)
+    assert identities(out) == sorted(map(identify, few))
+    assert len(named(out)) == sum(len(rows(snapshot).table) for snapshot in few)
+
+
+def test_many_small_exports_leave_one_file_a_day(few: list[Snapshot], tmp_path: Path) -> None:
+    for snapshot in few:
+        with Export(tmp_path) as export:
+            export.add(rows(snapshot))
+    assert len(list(tmp_path.rglob("*.parquet"))) == 2
+    assert not list(tmp_path.rglob("*.unfinished"))
+
+
+def test_exports_beside_each_other_lose_and_double_nothing(
+    saved: Path, few: list[Snapshot], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "vmdiff", "export", saved, "-o", out]
+    running = [subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=ROOT) for _ in range(3)]
+    assert [process.wait() for process in running] == [0, 0, 0]
+    assert len(named(out)) == sum(len(rows(snapshot).table) for snapshot in few)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from vmdiff.fleet.columns import rows
+from vmdiff.fleet.example_fleet import snapshots
+from vmdiff.fleet.export import Export
+with Export(Path(sys.argv[1])) as export:
+    for snapshot in snapshots(3):
+        export.add(rows(snapshot))
+    for day in export._days.values():
+        day._flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_export_leaves_nothing_that_is_read(few: list[Snapshot], tmp_path: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path], cwd=ROOT)
+    assert killed.returncode == -signal.SIGKILL
+    assert list(tmp_path.rglob("*.unfinished"))
+    assert not list(tmp_path.rglob("*.parquet"))
+    with Export(tmp_path) as export:
+        for snapshot in few:
+            export.add(rows(snapshot))
+    assert identities(tmp_path) == sorted(map(identify, few))
+    assert not list(tmp_path.rglob("*.unfinished"))
+
+
+def test_what_a_later_snapshot_measures_besides_becomes_a_column(few: list[Snapshot], tmp_path: Path) -> None:
+    first = few[0]
+    origin = first.origin.model_copy(update={"counters": (*first.origin.counters, "future_huge")})
+    mappings = (first.mappings[0]._replace(values={"rss": 4096, "future_huge": 8192}), *first.mappings[1:])
+    later = first.model_copy(
+        update={"origin": origin, "mappings": mappings, "tags": {"rack": "7"}, "label": "later"}
+    )
+    for snapshot in (first, Snapshot(**dict(later))):
+        with Export(tmp_path) as export:
+            export.add(rows(snapshot))
+    (part,) = tmp_path.rglob("*.parquet")
+    table = pq.read_table(part).to_pylist()
+    earlier = [row for row in table if row["label"] is None]
+    assert {row["future_huge"] for row in earlier} == {None}  # unknown, not 0
+    assert sum(row["future_huge"] for row in table if row["label"] == "later") == 8192
+    assert {row["tag_rack"] for row in table} == {None, "7"}
+
+
+def test_what_nobody_measured_is_null(tmp_path: Path) -> None:
+    snapshot = Snapshot(origin=Origin(source="maps"), mappings=(Mapping(4096, 8192, "rw-p"),))
+    (row,) = rows(snapshot).table.to_pylist()
+    assert (row["size"], row["rss"], row["taken_at"], row["host"]) == (4096, None, None, None)
+    with Export(tmp_path) as export:
+        export.add(rows(snapshot))
+    assert [part.parent.name for part in tmp_path.rglob("*.parquet")] == ["day=unknown"]
+
+
+def test_numbers_that_parquet_cannot_hold_are_unknown_and_addresses_keep_their_size() -> None:
+    top = (1 << 64) - 4096
+    origin = Origin(source="smaps", counters=("rss",))
+    snapshot = Snapshot(origin=origin, mappings=(Mapping(top, 1 << 64, "--xp", values={"rss": 1 << 63}),))
+    (row,) = rows(snapshot).table.to_pylist()
+    assert row["rss"] is None
+    assert row["high"] - row["low"] == 4096
+
+
+def test_a_folders_other_files_are_named_and_a_named_one_must_be_readable(
+    saved: Path, tmp_path: Path
+) -> None:
+    (saved / "notes.txt").write_text("to do\n")
+    said: list[str] = []
+    export_files([str(saved)], tmp_path / "out", notify=said.append)
+    assert len(said) == 1
+    assert said[0].startswith("skipped: ")
+    assert "notes.txt" in said[0]
+    with pytest.raises(InputError, match=r"notes\.txt"):
+        export_files([str(saved / "notes.txt")], tmp_path / "out", notify=quiet)
+
+
+def test_nothing_to_export_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no snapshot"):
+        export_files([str(tmp_path / "empty")], tmp_path / "out", notify=quiet)
+
+
+def test_files_name_their_columns_version(few: list[Snapshot], tmp_path: Path) -> None:
+    with Export(tmp_path) as export:
+        export.add(rows(few[0]))
+    (part,) = tmp_path.rglob("*.parquet")
+    assert pq.read_metadata(part).metadata[b"vmdiff.columns"] == str(VERSION).encode()
+
+
+def test_every_column_is_described() -> None:
+    page = (ROOT / "docs" / "fleet.md").read_text()
+    assert [name for name in (*FACTS, *OF_A_PIECE, *COUNTERS) if f"`{name}`" not in page] == []
+
+
+@pytest.fixture
+def many(few: list[Snapshot], tmp_path: Path) -> tuple[Path, int]:
+    """More files than one process reads by itself."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    base = few[0]
+    count = 80
+    for number in range(count):
+        at = datetime(2026, 11, 2, tzinfo=UTC) + timedelta(minutes=number)
+        save(base.model_copy(update={"taken_at": at}), folder / f"{number:03}.json")
+    return folder, count
+
+
+def test_several_processes_read_what_one_would(many: tuple[Path, int], tmp_path: Path) -> None:
+    folder, count = many
+    assert export_files([str(folder)], tmp_path / "out", notify=quiet) == (count, 0)
+    assert len(identities(tmp_path / "out")) == count

@@ -1,0 +1,1 @@
+"""Many snapshots of many hosts: compacted Parquet, and questions in SQL that two engines answer alike."""
