@@ -19,7 +19,7 @@ from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.tally import tallied
 from vmdiff.comparison.usage_change import FIGURES, exact
 from vmdiff.errors import ConditionError
-from vmdiff.model import KNOWN_COUNTERS, Mapping, Snapshot, add
+from vmdiff.model import KNOWN_COUNTERS, Snapshot, add
 from vmdiff.model.memory_figures import FIGURE_NAMES, figure, needed_for
 from vmdiff.selector import Selector, Term
 
@@ -36,7 +36,9 @@ _OPERATORS: dict[str, Callable[[Fraction, Fraction], bool]] = {
 _TEST = re.compile(r"\s*(?:([a-z][a-z0-9_]*)\s*)?(>=|<=|==|!=|>|<)\s*([+-]?)\s*(\S.*?)\s*")
 _PERCENT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*%")
 _RATE = re.compile(r".*/\s*(?:s|min|h|d|day|hour)\s*")
-_CHANGE = re.compile(rf"\s*({'|'.join(ChangeName)})(?=\s|[<>=!])")
+# `resident` is a column, too: it is the name of a change only where a selector follows.
+_NAMES = "|".join(name for name in ChangeName if name is not ChangeName.RESIDENT)
+_CHANGE = re.compile(rf"\s*(resident(?=\s+[a-z]+:)|(?:{_NAMES})(?=\s|[<>=!]))")
 
 
 class Against(Enum):
@@ -122,8 +124,16 @@ class Condition:
         raise ConditionError(f"{self.text!r}: no owner is called {term.pattern!r}{hint}")
 
     def _count(self, comparison: Comparison) -> int:
-        changes = (change for change in comparison.changes if change.change is self.change)
-        return sum(sum(map(self.selector.matches, _counted(change))) for change in changes)
+        return sum(map(self._counted, comparison.changes))
+
+    def _counted(self, change: Change) -> int:
+        """Return how many of a change's mappings count: new and gone ones in a crowd, too."""
+        before, after = (sum(map(self.selector.matches, side)) for side in (change.before, change.after))
+        if _is_crowd(change) and self.change in {ChangeName.NEW, ChangeName.REMOVED}:
+            return max(0, after - before if self.change is ChangeName.NEW else before - after)
+        if change.change is not self.change:
+            return 0
+        return after if change.after else before
 
     def _amount(self, snapshot: Snapshot, side: str) -> int:
         if self.counter in FIGURES:
@@ -132,12 +142,17 @@ class Condition:
             raise ConditionError(f"{self.text!r}: owners were not looked for in the snapshot {side}")
         amount = self._sum(snapshot)
         if amount is None:
-            raise ConditionError(f"{self.text!r}: {self.counter} is not known throughout the snapshot {side}")
+            raise ConditionError(f"{self.text!r}: {self._why_unknown(snapshot)} {side}")
         return amount
+
+    def _why_unknown(self, snapshot: Snapshot) -> str:
+        if snapshot.mappings and figure(snapshot.totals, self.counter or "") is not None:
+            return f"{self.counter} cannot be split among the owners of one mapping in the snapshot"
+        return f"{self.counter} is not known throughout the snapshot"
 
     def _sum(self, snapshot: Snapshot) -> int | None:
         """Add a counter up over the selected pieces; None where one does not know it."""
-        counter = self.counter or ""
+        counter = "resident" if self.counter == "rss" else self.counter or ""  # with pages of hugetlbfs
         if not self.selector.terms or not snapshot.mappings:
             return figure(snapshot.totals, counter)
         if not all(name in snapshot.counters for name in needed_for(counter)):
@@ -166,9 +181,12 @@ def _looked(snapshot: Snapshot) -> bool:
     return snapshot.origin.owners or any(mapping.owner for mapping in snapshot.mappings)
 
 
-def _counted(change: Change) -> tuple[Mapping, ...]:
-    """Return the mappings that a change counts for: those there are now, else those that went."""
-    return change.after or change.before
+def _is_crowd(change: Change) -> bool:
+    """Return whether a change is of equal blocks in numbers, which have no identity one by one."""
+    sizes = {mapping.size for mapping in change.mappings}
+    return (
+        bool(change.before and change.after) and len(sizes) == 1 and len(change.before) != len(change.after)
+    )
 
 
 def parse(text: str) -> Condition:
@@ -208,7 +226,7 @@ def _counter_names() -> Iterator[str]:
 def _value(text: str, written: str, *, counts: bool, signed: bool) -> tuple[Fraction, Against]:
     """Read the bound: a number of mappings, a percentage, a change, or a level."""
     if counts:
-        if written.isascii() and written.isdigit() and len(written) < 20:
+        if written.isascii() and written.isdigit() and len(written) < 20 and not signed:
             return Fraction(written), Against.COUNT
         raise ConditionError(f"{text!r}: a number of changes is a whole number, not {written!r}")
     if percent := _PERCENT.fullmatch(written):

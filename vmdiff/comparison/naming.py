@@ -9,6 +9,9 @@ from vmdiff.comparison.matching import Region
 from vmdiff.comparison.totals import all_totals
 from vmdiff.model import FILE_FACTS, MIXED, Kind, Mapping, Owner, Snapshot, same_path
 
+# What is held of memory: pages in RAM, those of hugetlbfs (which rss leaves out), and in swap.
+HELD = frozenset({"rss", "private_hugetlb", "shared_hugetlb", "swap"})
+
 
 class Namer:
     """Names regions by the table of ``docs/format.md``, looking only at what both sides know."""
@@ -98,7 +101,7 @@ class Namer:
         if changed is None:
             keys = {*before.values, *after.values}
             changed = self._changed[blocks] = {key for key in keys if self._differs(key, before, after)}
-        if changed & {"rss", "swap"}:
+        if changed & HELD:
             return ChangeName.RESIDENT
         if changed & self._counters or changed & FILE_FACTS:
             return ChangeName.RECOUNTED
@@ -160,7 +163,7 @@ class StructureNamer(Namer):
         if len(before) != len(after) or len({mapping.size for mapping in (*before, *after)}) > 1:
             return super()._group(before, after)
         for counters, name in (
-            ({"rss", "swap"}, ChangeName.RESIDENT),
+            (HELD, ChangeName.RESIDENT),
             (self._counters, ChangeName.RECOUNTED),
         ):
             if self._told(self._before, before, counters) != self._told(self._after, after, counters):
