@@ -26,6 +26,7 @@ STDIN = "-"
 _ANOTHER_PROGRAM = "owners: the process became another program before they were found, so none are known"
 _LIVE = "pid:"
 _ELF = b"\x7fELF"
+_BUNDLE = b"@vmdiff:"
 
 
 def snap(
@@ -341,10 +342,63 @@ def load_set(path: Path | str) -> "SnapshotSet | None":
     if str(path) == STDIN or _is_elf(str(path)) or not os.path.isfile(path):  # noqa: PTH113
         return None
     source, data = _read(str(path))
-    if not set_document.may_be_set(data):
+    bundled = _BUNDLE in data
+    if not bundled and not set_document.may_be_set(data):
         return None
     data, _ = unpacking.unpack(data, source=source, choice=None)
-    return set_document.load(data, source=source) if set_document.is_set(data) else None
+    if set_document.is_set(data):
+        return set_document.load(data, source=source)
+    return _bundled(data, source) if bundled else None
+
+
+def _bundled(data: bytes, source: str) -> "SnapshotSet | None":
+    from vmdiff import importers
+
+    found = importers.read_set(data, source=source)
+    return None if found is None else _set_with_owners(found)
+
+
+def _set_with_owners(found: "SnapshotSet") -> "SnapshotSet":
+    from vmdiff.owners import RULES, Scene, assign
+
+    members = tuple(assign(Scene(member), RULES) for member in found.members)
+    return found.model_copy(update={"members": members})
+
+
+def snap_via(
+    command: str,
+    targets: abc.Sequence[str],
+    *,
+    owners: bool = True,
+    label: str | None = None,
+    tags: "abc.Mapping[str, str] | None" = None,
+) -> "Snapshot | SnapshotSet":
+    """Take a snapshot of a process, or a set of several, that *command* reaches.
+
+    *command* runs ``sh`` elsewhere: ``ssh db1``, ``docker exec app``, ``kubectl exec web-0 --``. Owners go by
+    name and shape, for no memory is read.
+
+    Raises:
+        InputError: a target is no process number, or the command is none.
+        ProcessError: the command failed, or what it printed is not whole.
+    """
+    from vmdiff.capture.via import collected
+    from vmdiff.importers.bundle.bundle_reader import set_of, snapshot_of
+
+    framed = collected(command, targets)
+    kept: dict[str, object] = {"label": label, "tags": dict(tags or {})}
+    try:
+        if len(targets) > 1:
+            found = set_of(framed, command)
+            return (_set_with_owners(found) if owners else found).model_copy(update=kept)
+        snapshot = snapshot_of(framed[0], command)
+    except InputError as error:
+        raise ProcessError(str(error)) from error
+    if owners:
+        from vmdiff.owners import RULES, Scene, assign
+
+        snapshot = assign(Scene(snapshot), RULES)
+    return snapshot.model_copy(update=kept)
 
 
 def save_set(snapshots: "SnapshotSet", path: Path | str, *, force: bool = False) -> None:

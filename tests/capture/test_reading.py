@@ -12,8 +12,8 @@ import vmdiff
 from tests.acts import actor
 from tests.owners.living import compiled, running
 from vmdiff.capture import ProcessFolder, read
-from vmdiff.capture.snapshot_builder import with_gap
 from vmdiff.errors import ProcessError
+from vmdiff.importers.procfs.kernel_totals import with_gap
 from vmdiff.model import Mapping, Origin, Snapshot
 
 FLIP = Path(__file__).parent.parent.parent / "fixtures" / "programs" / "flip.c"

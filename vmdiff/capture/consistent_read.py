@@ -17,10 +17,11 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from vmdiff.capture.process_dir import ProcessFolder, Stat
+from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.capture.raw_reading import ROLLUP, Detail, Reading
 from vmdiff.capture.read_ahead import Texts
 from vmdiff.errors import ProcessError
+from vmdiff.importers.procfs.stat_line import Stat
 
 if TYPE_CHECKING:
     from vmdiff.model import Snapshot

@@ -12,9 +12,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 from vmdiff.errors import ProcessError
+from vmdiff.importers.procfs.stat_line import Stat, stat_of
 
 PROC = Path("/proc")
 
@@ -22,18 +23,6 @@ _READ = 16 << 10
 _PIECE = 256 << 10  # what is handed on at once
 _BUFFER, _BUFFERS = 3 << 10, 64  # of a vector
 _KERNEL_THREAD = 0x00200000  # PF_KTHREAD, include/linux/sched.h
-
-
-class Stat(NamedTuple):
-    """What ``stat`` says of the process itself."""
-
-    name: str
-    state: str
-    parent: int
-    flags: int
-    minor_faults: int
-    major_faults: int
-    start_ticks: int
 
 
 def check_system() -> None:
@@ -157,7 +146,7 @@ class ProcessFolder:
         return []
 
     def stat(self) -> Stat:
-        """Read ``stat``; the name in it may hold anything, so fields count from the last bracket.
+        """Read ``stat``.
 
         Raises:
             ProcessError: the process is gone.
@@ -166,19 +155,10 @@ class ProcessFolder:
             text = self.contents("stat").decode(errors="backslashreplace")
         except OSError as error:
             raise self.explain(error) from error
-        name = text[text.index("(") + 1 : text.rindex(")")]
-        fields = text[text.rindex(")") + 2 :].split()
-        at = {"state": 0, "parent": 1, "flags": 6, "minor": 7, "major": 9, "start": 19}
-        numbers = {key: int(fields[index]) for key, index in at.items() if key != "state"}
-        return Stat(
-            name,
-            fields[0],
-            numbers["parent"],
-            numbers["flags"],
-            numbers["minor"],
-            numbers["major"],
-            numbers["start"],
-        )
+        found = stat_of(text)
+        if found is None:
+            raise ProcessError(f"process {self.pid}: its stat cannot be read: {text[:60]!r}")
+        return found
 
     def identity(self) -> tuple[object, ...]:
         """Return what differs once the process is another one, or has become another program.

@@ -9,21 +9,19 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 from vmdiff.capture.cgroup_limit import memory_limit
 from vmdiff.capture.process_dir import PROC, ProcessFolder
+from vmdiff.importers.procfs import process_files
 from vmdiff.model import LONGEST_STRING, Host, Process, Thread
 
-KB = 1024
 MOST_ARGUMENTS = 100_000  # that are kept; a document may have 400,000 values beside the mappings
-_LIMIT = re.compile(r"Max (.+?)(?: size)? {2,}(\S+) +(\S+)")
 
 
 def process_facts(folder: ProcessFolder, *, arguments: bool = False, proc: Path = PROC) -> Process:
     """Gather the facts of a process; its command line only where *arguments* asks for it."""
     stat = folder.stat()
-    status = _fields(folder.text("status"))
+    status = process_files.fields(folder.text("status"))
     cgroup = folder.text("cgroup")
     return Process(
         pid=folder.pid,
@@ -38,18 +36,18 @@ def process_facts(folder: ProcessFolder, *, arguments: bool = False, proc: Path 
         threads=_threads(folder),
         minor_faults=stat.minor_faults,
         major_faults=stat.major_faults,
-        page_tables=_kb(status.get("VmPTE")),
-        peak_size=_kb(status.get("VmPeak")),
-        peak_rss=_kb(status.get("VmHWM")),
+        page_tables=process_files.kb(status.get("VmPTE")),
+        peak_size=process_files.kb(status.get("VmPeak")),
+        peak_rss=process_files.kb(status.get("VmHWM")),
         limits=_limits(folder.text("limits"), memory_limit(cgroup)),
-        cgroup=_cgroup(cgroup),
+        cgroup=process_files.cgroup(cgroup),
     )
 
 
 def host_facts(proc: Path = PROC) -> Host:
     """Gather the facts of this machine."""
     system = os.uname()
-    memory = _fields(_read(proc / "meminfo"))
+    memory = process_files.fields(_read(proc / "meminfo"))
     return Host(
         name=system.nodename,
         system=system.sysname,
@@ -57,11 +55,13 @@ def host_facts(proc: Path = PROC) -> Host:
         machine=system.machine,
         page_size=os.sysconf("SC_PAGE_SIZE"),
         boot_id=_read(proc / "sys/kernel/random/boot_id"),
-        memory_total=_kb(memory.get("MemTotal")),
-        swap_total=_kb(memory.get("SwapTotal")),
-        overcommit_memory=_number(_read(proc / "sys/vm/overcommit_memory")),
-        max_map_count=_number(_read(proc / "sys/vm/max_map_count")),
-        transparent_hugepages=_chosen(_read(Path("/sys/kernel/mm/transparent_hugepage/enabled"))),
+        memory_total=process_files.kb(memory.get("MemTotal")),
+        swap_total=process_files.kb(memory.get("SwapTotal")),
+        overcommit_memory=process_files.number(_read(proc / "sys/vm/overcommit_memory")),
+        max_map_count=process_files.number(_read(proc / "sys/vm/max_map_count")),
+        transparent_hugepages=process_files.chosen(
+            _read(Path("/sys/kernel/mm/transparent_hugepage/enabled"))
+        ),
     )
 
 
@@ -70,28 +70,6 @@ def _read(path: Path) -> str | None:
         return path.read_text(errors="backslashreplace").strip()
     except OSError:
         return None
-
-
-def _fields(text: str | None) -> dict[str, str]:
-    """Read ``Key: value`` lines."""
-    lines = (line.partition(":") for line in (text or "").split("\n"))
-    return {key: value.strip() for key, colon, value in lines if colon}
-
-
-def _kb(text: str | None) -> int | None:
-    """Read ``123 kB`` as bytes."""
-    words = (text or "").split()
-    return int(words[0]) * KB if len(words) == 2 and words[0].isdigit() and words[1] == "kB" else None
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
-
-
-def _chosen(text: str | None) -> str | None:
-    """Give the word in square brackets: ``always [madvise] never``."""
-    found = re.search(r"\[(\w+)\]", text or "")
-    return found[1] if found else None
 
 
 def _started_at(ticks: int, proc: Path) -> datetime | None:
@@ -143,22 +121,7 @@ def _thread_name(folder: ProcessFolder, tid: int) -> str | None:
     return None if text is None else text.removesuffix("\n")
 
 
-def _limits(text: str | None, group: int | None) -> dict[str, int | Literal["unlimited"]] | None:
-    """Read the soft limits: ``Max stack size  8388608  unlimited  bytes`` is ``stack``; add the *group*'s."""
-    if text is None:
-        return None
-    found = (_LIMIT.match(line) for line in text.split("\n"))
-    limits: dict[str, int | Literal["unlimited"]] = {
-        match[1].lower().replace(" ", "_"): int(match[2]) if match[2].isdigit() else "unlimited"
-        for match in found
-        if match
-    }
-    return limits if group is None else limits | {"cgroup_memory": group}
-
-
-def _cgroup(text: str | None) -> str | None:
-    """Give the path in the unified hierarchy, or the first there is (cgroup v1)."""
-    lines = [line.split(":", 2) for line in (text or "").split("\n") if line.count(":") >= 2]
-    unified = [path for number, _, path in lines if number == "0"]
-    paths = unified or [path for _, _, path in lines]
-    return paths[0] if paths else None
+def _limits(text: str | None, group: int | None) -> process_files.Limits | None:
+    """Read the soft limits and add the memory limit of the *group*."""
+    found = process_files.limits(text)
+    return found if group is None or found is None else found | {"cgroup_memory": group}

@@ -15,10 +15,8 @@ from vmdiff.capture.file_systems import FileSystems
 from vmdiff.capture.page_cache import FileFacts, with_file_facts
 from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.capture.raw_reading import ROLLUP, Detail, Reading
-from vmdiff.errors import ListingError
-from vmdiff.importers.procfs import fast_reader
-from vmdiff.model import Mapping, Origin, Snapshot, add
-from vmdiff.units import size
+from vmdiff.importers.procfs import fast_reader, kernel_totals
+from vmdiff.model import Mapping, Origin, Snapshot
 
 SOURCE = "linux-proc"
 
@@ -30,13 +28,7 @@ def listing_of(text: Iterable[bytes], folder: ProcessFolder, detail: Detail) -> 
 
 def rollup_of(text: Iterable[bytes], folder: ProcessFolder) -> dict[str, int | None] | None:
     """Read the kernel's own totals in bytes, or None where it gives none (before 4.14)."""
-    try:
-        listing = fast_reader.parse(text, source=f"{folder.path}/{ROLLUP}")
-    except ListingError:
-        return None
-    values = listing.mappings[0].values if listing.mappings else {}
-    totals = {name: values.get(name, 0) for name in listing.counters}
-    return {name: total for name, total in totals.items() if isinstance(total, int)} or None
+    return kernel_totals.totals_of(text, f"{folder.path}/{ROLLUP}")
 
 
 def assembled(
@@ -76,7 +68,7 @@ def assembled(
         process=process,
         rollup=reading.rollup,
     )
-    return with_gap(snapshot)
+    return kernel_totals.with_gap(snapshot)
 
 
 def _whole(mappings: tuple[Mapping, ...], *, origin: Origin, **fields: Any) -> Snapshot:
@@ -129,17 +121,3 @@ def _with_names(folder: ProcessFolder, mappings: tuple[Mapping, ...], detail: De
     for index, mapping in whole.mappings.items():
         every[index] = mapping
     return _Named(tuple(every), (*settled.doubts, *identified.doubts), whole.attributes)
-
-
-def with_gap(snapshot: Snapshot) -> Snapshot:
-    """Note by how much the mappings' resident sizes miss the kernel's own total."""
-    stated = (snapshot.rollup or {}).get("rss")
-    if stated is None:
-        return snapshot
-    value = snapshot.value
-    total = add([value(mapping, "rss") for mapping in snapshot.mappings])
-    if total is None or total == stated:
-        return snapshot
-    gap = f"{size(abs(total - stated))} {'more' if total > stated else 'less'}"
-    doubt = f"the mappings' resident sizes add up to {gap} than the kernel's own total"
-    return snapshot.noting(doubt)

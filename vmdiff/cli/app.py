@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vmdiff.cli import (
+    collector_command,
     export_command,
     fleet_command,
     kept_text,
     output,
     recording_command,
     redacting,
+    snapshot_writing,
     tags,
     trend_command,
 )
@@ -128,6 +130,13 @@ def snap(
             help="Resume the process after at most TIME (e.g. 200ms), even if the snapshot is incomplete.",
         ),
     ] = None,
+    via: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMAND",
+            help="Read through a command that runs sh elsewhere: 'ssh db1', 'kubectl exec web-0 --'.",
+        ),
+    ] = None,
     redact: Annotated[
         bool, typer.Option("--redact", help="Replace names and addresses, for showing it to strangers.")
     ] = False,
@@ -156,6 +165,11 @@ def snap(
         "freeze": freeze or limit is not None,
         "freeze_limit": limit,
     }
+    if via is not None:
+        from vmdiff.cli import via_command
+
+        via_command.snap(via, targets, to, force=force, redact=redact, key=key, **options)
+        return
     if means_a_set(targets):
         from vmdiff.cli import set_command
 
@@ -164,17 +178,7 @@ def snap(
     pid = process_number(targets[0])
     snapshot = sources.snap(pid, notify=output.say, **options)
     _say_how_taken(snapshot, pid)
-    if redact or key is not None:
-        snapshot = redacting.one(snapshot, key)
-    if to is None and output.is_terminal():
-        to = output.free_name(snapshot)
-        typer.echo(to)
-    if to is None or output.is_stdout(to):
-        from vmdiff.storage import json_document
-
-        output.write_chunks(json_document.dump(snapshot))
-    else:
-        sources.save(snapshot, to, force=force)
+    snapshot_writing.write(snapshot, to, force=force, redact=redact, key=key)
 
 
 def _say_how_taken(snapshot: "Snapshot", pid: int) -> None:
@@ -324,14 +328,14 @@ def convert(
 ) -> None:
     """Turn a listing of any format into a snapshot."""
     from vmdiff import sources
-    from vmdiff.storage import json_document
 
     output.check_free(to, force=force)
-    snapshot = sources.resolve(file, notify=output.say)
-    if output.is_stdout(to):
-        output.write_chunks(json_document.dump(snapshot))
-    else:
-        sources.save(snapshot, to, force=force)
+    if (several := sources.resolve_set(file)) is not None:
+        from vmdiff.cli import set_command
+
+        set_command.save(several, to, force=force)
+        return
+    snapshot_writing.save(sources.resolve(file, notify=output.say), to, force=force)
 
 
 app.command()(redacting.redact)
@@ -339,6 +343,7 @@ app.command()(export_command.export)
 app.command()(fleet_command.fleet)
 app.command()(recording_command.record)
 app.command()(trend_command.trend)
+app.command()(collector_command.collector)
 
 
 @app.command()

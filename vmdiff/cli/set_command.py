@@ -33,9 +33,12 @@ def snap(
 ) -> None:
     """Take a set and write it; *options* are those of `vmdiff.sources.snap_set`."""
     from vmdiff import sources
-    from vmdiff.storage import set_document
 
-    snapshots = sources.snap_set(targets, **options)
+    write(sources.snap_set(targets, **options), to, force=force, redact=redact, key=key)
+
+
+def write(snapshots: SnapshotSet, to: Path | None, *, force: bool, redact: bool, key: Path | None) -> None:
+    """Write a set that was taken; from a terminal, to a file with a name of its own."""
     for one in snapshots.missing:
         output.say(f"missing: {one.reason}")
     if redact or key is not None:
@@ -44,6 +47,14 @@ def snap(
         taken_at = snapshots.taken_at or datetime.now(UTC)
         to = Path(f"set-{len(snapshots.members)}-{taken_at:%Y%m%dT%H%M%SZ}.json")
         typer.echo(to)
+    save(snapshots, to, force=force)
+
+
+def save(snapshots: SnapshotSet, to: Path | None, *, force: bool) -> None:
+    """Write a set to a file or, without one, to standard output."""
+    from vmdiff import sources
+    from vmdiff.storage import set_document
+
     if to is None or output.is_stdout(to):
         output.write_chunks(set_document.dump(snapshots))
     else:

@@ -21,11 +21,12 @@ from vmdiff.importers import (
     windows_vmmap,
 )
 from vmdiff.importers.android import showmap, tombstone
+from vmdiff.importers.bundle import bundle_reader
 from vmdiff.importers.draft import NOT_READ, places
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.java import hs_err, native_memory, system_map
 from vmdiff.importers.other_output import name_of_output
-from vmdiff.importers.pasted.lines import Line, decode, is_filler, printable
+from vmdiff.importers.pasted.lines import Line, cut_into_lines, decode, is_filler, printable
 from vmdiff.importers.pasted.unwrapping import unwrap
 from vmdiff.importers.pmap import pmap_rows
 from vmdiff.importers.procfs import tolerant_reader
@@ -33,8 +34,10 @@ from vmdiff.importers.sections import LineRole, Mark, Section, with_elisions
 from vmdiff.importers.surroundings import Surroundings, surroundings_of
 from vmdiff.model import Snapshot
 from vmdiff.model.problem_words import problem_words
+from vmdiff.model.snapshot_set import SnapshotSet
 
 TEXTS: tuple[TextFormat, ...] = (
+    bundle_reader.FORMAT,
     hs_err.FORMAT,
     glibc_abort.FORMAT,
     tombstone.FORMAT,
@@ -93,6 +96,29 @@ def count(data: bytes, *, source: str) -> int:
     if _quickly(data, source):
         return 1
     return len(_search(decode(data, source), source)[0])
+
+
+def read_set(data: bytes, *, source: str) -> SnapshotSet | None:
+    """Read a bundle of several processes; None where the text is no such.
+
+    Raises:
+        InputError: none of them can be read.
+    """
+    text = decode(data, source)
+    if not bundle_reader.FORMAT.hint.search(text):
+        return None
+    framed = bundle_reader.processes(cut_into_lines(text, source))
+    if not framed or not all(process.done for process in framed):
+        found, _, _ = _search(text, source)
+        framed = [
+            one
+            for each in found
+            if each.format is bundle_reader.FORMAT
+            for one in bundle_reader.processes(each.lines)
+        ]
+    if max((process.many for process in framed), default=0) < 2:
+        return None
+    return bundle_reader.set_of(framed, source)
 
 
 def _read(data: bytes, source: str, choice: int | None) -> Snapshot:

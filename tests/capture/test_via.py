@@ -1,0 +1,134 @@
+"""``--via`` and the collector: the same document as direct reading, by whatever runs sh."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.capture.collecting import bundle_of, sleeper
+from vmdiff import importers, sources
+from vmdiff.capture.via import words
+from vmdiff.comparison.compare import compare
+from vmdiff.errors import InputError, ProcessError
+from vmdiff.model import Snapshot
+from vmdiff.model.snapshot_set import SnapshotSet
+
+SHELLS = [("sh",), ("dash",), ("bash", "--posix"), ("busybox", "ash")]
+TOOLS = {"busybox": "busybox", "toybox": "toybox", "coreutils": ""}
+COUNTING = ("tee", "wc", "uname", "grep")
+
+
+@pytest.fixture(scope="module")
+def pid() -> Iterator[int]:
+    with sleeper() as pid:
+        yield pid
+
+
+def assert_same(found: Snapshot, pid: int) -> None:
+    """Check that a document is as that of direct reading, but for what docs/anywhere.md lists."""
+    direct = sources.snap(pid, owners=False)
+    assert not found.origin.doubts
+    assert found.origin.consistent
+    assert [one[:2] for one in found.mappings] == [one[:2] for one in direct.mappings]
+    assert found.totals["rss"] == direct.totals["rss"]
+    assert found.counters == direct.counters
+    assert found.host == direct.host
+    listed = {"user", "threads", "started_at", "limits"}
+    assert found.process.model_dump(exclude=listed) == direct.process.model_dump(exclude=listed)
+    assert found.process.threads == direct.process.threads
+    assert compare(direct, found).match.value == "address"
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_the_collector_runs_in_any_shell(shell: tuple[str, ...], pid: int, tmp_path: Path) -> None:
+    if not shutil.which(shell[0]):
+        pytest.skip(f"no {shell[0]} here")
+    assert_same(importers.read(bundle_of([pid], tmp_path, shell), source="b"), pid)
+
+
+@pytest.mark.parametrize("box", ["busybox", "toybox"])
+@pytest.mark.parametrize("more", [COUNTING, ()], ids=["counted", "cat and readlink only"])
+def test_the_collector_needs_cat_and_readlink(
+    box: str, more: tuple[str, ...], pid: int, tmp_path: Path
+) -> None:
+    program = shutil.which(box)
+    shell = shutil.which("dash") or shutil.which("sh")
+    if not program or not shell:
+        pytest.skip(f"no {box} here")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("cat", "readlink", *more):
+        (tools / name).symlink_to(program)
+    data = bundle_of([pid], tmp_path, (shell,), path=str(tools))
+    found = importers.read(data, source="b")
+    direct = sources.snap(pid, owners=False)
+    assert found.origin.doubts == ()
+    assert found.totals["rss"] == direct.totals["rss"]
+    assert found.process.executable == direct.process.executable
+    if more:
+        assert_same(found, pid)
+
+
+def test_a_command_reads_as_we_do(pid: int) -> None:
+    found = sources.snap_via("env A=1 nice -n 1", [str(pid)], owners=False)
+    assert isinstance(found, Snapshot)
+    assert_same(found, pid)
+
+
+def test_several_in_one_call_are_a_set(pid: int) -> None:
+    found = sources.snap_via("env", [str(pid), str(os.getpid())])
+    assert isinstance(found, SnapshotSet)
+    assert {one.process.pid for one in found.members} == {pid, os.getpid()}
+    assert all(one.origin.owners for one in found.members)
+
+
+def test_words_are_quoted_once_for_each_shell_on_the_way() -> None:
+    assert words("docker exec app", [1], "m")[-1] == "1"
+    script = words("docker exec app", [1], "m")[-3]
+    for command, times in (("ssh db1", 1), ("/usr/bin/ssh -p 22 a ssh b", 2), ("sudo ssh db1", 1)):
+        quoted = words(command, [1], "m")[-3]
+        for _ in range(times):
+            quoted = subprocess.run(
+                ["sh", "-c", f"printf %s {quoted}"], stdout=subprocess.PIPE, text=True, check=True
+            ).stdout
+        assert quoted == script
+
+
+HOSTILE = {
+    "another program's text": "echo Welcome to db1",
+    "nothing": "true",
+    "a failure": "sh -c 'exit 7'",
+    "another bundle": "sh -c 'echo @vmdiff:00000000 process 1 1 of 1; echo @vmdiff:00000000 done 1'",
+    "cut off": """sh -c 'shift; "$@" | head -c 5000' x""",
+    "no such command": "/nonexistent/ssh db1",
+}
+
+
+@pytest.mark.parametrize("command", HOSTILE.values(), ids=HOSTILE)
+def test_what_is_no_answer_is_a_process_error(command: str, pid: int) -> None:
+    with pytest.raises(ProcessError):
+        sources.snap_via(command, [str(pid)])
+
+
+def test_a_banner_before_the_answer_changes_nothing(pid: int) -> None:
+    found = sources.snap_via("""sh -c 'echo Welcome; "$@"' x""", [str(pid)], owners=False)
+    assert isinstance(found, Snapshot)
+    assert_same(found, pid)
+
+
+@pytest.mark.parametrize(("command", "target"), [("", "1"), ("'", "1"), ("env", "name:x"), ("env", "0")])
+def test_a_wrong_command_line_is_an_input_error(command: str, target: str) -> None:
+    with pytest.raises(InputError):
+        sources.snap_via(command, [target])
+
+
+def test_inside_a_pid_namespace_process_1_is_its_first() -> None:
+    if os.geteuid() or not shutil.which("unshare"):
+        pytest.skip("making namespaces needs root")
+    found = sources.snap_via("unshare --pid --mount-proc --fork", ["1"])
+    assert isinstance(found, Snapshot)
+    assert found.process.pid == 1
+    assert found.origin.detail == "smaps"
