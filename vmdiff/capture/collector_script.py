@@ -14,11 +14,11 @@ SCRIPT = r"""LC_ALL=C; PATH=$PATH:/usr/bin:/bin:/system/bin; export LC_ALL PATH
 mark=$VMDIFF_MARK
 [ "$mark" ] || { read -r mark < /proc/sys/kernel/random/uuid; mark=${mark%%-*}; } 2>/dev/null
 mark=@vmdiff:${mark:-$$}
-counted() { { n=$(cat "$1" 2>/dev/null | tee /proc/self/fd/3 | wc -lc); } 3>&1; }
-plain() { n=; cat "$1" 2>/dev/null || n="0 0"; }
+counted() { { n=$("$@" 2>/dev/null | tee /proc/self/fd/3 | wc -lc); } 3>&1; }
+plain() { n=; "$@" 2>/dev/null || n="0 0"; }
 put() {
   echo "$mark file $1"
-  $way "$2"
+  $way cat "$2"
   set -- "$1" "$2" $n
   why=
   [ "$3$4" = 00 ] && why=$(cat "$2" 2>&1 >/dev/null)
@@ -27,8 +27,9 @@ put() {
 run() {
   echo "$mark file $1"
   name=$1; shift
-  "$@" 2>/dev/null
-  echo "$mark end $name"
+  $way "$@"
+  [ $way = plain ] && n=
+  echo "$mark end $name" $n
 }
 tids() { for t in "$p"/task/*; do echo "${t##*/}"; done; }
 one() {

@@ -19,7 +19,7 @@ from vmdiff.importers.pasted.prefixes import at_line_start
 from vmdiff.importers.procfs import fast_reader, kernel_totals, process_files
 from vmdiff.importers.procfs.process_files import fields, kb, number
 from vmdiff.importers.procfs.stat_line import Stat, stat_of
-from vmdiff.importers.sections import Mark, Role, Section
+from vmdiff.importers.sections import LineRole, Mark, Section
 from vmdiff.model import MOST_MAPPINGS, Host, Origin, Process, Snapshot, Thread
 from vmdiff.model.snapshot_set import MOST_MEMBERS, Missing, SnapshotSet
 
@@ -262,7 +262,7 @@ def set_of(found: Sequence[Framed], source: str) -> SnapshotSet:
 
 
 def _mark(text: str) -> Mark | None:
-    return Mark(Role.ROW) if marked(text) else None
+    return Mark(LineRole.ROW) if marked(text) else None
 
 
 FORMAT = TextFormat(

@@ -16,7 +16,10 @@ MARK = "@vmdiff:"
 _MARKED = re.compile(r"@vmdiff:(\w{1,40}) (process|file|end|done) (\S.*?)\s*")
 _PROCESS = re.compile(r"([0-9]{1,10}) ([0-9]{1,6}) of ([0-9]{1,6})")
 _END = re.compile(r"(\S+)(?: +([0-9]{1,12}))?(?: +([0-9]{1,12}))?(?: +unread: (.*))?")
-_NAMELESS = re.compile(r"[0-9a-f]+-[0-9a-f]+ [r-][w-][x-][ps] [0-9a-f]+ [0-9a-f]+:[0-9a-f]+ [0-9]+")
+_WITHOUT_UNIT, _WITH_UNIT = 68, 78  # characters of a line of limits
+_ENDS_IN_BLANK = re.compile(
+    r"VmFlags:.*[^ ]|[0-9a-f]+-[0-9a-f]+ [r-][w-][x-][ps] [0-9a-f]+ [0-9a-f]+:[0-9a-f]+ [0-9]+"
+)
 
 
 class Frame(NamedTuple):
@@ -31,7 +34,7 @@ class Frame(NamedTuple):
 
     @property
     def text(self) -> bytes:
-        """The file as it was read, but for blanks at line ends that are lost and cannot be known."""
+        """The file as it was read, with the blanks at line ends that the kernel prints."""
         return "".join(f"{line}\n" for line in self.lines).encode("utf-8", "surrogateescape")
 
     @property
@@ -43,18 +46,9 @@ class Frame(NamedTuple):
             return f"{self.name} could not be read there: {self.unread[:200]}"
         if self.stated_lines not in {None, len(self.lines)}:
             return f"{self.name} has {len(self.lines):,} lines, the collector printed {self.stated_lines:,}"
-        if self.stated_bytes is not None and not self._has_its_bytes(self.stated_bytes):
+        if self.stated_bytes not in {None, len(self.text)}:
             return f"{self.name} has {len(self.text):,} bytes, the collector printed {self.stated_bytes:,}"
         return None
-
-    def _has_its_bytes(self, stated: int) -> bool:
-        length = len(self.text)
-        if self.name in _OF_MAPPINGS:
-            return length == stated
-        return length == stated or (length < stated and not any(line.endswith(" ") for line in self.lines))
-
-
-_OF_MAPPINGS = frozenset({"maps", "smaps", "smaps_rollup", "maps-again", "stat", "stat-again"})
 
 
 class Framed(NamedTuple):
@@ -138,7 +132,7 @@ def _parts(lines: Sequence[Line], mark: str) -> Iterator[Frame | int | bool]:
             if told.word == "done":
                 yield True
         elif name is not None:
-            held.append(_restored(text))
+            held.append(_restored(text, name))
         elif text.strip():
             yield number
     if name is not None:
@@ -153,8 +147,11 @@ def _ended(name: str, held: Sequence[str], rest: str) -> Frame:
     return Frame(name, tuple(held), True, lines, size, found[4])
 
 
-def _restored(text: str) -> str:
-    """Put the blank back that the kernel prints behind flags, and behind a row without a name."""
-    if text.endswith(" "):
-        return text
-    return f"{text} " if text.startswith("VmFlags:") or _NAMELESS.fullmatch(text) else text
+def _restored(text: str, name: str) -> str:
+    """Put the blanks back that the kernel prints at line ends (fs/proc/task_mmu.c, array.c and base.c)."""
+    if name == "limits":  # columns of 25, 20, 20 and 10
+        return text.ljust(_WITHOUT_UNIT if len(text) <= _WITHOUT_UNIT else _WITH_UNIT)
+    if name == "status":
+        text = f"{text}\t" if text.endswith(":") else text
+        return f"{text} " if text.startswith("Groups:") and not text.endswith(" ") else text
+    return f"{text} " if _ENDS_IN_BLANK.fullmatch(text) else text
