@@ -149,9 +149,11 @@ def _ended(name: str, held: Sequence[str], rest: str) -> Frame:
 
 def _restored(text: str, name: str) -> str:
     """Put the blanks back that the kernel prints at line ends (fs/proc/task_mmu.c, array.c and base.c)."""
+    if text.endswith(" "):
+        return text
     if name == "limits":  # columns of 25, 20, 20 and 10
         return text.ljust(_WITHOUT_UNIT if len(text) <= _WITHOUT_UNIT else _WITH_UNIT)
     if name == "status":
         text = f"{text}\t" if text.endswith(":") else text
-        return f"{text} " if text.startswith("Groups:") and not text.endswith(" ") else text
+        return f"{text} " if text.startswith("Groups:") else text
     return f"{text} " if _ENDS_IN_BLANK.fullmatch(text) else text
