@@ -31,7 +31,7 @@ _OPTIONAL = frozenset({"smaps", "smaps_rollup"})  # not every kernel has them
 _EXPECTED = "a line of a file that vmdiff collector printed"
 
 
-class _Rows(NamedTuple):
+class _BestListing(NamedTuple):
     detail: Literal["maps", "smaps"]
     listing: fast_reader.Listing
     page_size: int | None
@@ -92,7 +92,7 @@ class _Whole:
         return text.removesuffix("\n") if text and text.count("\n") == 1 else None
 
 
-def _layout(whole: _Whole, where: str, damaged: dict[str, str]) -> _Rows:
+def _layout(whole: _Whole, where: str, damaged: dict[str, str]) -> _BestListing:
     """Read the best listing that is whole."""
     for name, detail in (("smaps", "smaps"), ("maps", "maps"), ("maps-again", "maps")):
         data = whole.data(name)
@@ -112,13 +112,15 @@ def _layout(whole: _Whole, where: str, damaged: dict[str, str]) -> _Rows:
     raise InputError(f"{where}: {why or 'it has no memory to look at, or the bundle is cut off before it'}")
 
 
-def _parsed(data: bytes, where: str, name: str) -> _Rows:
+def _parsed(data: bytes, where: str, name: str) -> _BestListing:
     sizes = {int(size) << 10 for size in set(_PAGE_SIZE.findall(data))} - {0}
     page_size = min(sizes, default=None)
-    return _Rows("maps", fast_reader.parse([data], source=f"{where}: {name}", page_size=page_size), page_size)
+    return _BestListing(
+        "maps", fast_reader.parse([data], source=f"{where}: {name}", page_size=page_size), page_size
+    )
 
 
-def _consistent(whole: _Whole, layout: _Rows, stat: Stat | None) -> bool | None:
+def _consistent(whole: _Whole, layout: _BestListing, stat: Stat | None) -> bool | None:
     """Say whether the layout and the process were the same before and after; None if that is unknown."""
     before, after = whole.data("maps"), whole.data("maps-again")
     again = stat_of(whole.text("stat-again"))
@@ -128,7 +130,7 @@ def _consistent(whole: _Whole, layout: _Rows, stat: Stat | None) -> bool | None:
 
 
 def _doubts(
-    process: Framed, damaged: dict[str, str], layout: _Rows, *, consistent: bool | None
+    process: Framed, damaged: dict[str, str], layout: _BestListing, *, consistent: bool | None
 ) -> Iterator[str]:
     if layout.detail == "maps":
         why = damaged.get("smaps") or "the bundle has no smaps"
