@@ -1,5 +1,8 @@
 """What a set of processes holds, and what happened between two, in one sentence each."""
 
+from dataclasses import replace
+
+from vmdiff.answer.of_control_group import answer_of_group, answer_of_groups
 from vmdiff.answer.sentence import Answer, Mover
 from vmdiff.model.snapshot_set import SnapshotSet
 from vmdiff.sets.set_comparison import Became, SetComparison
@@ -13,7 +16,14 @@ _SHARED_SHARE = 0.1  # of all PSS, from which on a shared object is named
 
 
 def answer_of_set(snapshots: SnapshotSet) -> Answer:
-    """Say how much memory the processes hold together, and which roles and shared objects hold most."""
+    """Say how much memory the processes hold together, which hold most, and what their group is charged."""
+    answer = _answer_of_processes(snapshots)
+    if snapshots.cgroup is None:
+        return answer
+    return replace(answer, sentence=f"{answer.sentence}. {answer_of_group(snapshots.cgroup)}")
+
+
+def _answer_of_processes(snapshots: SnapshotSet) -> Answer:
     whole = total(snapshots)
     count = f"{len(snapshots.members):,} processes" if len(snapshots.members) != 1 else "1 process"
     if whole.pss is None:
@@ -33,7 +43,15 @@ def answer_of_set(snapshots: SnapshotSet) -> Answer:
 
 
 def answer_of_sets(found: SetComparison) -> Answer:
-    """Say what the memory of all processes together did, and in which process and owner."""
+    """Say what the memory of all processes together did, in which process and owner, and in their group."""
+    answer = _answer_of_pairs(found)
+    before, after = found.before.cgroup, found.after.cgroup
+    if before is None or after is None:
+        return answer
+    return replace(answer, sentence=f"{answer.sentence}. {answer_of_groups(before, after)}")
+
+
+def _answer_of_pairs(found: SetComparison) -> Answer:
     delta = found.delta
     if delta is None:
         return Answer("PSS was not measured in all processes, so its change is unknown", "pss")

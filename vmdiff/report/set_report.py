@@ -6,7 +6,7 @@ from typing import Any
 from vmdiff.answer.of_set import answer_of_set, answer_of_sets
 from vmdiff.model.snapshot_set import SnapshotSet
 from vmdiff.report.terminal.plain_table import TextColumn, plain_table, printable
-from vmdiff.sets.cgroup_account import account
+from vmdiff.sets.cgroup_account import account, account_change
 from vmdiff.sets.set_comparison import Became, MemberPair, SetComparison
 from vmdiff.sets.set_totals import (
     Grouping,
@@ -74,6 +74,7 @@ def comparison_sections(
                 TextColumn("pss", tuple(_signed(row.delta) for row in moved)),
             ],
         )
+    yield from _charged(found)
     changed = [pair for pair in found.pairs if pair.became is not Became.SAME or pair.delta]
     shown = changed[:most]
     if shown:
@@ -92,6 +93,21 @@ def comparison_sections(
         )
     if len(changed) > len(shown):
         yield f"and {len(changed) - len(shown):,} more processes; --all shows them", []
+
+
+def _charged(found: SetComparison) -> abc.Iterator[tuple[str, list[TextColumn]]]:
+    """Yield the table of what a control group is charged more or less, if both sides have its account."""
+    before, after = found.before.cgroup, found.after.cgroup
+    if before is None or after is None or not (changes := account_change(before, after)):
+        return
+    yield (
+        f"charged to {after.path}",
+        [
+            TextColumn("what", tuple(line.name for line in changes), "left"),
+            TextColumn("change", tuple(_signed(line.bytes) for line in changes)),
+            TextColumn("", tuple("can be dropped" if line.freed else "" for line in changes), "left"),
+        ],
+    )
 
 
 def _role_columns(rows: abc.Sequence[RoleRow], whole: Held, most: int) -> list[TextColumn]:

@@ -40,6 +40,22 @@ def account(group: ControlGroup) -> tuple[AccountLine, ...]:
     return (*(line for line in lines if line.bytes), AccountLine("not explained", rest, freed=False))
 
 
+def account_change(before: ControlGroup, after: ControlGroup) -> tuple[AccountLine, ...]:
+    """Return by how much each line changed, the largest first; it adds up to the change of ``current``."""
+    sides = {line.name: line for line in account(before)}, {line.name: line for line in account(after)}
+    if not sides[0] or not sides[1]:
+        return ()
+    changes = [
+        AccountLine(name, _bytes_of(sides[1], name) - _bytes_of(sides[0], name), some.freed)
+        for name, some in (sides[0] | sides[1]).items()
+    ]
+    return tuple(sorted((one for one in changes if one.bytes), key=lambda one: -abs(one.bytes)))
+
+
+def _bytes_of(lines: abc.Mapping[str, AccountLine], name: str) -> int:
+    return lines[name].bytes if name in lines else 0
+
+
 def _second(stat: abc.Mapping[str, int]) -> abc.Iterator[AccountLine]:
     shared = stat.get("shmem", 0)
     yield AccountLine("anonymous memory of processes", stat.get("anon", 0), freed=False)

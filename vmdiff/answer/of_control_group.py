@@ -1,0 +1,52 @@
+"""What a control group's account means: what is charged, how far its limit is, and what can still go.
+
+The limit is the group's own; a group above it may have a smaller one. What *can be dropped* is clean page
+cache and reclaimable slab: the kernel frees these before it kills (cgroup-v2.rst, "Memory Interface Files").
+It is an upper
+bound: pages that are locked stay. Swapping is not counted as room, for nobody knows whether there is any.
+"""
+
+from vmdiff.model.snapshot_set import ControlGroup
+from vmdiff.sets.cgroup_account import account, account_change
+from vmdiff.units import signed, size
+
+_NOTEWORTHY = 1 << 20
+_MOST = 3
+
+
+def answer_of_group(group: ControlGroup) -> str:
+    """Say what is charged to a group, what most of it is, and how far the limit is."""
+    if group.current is None:
+        return f"what is charged to {group.path} is unknown"
+    lines = sorted(account(group), key=lambda line: -line.bytes)
+    largest = ", ".join(f"{line.name} {size(line.bytes)}" for line in lines[:_MOST] if line.bytes > 0)
+    return f"{group.path} is charged {size(group.current)}: {largest}; {_room(group)}{_kills(group)}"
+
+
+def answer_of_groups(before: ControlGroup, after: ControlGroup) -> str:
+    """Say what of a group's memory grew between two accounts, and how far the limit is now."""
+    if before.current is None or after.current is None:
+        return f"what is charged to {after.path} is unknown"
+    delta = after.current - before.current
+    moved = [line for line in account_change(before, after) if abs(line.bytes) >= _NOTEWORTHY]
+    told = ", ".join(f"{line.name} {signed(line.bytes)}" for line in moved[:_MOST])
+    change = f"is charged {signed(delta)}" if delta else "is charged the same"
+    kills = after.events.get("oom_kill", 0) - before.events.get("oom_kill", 0)
+    killed = f"; {kills:,} killed at the limit between" if kills > 0 else ""
+    return f"{after.path} {change}{': ' if told else ''}{told}; {_room(after)}{killed}"
+
+
+def _room(group: ControlGroup) -> str:
+    dropped = sum(line.bytes for line in account(group) if line.freed)
+    goes = f"up to {size(dropped)} of it can be dropped" if dropped else "nothing of it can be dropped"
+    if group.max is None or group.current is None:
+        return f"it has no limit of its own, {goes}"
+    left = max(0, group.max - group.current)
+    return f"the limit of {size(group.max)} is {size(left)} away, {goes} before"
+
+
+def _kills(group: ControlGroup) -> str:
+    kills = group.events.get("oom_kill", 0)
+    return (
+        f"; {kills:,} of its processes {'was' if kills == 1 else 'were'} killed at the limit" if kills else ""
+    )
