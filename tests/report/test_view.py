@@ -285,7 +285,7 @@ def arena(committed, label, owner="malloc arena"):
         (
             arena(33, None, owner=None),
             arena(65, "arena 1"),
-            ("grown", "malloc arena 1", "+128 KiB usable, was anonymous + reserved"),
+            ("grown", "malloc arena 1", "+128 KiB usable"),
         ),
         (
             [mapping(0x4000, 4, "r--p", "/lib/a")],

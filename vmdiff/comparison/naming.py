@@ -7,7 +7,7 @@ from vmdiff.comparison.backing import differ_where_told, same_backing, same_sequ
 from vmdiff.comparison.change import ChangeName, Counts, MovedEnd
 from vmdiff.comparison.matching import Region
 from vmdiff.comparison.totals import all_totals
-from vmdiff.model import FILE_FACTS, MIXED, Kind, Mapping, Owner, Snapshot, same_path
+from vmdiff.model import FILE_FACTS, MIXED, Kind, Mapping, Owner, Part, Snapshot, same_path
 
 # What is held of memory: pages in RAM, those of hugetlbfs (which rss leaves out), and in swap.
 HELD = frozenset({"rss", "private_hugetlb", "shared_hugetlb", "swap"})
@@ -131,13 +131,12 @@ class Namer:
         return mapping.path
 
     def _owners_differ(self, before: Owner | None, after: Owner | None) -> bool:
-        """Compare what is said of owners; one kind of listing may not tell what another infers it from."""
-        if self._same_source:
-            return self._said_of(before) != self._said_of(after)
-        return None not in (before, after) and _whose(before) != _whose(after)
-
-    def _said_of(self, owner: Owner | None) -> object:
-        return _said(owner)
+        """Return whether the owners contradict each other; to know more of one than before is no change."""
+        if before is None or after is None:
+            return False
+        if not self._same_source:  # one kind of listing may not tell what another infers it from
+            return _whose(before) != _whose(after)
+        return any(_contradict(one, other) for one, other in _claims_on_the_same(before, after))
 
 
 class StructureNamer(Namer):
@@ -178,8 +177,10 @@ class StructureNamer(Namer):
     def _name_of(self, mapping: Mapping) -> str | None:
         return timeless(mapping.path)
 
-    def _said_of(self, owner: Owner | None) -> object:
-        return _whose(owner)
+    def _owners_differ(self, before: Owner | None, after: Owner | None) -> bool:
+        if self._same_source:
+            return _whose(before) != _whose(after)
+        return super()._owners_differ(before, after)
 
 
 def _block(side: tuple[Mapping, ...]) -> int:
@@ -223,12 +224,25 @@ def _other_owner(before: Mapping, after: Mapping) -> bool:
     return before.owner.name != after.owner.name or other_thread
 
 
-def _said(owner: Owner | None) -> tuple[object, ...]:
-    """Give what an owner says of the memory, without how it was seen or what of it was resident."""
-    if owner is None:
-        return ()
-    parts = [(part.start, part.end, part.name, part.certainty, part.label, part.tid) for part in owner.parts]
-    return owner.name, owner.certainty, owner.label, owner.tid, parts
+Claimed = Owner | Part
+
+
+def _claims_on_the_same(before: Owner, after: Owner) -> abc.Iterator[tuple[Claimed, Claimed]]:
+    """Yield what each side says of the same memory; an owner without parts has all of it."""
+    for one in before.parts or (before,):
+        for other in after.parts or (after,):
+            if not (isinstance(one, Part) and isinstance(other, Part)) or _overlap(one, other):
+                yield one, other
+
+
+def _overlap(one: Part, other: Part) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def _contradict(one: Claimed, other: Claimed) -> bool:
+    """Return whether two owners cannot be the same; what only one of them tells decides nothing."""
+    told = ((one.label, other.label), (one.tid, other.tid))
+    return one.name != other.name or any(None not in pair and pair[0] != pair[1] for pair in told)
 
 
 def _is_stack(mapping: Mapping) -> bool:
