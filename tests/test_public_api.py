@@ -20,13 +20,18 @@ PUBLIC = [
     "OutputError",
     "Owner",
     "ProcessError",
+    "Recorded",
+    "Series",
     "Snapshot",
+    "Trend",
     "VmdiffError",
     "compare",
     "find",
     "load",
+    "record",
     "save",
     "snap",
+    "trend",
 ]
 
 

@@ -14,6 +14,7 @@ from vmdiff.errors import InputError
 from vmdiff.model import Snapshot
 from vmdiff.storage import json_document, unpacking
 
+_GZIP = b"\x1f\x8b"
 _MARK = b"data-vmdiff-snapshot"
 _OPEN = f'<script type="application/gzip" {_MARK.decode()}>'
 _LONGEST_TAG = 200
@@ -72,6 +73,8 @@ def _unpacked(text: bytes, source: str, largest: int) -> Snapshot:
         compressed = base64.b64decode(b"".join(text.split()), validate=True)
     except binascii.Error as error:
         raise InputError(f"{source}: a snapshot in this report is damaged ({error})") from error
+    if not compressed.startswith(_GZIP):
+        raise InputError(f"{source}: a snapshot in this report is damaged (it is not gzip data)")
     return json_document.load(
         unpacking.unpack(compressed, source=source, largest=largest).data, source=source
     )
