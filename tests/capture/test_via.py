@@ -1,8 +1,10 @@
 """``--via`` and the collector: the same document as direct reading, by whatever runs sh."""
 
 import os
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from vmdiff.comparison.compare import compare
 from vmdiff.errors import InputError, ProcessError
 from vmdiff.model import Snapshot
 from vmdiff.model.snapshot_set import SnapshotSet
+from vmdiff.sets.set_comparison import compare_sets
 
 SHELLS = [("sh",), ("dash",), ("bash", "--posix"), ("busybox", "ash")]
 TOOLS = {"busybox": "busybox", "toybox": "toybox", "coreutils": ""}
@@ -125,9 +128,67 @@ def test_a_wrong_command_line_is_an_input_error(command: str, target: str) -> No
         sources.snap_via(command, [target])
 
 
+NEEDS_ROOT = pytest.mark.skipif(
+    bool(os.geteuid()) or not shutil.which("unshare"), reason="making namespaces needs root"
+)
+
+
+@NEEDS_ROOT
+def test_one_process_seen_from_outside_and_inside_is_one(tmp_path: Path) -> None:
+    script = 'mount -t proc proc /proc; exec "$@"'
+    waits = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
+    words = ["unshare", "--pid", "--mount", "--fork", "--kill-child", "sh", "-c", script, "x", *waits]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        outside = sources.snap(int(children[0]), owners=False)
+        inside = sources.snap_via(f"nsenter --target {children[0]} --pid --mount", ["1"], owners=False)
+        assert process.stdin
+        process.stdin.close()
+    assert isinstance(inside, Snapshot)
+    assert (outside.process.pid, outside.process.own_pid) == (int(children[0]), 1)
+    assert (inside.process.pid, inside.process.own_pid) == (1, 1)
+    comparison = compare(outside, inside)
+    assert comparison.match.value == "address"
+    assert "the same process" in comparison.reason
+    sets = [SnapshotSet(members=(one,)) for one in (outside, inside)]
+    assert [pair.became.value for pair in compare_sets(*sets).pairs] == ["same"]
+
+
+@NEEDS_ROOT
+def test_a_root_with_busybox_alone_is_enough(pid: int, tmp_path: Path) -> None:
+    busybox = shutil.which("busybox")
+    if not busybox:
+        pytest.skip("no busybox here")
+    libraries = subprocess.run(["ldd", busybox], stdout=subprocess.PIPE, text=True, check=False).stdout
+    for name in (busybox, *re.findall(r"(/\S+)", libraries)):
+        (tmp_path / name[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(name, tmp_path / name[1:])
+    for folder in ("bin", "proc", "sys", "usr/bin"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    for name in ("sh", "cat", "readlink", "tee", "wc", "uname", "grep"):
+        (tmp_path / "bin" / name).symlink_to(f"/{busybox[1:]}")
+    mounts = f"mount -t proc proc {tmp_path}/proc; mount --rbind /sys {tmp_path}/sys"
+    command = f"unshare --mount sh -c '{mounts}; exec chroot {tmp_path} \"$@\"' x"
+    found = sources.snap_via(command, [str(pid)], owners=False)
+    assert isinstance(found, Snapshot)
+    assert found.process.name == "python"
+    assert found.totals["rss"] == sources.snap(pid, owners=False).totals["rss"]
+    assert found.host.boot_id == sources.snap(pid, owners=False).host.boot_id
+
+
+def test_a_user_namespace_is_looked_at_from_inside(pid: int) -> None:
+    command = "unshare --pid --mount --user --map-root-user --mount-proc --fork"
+    if subprocess.run([*command.split(), "true"], check=False, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("no user namespaces here")
+    found = sources.snap_via(command, ["1"])
+    assert isinstance(found, Snapshot)
+    assert (found.process.pid, found.process.user) == (1, "root")
+
+
+@NEEDS_ROOT
 def test_inside_a_pid_namespace_process_1_is_its_first() -> None:
-    if os.geteuid() or not shutil.which("unshare"):
-        pytest.skip("making namespaces needs root")
     found = sources.snap_via("unshare --pid --mount-proc --fork", ["1"])
     assert isinstance(found, Snapshot)
     assert found.process.pid == 1

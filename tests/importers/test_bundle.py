@@ -153,5 +153,5 @@ def test_of_a_set_that_is_cut_the_rest_is_missing(pair: bytes, at: int) -> None:
 
 
 def test_one_that_is_not_there_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such process where the bundle was made"):
+    with pytest.raises(InputError, match="there is no such process"):
         importers.read(bundle_of([2**22 + 1], tmp_path), source="b")

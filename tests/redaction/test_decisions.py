@@ -42,7 +42,9 @@ DECISIONS: dict[type, dict[str, str]] = {
         **dict.fromkeys(("name", "boot_id"), OTHER),
     },
     Process: {
-        **dict.fromkeys(("pid", "parent", "start_ticks", "started_at", "minor_faults", "major_faults"), KEPT),
+        **dict.fromkeys(
+            ("pid", "own_pid", "parent", "start_ticks", "started_at", "minor_faults", "major_faults"), KEPT
+        ),
         **dict.fromkeys(("page_tables", "peak_size", "peak_rss"), KEPT),
         **dict.fromkeys(("name", "executable", "role", "limits", "cgroup"), PUBLIC),
         **dict.fromkeys(("pid_namespace", "arguments", "user"), OTHER),

@@ -4,24 +4,26 @@ It is POSIX sh and needs nothing but ``cat`` and ``readlink``; where ``tee`` and
 what it prints, so that each missing byte is noticed. `vmdiff.importers.bundle` reads what it prints.
 
 Facts: ``/proc/self/fd/3`` opens a pipe again (proc(5)), and all goes through one ``cat``, so it is a pipe
-whatever standard output is. Each bundle has a mark of its own, so that no name of a thread can end a file.
-13,000,000 pages are about where a walk over the page tables takes half a second: then one is enough.
+whatever standard output is. A root of its own may have no ``/dev/null``. Each bundle has a mark of its own, so
+that no name of a thread can end a file. 13,000,000 pages are about where a walk over the page tables takes
+half a second: then one is enough.
 """
 
 MARK = "VMDIFF_MARK"  # the variable that chooses the mark; else the script draws one
 
 SCRIPT = r"""LC_ALL=C; PATH=$PATH:/usr/bin:/bin:/system/bin; export LC_ALL PATH
+if [ -c /dev/null ]; then exec 4>/dev/null; else exec 4>&2; fi
 mark=$VMDIFF_MARK
-[ "$mark" ] || { read -r mark < /proc/sys/kernel/random/uuid; mark=${mark%%-*}; } 2>/dev/null
+[ "$mark" ] || { read -r mark < /proc/sys/kernel/random/uuid; mark=${mark%%-*}; } 2>&4
 mark=@vmdiff:${mark:-$$}
-counted() { { n=$("$@" 2>/dev/null | tee /proc/self/fd/3 | wc -lc); } 3>&1; }
-plain() { n=; "$@" 2>/dev/null || n="0 0"; }
+counted() { { n=$("$@" 2>&4 | tee /proc/self/fd/3 | wc -lc); } 3>&1; }
+plain() { n=; "$@" 2>&4 || n="0 0"; }
 put() {
   echo "$mark file $1"
   $way cat "$2"
   set -- "$1" "$2" $n
   why=
-  [ "$3$4" = 00 ] && why=$(cat "$2" 2>&1 >/dev/null)
+  [ "$3$4" = 00 ] && why=$(cat "$2" 2>&1 >&4)
   echo "$mark end $1 $3 $4${why:+ unread: $why}"
 }
 run() {
@@ -57,12 +59,14 @@ one() {
     fi
     put maps-again "$p/maps"
     put stat-again "$p/stat"
-  fi 2>/dev/null
+  else
+    echo "$mark file absent"; echo "$mark end absent 0 0"
+  fi 2>&4
   echo "$mark done $1"
 }
 main() {
   way=plain; i=0
-  { n=$(echo | tee /proc/self/fd/3 | wc -lc); } 2>/dev/null 3>&1
+  { n=$(echo | tee /proc/self/fd/3 | wc -lc); } 2>&4 3>&1
   [ "$(echo $n)" = "1 1" ] && way=counted
   for pid; do i=$((i + 1)); one "$pid" $i $#; done
 }

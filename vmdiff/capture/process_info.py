@@ -25,6 +25,7 @@ def process_facts(folder: ProcessFolder, *, arguments: bool = False, proc: Path 
     cgroup = folder.text("cgroup")
     return Process(
         pid=folder.pid,
+        own_pid=process_files.own_pid(status),
         pid_namespace=folder.link("ns/pid"),
         parent=stat.parent,
         start_ticks=stat.start_ticks,

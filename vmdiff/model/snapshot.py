@@ -99,10 +99,12 @@ class Thread(Frozen):
 class Process(Frozen):
     """The process; None where unknown. *start_ticks* count from boot, sizes are bytes.
 
+    *own_pid* is its number in its own pid namespace, as a container has one; *pid* the one for who read it.
     *role* says what the process does in a set, without its arguments: ``postgres: checkpointer``.
     """
 
     pid: Count | None = None
+    own_pid: Count | None = None
     pid_namespace: Text | None = None
     parent: Count | None = None
     start_ticks: Count | None = None
@@ -120,6 +122,11 @@ class Process(Frozen):
     peak_rss: Bytes | None = None
     limits: dict[Name, Limit] | None = None
     cgroup: Text | None = None
+
+    @property
+    def innermost_pid(self) -> int | None:
+        """The number that is the same whoever reads it, from within its namespace or from outside."""
+        return self.pid if self.own_pid is None else self.own_pid
 
 
 class Snapshot(Frozen):

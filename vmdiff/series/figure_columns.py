@@ -79,7 +79,7 @@ class Identity:
         return cls(
             snapshot.host.boot_id,
             process.pid_namespace,
-            process.pid,
+            process.innermost_pid,
             process.start_ticks,
             process.executable,
             process.name,

@@ -105,7 +105,7 @@ def _same(before: abc.Sequence[Snapshot], after: abc.Sequence[Snapshot]) -> abc.
 def _identity(snapshot: Snapshot) -> tuple[object, ...] | None:
     """Return what no two processes have in common; None where it is not known whole."""
     process = snapshot.process
-    told = snapshot.host.boot_id, process.pid_namespace, process.pid, process.start_ticks
+    told = snapshot.host.boot_id, process.pid_namespace, process.innermost_pid, process.start_ticks
     return None if None in told else told
 
 

@@ -103,8 +103,9 @@ def _landmark(mapping: Mapping, path: str) -> list[tuple[str, int | None]]:
 def _same_start(before: Snapshot, after: Snapshot) -> bool:
     """Say whether both are of one process: the same boot, namespace, pid and start, all of them known."""
     identities = [
-        (taken.host.boot_id, taken.process.pid_namespace, taken.process.pid, taken.process.start_ticks)
+        (taken.host.boot_id, process.pid_namespace, process.innermost_pid, process.start_ticks)
         for taken in (before, after)
+        for process in (taken.process,)
     ]
     return None not in identities[0] and identities[0] == identities[1]
 

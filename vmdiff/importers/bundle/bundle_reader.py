@@ -41,11 +41,11 @@ def snapshot_of(process: Framed, source: str) -> Snapshot:
     """Read one process.
 
     Raises:
-        InputError: it was not there, has no memory, or none of its listings is whole.
+        InputError: it was absent, has no memory, or none of its listings is whole.
     """
     where = f"{source}: process {process.pid}"
-    if not process.files and process.done:
-        raise InputError(f"{where}: no such process where the bundle was made")
+    if "absent" in process.files:
+        raise InputError(f"{where}: there is no such process, or no /proc, where the bundle was made")
     damaged = {name: fault for name, frame in process.files.items() if (fault := frame.fault)}
     whole = _Whole({name: frame for name, frame in process.files.items() if name not in damaged})
     stat = stat_of(whole.text("stat"))
@@ -173,6 +173,7 @@ def _process(pid: int, whole: _Whole, stat: Stat | None) -> Process:
     ticks = stat.start_ticks if stat else None
     return Process(
         pid=pid,
+        own_pid=process_files.own_pid(status),
         pid_namespace=whole.line("pid_namespace"),
         parent=stat.parent if stat else None,
         start_ticks=ticks,

@@ -5,6 +5,7 @@ runs into.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Literal
 
 KB = 1024
@@ -36,6 +37,11 @@ def chosen(text: str | None) -> str | None:
     """Return the word in square brackets: ``always [madvise] never``."""
     found = re.search(r"\[(\w+)\]", text or "")
     return found[1] if found else None
+
+
+def own_pid(status: Mapping[str, str]) -> int | None:
+    """Return a process's number in its own pid namespace: the last of ``NSpid`` (since Linux 4.1)."""
+    return number(next(reversed(status.get("NSpid", "").split()), None))
 
 
 def limits(text: str | None) -> Limits | None:
