@@ -4,7 +4,7 @@ It is POSIX sh and needs nothing but ``cat`` and ``readlink``; where ``tee`` and
 what it prints, so that each missing byte is noticed. `vmdiff.importers.bundle` reads what it prints.
 
 Facts: ``/proc/self/fd/3`` opens a pipe again (proc(5)), and all goes through one ``cat``, so it is a pipe
-whatever standard output is. A root of its own may have no ``/dev/null``. Each bundle has a mark of its own, so
+whatever standard output is. A root of its own may have no ``/dev/null``. Each bundle has its own mark, so
 that no name of a thread can end a file. 13,000,000 pages are about where a walk over the page tables takes
 half a second: then one is enough.
 """
