@@ -154,3 +154,38 @@ def test_a_recording_leaves_no_descriptor_open(tmp_path):
         for _ in points:
             pass
         assert descriptors() == before
+
+
+def test_through_a_command_each_point_is_read_elsewhere(tmp_path):
+    with obedient() as program:
+        first, second = recorded(program.pid, tmp_path, via="env", count=2)
+
+    assert (first.looked, second.looked) == ("through a command", "through a command")
+    assert first.snapshot.process.start_ticks == second.snapshot.process.start_ticks
+    assert vmdiff.load(second.file) == second.snapshot
+
+
+def test_a_connection_that_fails_is_tried_again(tmp_path):
+    broken = tmp_path / "broken"
+    switch = tmp_path / "switch"
+    switch.write_text(f'#!/bin/sh\nif [ -e {broken} ]; then rm {broken}; exit 255; fi\nexec "$@"\n')
+    switch.chmod(0o700)
+    told = []
+    with obedient() as program:
+        points = vmdiff.record(program.pid, via=str(switch), count=2, pacer=Pace(), notify=told.append)
+        next(points)
+        broken.touch()
+        again = next(points)
+
+    assert again.snapshot.process.pid == program.pid
+    assert len(told) == 1
+    assert "exit status 255" in told[0]
+
+
+def test_a_connection_that_never_was_is_an_error():
+    with pytest.raises(ProcessError):
+        recorded(1, via="false")
+    with pytest.raises(InputError, match="not with inside"):
+        recorded(1, via="env", inside=True)
+    with pytest.raises(InputError, match="is a number"):
+        recorded("name:x", via="env")

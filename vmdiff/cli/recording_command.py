@@ -41,6 +41,12 @@ def record(
     inside: Annotated[
         bool, typer.Option("--inside", help="Read the records of malloc and runtimes whole at every point.")
     ] = False,
+    via: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMAND", help="Read through a command that runs sh elsewhere, as snap --via does."
+        ),
+    ] = None,
     plain: Annotated[
         bool, typer.Option("--plain", help="Write every point as an ordinary document, ten times as large.")
     ] = False,
@@ -63,6 +69,7 @@ def record(
         until_exit=until_exit,
         inside=inside,
         plain=plain,
+        via=via,
         notify=output.say,
     )
     if not output.is_terminal():

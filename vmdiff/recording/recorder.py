@@ -15,10 +15,10 @@ from vmdiff import sources
 from vmdiff.capture import Notify, ProcessFolder, read
 from vmdiff.comparison.compare import compare
 from vmdiff.conditions import Condition, parse
-from vmdiff.errors import ProcessError
+from vmdiff.errors import InputError, ProcessError
 from vmdiff.model import Snapshot
 from vmdiff.recording import owner_memory
-from vmdiff.recording.followed import Followed, follow
+from vmdiff.recording.followed import Followed, follow, reached
 from vmdiff.recording.pacing import Beat, Monotonic, Pacer
 from vmdiff.storage.series_folder import FolderWriter
 
@@ -69,6 +69,7 @@ def record(
     until_exit: bool = False,
     inside: bool = False,
     plain: bool = False,
+    via: str | None = None,
     pacer: Pacer | None = None,
     notify: Notify | None = None,
 ) -> Iterator[Recorded]:
@@ -78,7 +79,9 @@ def record(
     seconds, or (*until_exit*) when the process does; without that it waits for the next process of that
     name. *moved* takes a point beside the beat when the resident size moved by so many bytes, *when* keeps
     only points of which a condition holds, compared with the last that was kept. *plain* writes every
-    point as a document of its own, ten times as large. *notify* receives a sentence for each restart.
+    point as a document of its own, ten times as large. *via* reads each point through a command that runs sh
+    elsewhere (`vmdiff.sources.snap_via`); a point that fails is tried again. *notify* receives a
+    sentence for each restart.
 
     Raises:
         ProcessError: the process cannot be observed.
@@ -87,7 +90,9 @@ def record(
     """
     condition = None if when is None else parse(when)
     plan = RecordingPlan(every, count, duration, condition, moved, until_exit, inside)
-    process = follow(target)
+    if via is not None and (inside or moved is not None):
+        raise InputError(f"{via}: sh reads text files only, and only at the beat: not with inside or moved")
+    process = follow(target) if via is None else reached(via, target)
     writer = None if to is None else FolderWriter(Path(to), plain=plain)
     return _Recorder(process, plan, writer, pacer or Monotonic(), notify or _silent).points()
 
@@ -159,6 +164,8 @@ class _Recorder:
 
     def _point(self, end: float | None) -> Recorded | None:
         """Take the next point, of the process or of the one that took its place."""
+        if self._process.via is not None:
+            return self._through(self._process.via, end)
         while True:
             if self._process.lives():
                 try:
@@ -168,6 +175,23 @@ class _Recorder:
                         raise
             if not self._restarted(end):
                 return None
+
+    def _through(self, via: str, end: float | None) -> Recorded | None:
+        """Take the next point through a command; a connection that fails is tried again at the next beat."""
+        while True:
+            try:
+                found = sources.snap_via(via, [str(self._process.pid)])
+            except ProcessError as error:
+                if self._last is None or self._plan.until_exit:
+                    raise
+                self._notify(f"{error}; trying again")
+            else:
+                assert isinstance(found, Snapshot)  # noqa: S101  # one process is no set
+                self._last = found
+                return self._written(found, "through a command")
+            if end is not None and self._pacer.now() >= end:
+                return None
+            self._pacer.wait(self._plan.every)
 
     def _restarted(self, end: float | None) -> bool:
         """Wait for the process that takes the place of one that ended; False if nobody is to wait for it."""
