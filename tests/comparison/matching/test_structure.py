@@ -289,6 +289,16 @@ def test_blocks_that_the_kernel_merged_in_one_run_only_are_merged() -> None:
     assert change.because == "by sizes that add up to the same"
 
 
+def test_what_lay_beside_one_block_and_lies_beside_another_now_is_one_change() -> None:
+    """The kernel merged 20 pages with the first of two blocks in one run, with the second in the other."""
+    before = [*library(LIBC), Piece(40), HEAP, *library("/lib/b.so"), Piece(110)]
+    after = [*library(LIBC), Piece(60), HEAP, *library("/lib/b.so"), Piece(90)]
+    [change] = between(before, after).changes
+
+    assert (change.change, change.delta["size"]) == ("redrawn", 0)
+    assert change.because == "by sizes that add up to the same"
+
+
 def test_without_addresses_there_is_only_structure() -> None:
     bare = run([*library(LIBC), HEAP, Piece(5)])
     rows = tuple(m._replace(start=None, end=None, values={**m.values, "size": m.size}) for m in bare.mappings)

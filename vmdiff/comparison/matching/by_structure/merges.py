@@ -23,6 +23,8 @@ def join_merged(ledger: Ledger) -> None:
     for perms in dict.fromkeys(block.family.perms for side in ledger.left() for block in side):
         _join_each(ledger, perms)
         _join_all(ledger, perms)
+    for perms in dict.fromkeys(entry.before[0].family.perms for entry in ledger.entries()):
+        _join_opposites(ledger, perms)
 
 
 def join_reservations(ledger: Ledger) -> None:
@@ -64,6 +66,21 @@ def _join_each(ledger: Ledger, perms: str) -> None:
                 entry = held.pop(0)
                 more = ([block], []) if sign > 0 else ([], [block])
                 ledger.replace([entry], [*entry.before, *more[0]], [*entry.after, *more[1]], _BECAUSE)
+
+
+def _join_opposites(ledger: Ledger, perms: str) -> None:
+    """Join a pair that grew with one that shrank by as much: what lay beside one lies beside the other."""
+    waiting: dict[int, list[Entry]] = {}
+    for entry in list(_resized(ledger, perms)):
+        growth = _growth(entry)
+        if abs(growth) < LARGE:
+            continue
+        if held := waiting.get(-growth):
+            other = held.pop(0)
+            before, after = [*other.before, *entry.before], [*other.after, *entry.after]
+            ledger.replace([other, entry], before, after, _BECAUSE)
+        else:
+            waiting.setdefault(growth, []).append(entry)
 
 
 def _join_all(ledger: Ledger, perms: str) -> None:
