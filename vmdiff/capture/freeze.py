@@ -26,6 +26,7 @@ from vmdiff.errors import ProcessError
 
 # include/uapi/linux/ptrace.h, include/uapi/linux/wait.h
 _SEIZE, _INTERRUPT, _DETACH = 0x4206, 0x4207, 17
+_GETREGSET, _NT_PRSTATUS, _MOST_REGISTERS = 0x4204, 1, 1024
 _EVENT_STOP = 128
 _ALL_CHILDREN = 0x40000000  # __WALL: a thread is no child that waitid would wait for otherwise
 
@@ -41,14 +42,22 @@ class _LimitReachedError(Exception):
     """The process is to run on, whatever has been read."""
 
 
+class _Vector(ctypes.Structure):
+    """``struct iovec``: where registers go, and how many bytes there are."""
+
+    _fields_ = (("address", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
 class Freeze:
     """A process that stands still until `let_go`, or until *limit* seconds have passed.
 
     *seconds* is how long it stood, *doubts* what that did not cover; both are complete after `let_go`.
     """
 
-    def __init__(self, folder: ProcessFolder, limit: float | None) -> None:
+    def __init__(self, folder: ProcessFolder, limit: float | None, *, registers: bool = False) -> None:
         self.doubts: list[str] = []
+        self.registers: dict[int, bytes] = {}  # of each thread, where they were asked for
+        self._asks_registers = registers
         self.seconds = 0.0
         self._folder = folder
         self._limit = limit
@@ -91,6 +100,8 @@ class Freeze:
         """Hold the process from its first to its last moment; runs in a thread of its own."""
         try:
             self._stop_all()
+            if self._asks_registers:
+                self._read_registers()
             self._ready.set()
             if not self._enough.wait(self._left()):
                 raise _LimitReachedError  # noqa: TRY301  # as it may be raised while it is being stopped
@@ -121,6 +132,14 @@ class Freeze:
                 self._seize(tid)
             for tid in fresh:
                 self._await_stop(tid)
+
+    def _read_registers(self) -> None:
+        """Read the general registers of each thread that stands still, as the kernel lays them out."""
+        for tid in self._held:
+            raw = ctypes.create_string_buffer(_MOST_REGISTERS)
+            vector = _Vector(ctypes.addressof(raw), len(raw))
+            if self._trace(_GETREGSET, tid, _NT_PRSTATUS, ctypes.addressof(vector)) == 0:
+                self.registers[tid] = raw.raw[: vector.length]
 
     def _resume(self) -> None:
         if not self._held:
@@ -216,13 +235,15 @@ def _number(status: str | None, key: str) -> int:
 
 
 @contextmanager
-def frozen(folder: ProcessFolder, limit: float | None = None) -> Iterator[Freeze]:
+def frozen(folder: ProcessFolder, limit: float | None = None, *, registers: bool = False) -> Iterator[Freeze]:
     """Hold a process still for the block, or for *limit* seconds of it; it is resumed in every case.
+
+    With *registers* those of each thread are read.
 
     Raises:
         ProcessError: it may not be traced, somebody else traces it, or it does not stop in time.
     """
-    freeze = Freeze(folder, limit)
+    freeze = Freeze(folder, limit, registers=registers)
     try:
         freeze.hold()
         yield freeze

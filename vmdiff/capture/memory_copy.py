@@ -100,12 +100,13 @@ def copied(live: LiveMemory, snapshot: Snapshot) -> MemoryCopy | None:
     if any(size is None for size in sizes) or sum(size or 0 for size in sizes) > LARGEST:
         return None
     before = live.activity()
-    pieces = [piece for mapping in held for piece in _pieces(live, mapping)]
+    pieces = [piece for mapping in held for piece in pieces_of(live, mapping)]
     steady = before is not None and before == live.activity()
     return MemoryCopy(live, pieces) if steady else None
 
 
-def _pieces(live: LiveMemory, mapping: PlacedMapping) -> Iterator[CopiedPiece]:
+def pieces_of(live: LiveMemory, mapping: PlacedMapping) -> Iterator[CopiedPiece]:
+    """Copy a mapping, a piece at a time."""
     if not mapping.values.get("rss") and not mapping.values.get("swap") and mapping.path is None:
         yield CopiedPiece(mapping.start, mapping.end, b"")
         return

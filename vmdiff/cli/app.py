@@ -11,6 +11,7 @@ from vmdiff.cli import (
     export_command,
     fleet_command,
     kept_text,
+    leaks_command,
     output,
     recording_command,
     redacting,
@@ -57,6 +58,7 @@ class Document(StrEnum):
     COMPARISON = "comparison"
     TREND = "trend"
     SET = "set"
+    LEAKS = "leaks"
 
 
 Output = Annotated[
@@ -343,12 +345,15 @@ app.command()(export_command.export)
 app.command()(fleet_command.fleet)
 app.command()(recording_command.record)
 app.command()(trend_command.trend)
+app.command()(leaks_command.leaks)
 app.command()(collector_command.collector)
 
 
 @app.command()
 def schema(
-    of: Annotated[Document, typer.Argument(metavar="snapshot|comparison|set|trend", help="Which document.")],
+    of: Annotated[
+        Document, typer.Argument(metavar="snapshot|comparison|set|trend|leaks", help="Which document.")
+    ],
 ) -> None:
     """Print the JSON Schema of a document."""
     import json
@@ -361,6 +366,10 @@ def schema(
         from vmdiff.model.snapshot_set import SnapshotSet
 
         described = SnapshotSet.model_json_schema()
+    elif of is Document.LEAKS:
+        from vmdiff.leaks.leak_report import LeakReport
+
+        described = LeakReport.model_json_schema()
     elif of is Document.TREND:
         from vmdiff.report.json import trend_schema
 

@@ -43,7 +43,7 @@ class ChunkCount:
     suspects: list[int] = field(default_factory=list)
 
 
-class _Window(NamedTuple):
+class HeaderWindow(NamedTuple):
     """Successive chunks: the address of the first, their headers, and their offsets in units of 8 bytes."""
 
     address: int
@@ -84,7 +84,7 @@ class ChunkWalk:
         self.count.top = last & ~FLAGS
         self.count.chunks[last & ~FLAGS] -= 1
 
-    def _window(self, address: int, segment: HeapSegment) -> _Window:
+    def _window(self, address: int, segment: HeapSegment) -> HeaderWindow:
         """Read the headers from *address* on, up to the end of the window or a fencepost."""
         low = address + self._word
         length = min(_WINDOW, segment.end - low) // self._word * self._word
@@ -103,9 +103,9 @@ class ChunkWalk:
                 break
             at += header >> 3 << shift
         offsets = list(accumulate(map(rshift, headers[:-1], repeat(3)), initial=0))
-        return _Window(address, headers, offsets, memoryview(raw).cast(form))  # type: ignore[call-overload]
+        return HeaderWindow(address, headers, offsets, memoryview(raw).cast(form))  # type: ignore[call-overload]
 
-    def _free(self, window: _Window, last: int) -> list[ChunkRange]:
+    def _free(self, window: HeaderWindow, last: int) -> list[ChunkRange]:
         """Count the chunks of a window; return those that the chunk behind says are free."""
         address, headers, offsets, before = window
         count, shift = self.count, 0 if self._word == 8 else 1

@@ -1,0 +1,112 @@
+"""What is lost of real programs that know how much they lost, and of some that lost nothing."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests import waiting
+from vmdiff.leaks import leak_condition, leak_report, leak_text
+from vmdiff.leaks.find_leaks import find_leaks
+
+pytest.importorskip("numpy")
+_SOURCE = Path(__file__).parent / "programs" / "planted.cc"
+
+
+@pytest.fixture(scope="module", params=[[], ["-s"]], ids=["symbols", "stripped"])
+def planted(request, tmp_path_factory):
+    if shutil.which("g++") is None:
+        pytest.skip("no C++ compiler")
+    path = tmp_path_factory.mktemp("planted") / "planted"
+    subprocess.run(["g++", "-O0", "-pthread", *request.param, "-o", path, _SOURCE], check=True)
+    return path
+
+
+@contextmanager
+def _running(*command):
+    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("threads", [[], ["threads"]], ids=["alone", "threads"])
+def test_what_was_planted_is_found_and_nothing_else(planted, threads):
+    with _running(planted, *threads) as (process, said):
+        report = find_leaks(process.pid)
+    expected = int(said)
+    assert 0.999 * expected <= report.lost.blocks <= expected
+    names = {group.name for group in report.groups}
+    assert {"app::Session", "app::Node", None} <= names
+    sessions = next(group for group in report.groups if group.name == "app::Session")
+    assert 1998 <= sessions.roots == sessions.blocks <= 2000
+    assert sessions.held.blocks >= 2 * 1998  # with the node that each of them holds
+
+
+def test_a_program_that_lost_nothing_is_not_accused():
+    with _running(sys.executable, "-c", "import json, time\nprint(1, flush=True)\ntime.sleep(600)") as (
+        run,
+        _,
+    ):
+        report = find_leaks(run.pid)
+    assert report.searched.blocks > 100
+    assert report.lost.bytes <= 0.0001 * report.searched.bytes
+
+
+def test_the_target_runs_on_when_leaks_is_killed(planted):
+    with _running(planted, "threads") as (process, _):
+        for number in range(12):
+            command = [sys.executable, "-m", "vmdiff", "leaks", str(process.pid)]
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as leaks:
+                if number % 2:  # while it is held, else wherever it is by then
+                    waiting.until(
+                        lambda run=leaks: waiting.state(process.pid) == "t" or run.poll() is not None
+                    )
+                leaks.send_signal(signal.SIGKILL)
+            waiting.until(lambda: waiting.state(process.pid) not in {"t", "T"})
+
+
+@pytest.fixture(scope="module")
+def report(planted):
+    with _running(planted) as (process, _):
+        return find_leaks(process.pid)
+
+
+def test_the_document_is_as_described_and_read_again(report):
+    document = json.loads(report.to_json())
+    assert (document["format"], document["version"]) == ("vmdiff-leaks", 1)
+    assert set(document["searched"]) == {"blocks", "bytes", "not"}
+    assert {"name", "size", "blocks", "bytes", "roots"} <= set(document["groups"][0])
+    assert leak_report.load(report.to_json().encode(), source="it") == report
+
+
+def test_groups_sum_to_the_total(report):
+    assert sum(group.blocks for group in report.groups) == report.lost.blocks
+    assert sum(group.bytes for group in report.groups) == report.lost.bytes
+    assert sum(group.held.blocks for group in report.groups) == report.lost.blocks
+
+
+def test_nothing_is_new_since_the_same_report(report):
+    assert leak_report.since(report, report).new.blocks == 0
+    without = report.model_copy(update={"groups": ()})
+    assert leak_report.since(without, report).new.bytes == report.lost.bytes
+
+
+def test_conditions_hold_by_amount(report):
+    assert leak_condition.parse("lost > 1MiB").holds(report)
+    assert not leak_condition.parse("lost > 1GiB").holds(report)
+    assert leak_condition.parse("lost blocks >= 1000").holds(report)
+
+
+def test_each_form_tells_the_class_and_the_page_runs_nothing(report):
+    assert "app::Session" in leak_text.text(report)
+    assert "app::Session" in leak_text.markdown(report)
+    page = leak_text.html(report)
+    assert "default-src 'none'" in page
+    assert "<script" not in page

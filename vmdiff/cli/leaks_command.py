@@ -1,0 +1,100 @@
+"""``vmdiff leaks``: which blocks of malloc nothing in a process points to."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vmdiff.cli import output
+
+if TYPE_CHECKING:
+    from vmdiff.leaks.leak_report import LeakReport
+
+# Late imports: a command loads only what it uses, so --help starts quickly (tests/test_economy.py).
+
+
+class LeakFormat(StrEnum):
+    """How a report of what is lost is written."""
+
+    TERMINAL = "terminal"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JSON = "json"
+
+
+def leaks(
+    target: Annotated[
+        str,
+        typer.Argument(metavar="PID|FILE", help="A process number, name:NAME, or a report saved as JSON."),
+    ],
+    since: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An earlier report (JSON): tell what is new since.")
+    ] = None,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CONDITION", help="Exit 1 if it holds: 'lost > 1MiB', 'new lost > 0'."),
+    ] = None,
+    freeze_limit: Annotated[
+        str, typer.Option(metavar="TIME", help="Let the process run on after at most TIME.")
+    ] = "10s",
+    show_all: Annotated[bool, typer.Option("--all", help="Show every group.")] = False,
+    form: Annotated[
+        LeakFormat, typer.Option("--format", help="How to write the result.")
+    ] = LeakFormat.TERMINAL,
+    to: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write to FILE; - is standard output."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it exists.")] = False,
+) -> None:
+    """Find blocks of malloc that nothing in a process points to; it stands still while it is copied."""
+    output.check_free(to, force=force)
+    if form is LeakFormat.HTML:
+        output.check_html(to)
+    from vmdiff.leaks import leak_condition, leak_report
+
+    asked = [leak_condition.parse(text) for text in fail_on or ()]
+    earlier = None if since is None else _loaded(since)
+    report = _report(target, freeze_limit)
+    if earlier is not None:
+        report = leak_report.since(earlier, report)
+    held = [condition for condition in asked if condition.holds(report)]
+    output.show(_rendered(report, form, show_all=show_all), to, force=force)
+    for condition in held:
+        output.say(f"condition holds: {condition.text}")
+    if held:
+        raise typer.Exit(1)
+
+
+def _report(target: str, freeze_limit: str) -> "LeakReport":
+    """Search a process, or read a report that was saved."""
+    if not target.isdigit() and Path(target).is_file():
+        return _loaded(Path(target))
+    from vmdiff import units
+    from vmdiff.cli.process_target import process_number
+    from vmdiff.leaks.find_leaks import find_leaks
+
+    try:
+        limit = units.parse_time(freeze_limit)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--freeze-limit") from error
+    return find_leaks(process_number(target), limit=limit)
+
+
+def _loaded(path: Path) -> "LeakReport":
+    from vmdiff.leaks.leak_report import load
+    from vmdiff.storage import atomic_file
+
+    return load(atomic_file.read(path), source=str(path))
+
+
+def _rendered(report: "LeakReport", form: LeakFormat, *, show_all: bool) -> str:
+    from vmdiff.leaks import leak_text
+
+    if form is LeakFormat.JSON:
+        return report.to_json()
+    if form is LeakFormat.HTML:
+        return leak_text.html(report)
+    write = leak_text.markdown if form is LeakFormat.MARKDOWN else leak_text.text
+    return write(report, show_all=show_all)

@@ -1,0 +1,1 @@
+"""Which blocks of malloc nothing in the process points to."""
