@@ -152,6 +152,27 @@ def test_of_a_set_that_is_cut_the_rest_is_missing(pair: bytes, at: int) -> None:
     assert found.missing or doubted
 
 
+def test_what_a_host_does_not_have_is_unknown_and_no_doubt(bundle: bytes) -> None:
+    without = re.sub(
+        rb"(?m)^(@vmdiff:\w+) file thp\n.*\n\S+ end .*$",
+        rb"\1 file thp\n\1 end thp 0 0 unread: cat: /sys/x: No such file or directory",
+        bundle,
+    )
+    found = importers.read(without, source="b")
+    assert found.origin.doubts == ()
+    assert found.host.transparent_hugepages is None
+
+
+def test_a_listing_that_may_not_be_read_is_an_error_with_the_reason(bundle: bytes) -> None:
+    refused = re.sub(
+        rb"(?ms)^(@vmdiff:\w+) file (maps|smaps|maps-again)\n.*?^\S+ end \2 \d+ \d+$",
+        rb"\1 file \2\n\1 end \2 0 0 unread: cat: /proc/1/\2: Permission denied",
+        bundle,
+    )
+    with pytest.raises(InputError, match=r"smaps could not be read there: cat: .*: Permission denied"):
+        importers.read(refused, source="b")
+
+
 def test_one_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such process"):
         importers.read(bundle_of([2**22 + 1], tmp_path), source="b")

@@ -14,7 +14,7 @@ from vmdiff.errors import InputError, ListingError
 from vmdiff.importers.bundle.frames import MARK, Frame, Framed, find, framed, marked
 from vmdiff.importers.draft import NOT_READ, places
 from vmdiff.importers.format_protocol import TextFormat
-from vmdiff.importers.pasted.lines import Line
+from vmdiff.importers.pasted.lines import Line, cut_into_lines, decode
 from vmdiff.importers.pasted.prefixes import at_line_start
 from vmdiff.importers.procfs import fast_reader, kernel_totals, process_files
 from vmdiff.importers.procfs.process_files import fields, kb, number
@@ -25,6 +25,7 @@ from vmdiff.model.snapshot_set import MOST_MEMBERS, Missing, SnapshotSet
 
 SOURCE = "bundle"
 _TICKS = 100
+_HEAD = 80  # bytes in which the first line begins
 _PAGE_SIZE = re.compile(rb"^KernelPageSize:[ \t]+([0-9]{1,12}) kB$", re.MULTILINE)
 _MOST_THREADS = 100_000
 _OPTIONAL = frozenset({"smaps", "smaps_rollup"})  # not every kernel has them
@@ -98,13 +99,13 @@ def _layout(whole: _Whole, where: str, damaged: dict[str, str]) -> _BestListing:
         data = whole.data(name)
         if data is None:
             continue
-        if data.count(b"-") and data.count(b"\n") > MOST_MAPPINGS * 40:
-            raise InputError(f"{where}: more than {MOST_MAPPINGS:,} mappings")
         try:
             found = _parsed(data, where, name)
         except ListingError as error:
             damaged[name] = str(error)
             continue
+        if len(found.listing.mappings) > MOST_MAPPINGS:
+            raise InputError(f"{where}: more than {MOST_MAPPINGS:,} mappings")
         if found.listing.mappings and (name != "smaps" or found.listing.uniform):
             return found._replace(detail="smaps" if detail == "smaps" else "maps")
         damaged.setdefault(name, f"{name} does not report the same of all mappings")
@@ -234,6 +235,19 @@ def parse(section: Section) -> Snapshot:
     return snapshot_of(framed(section.lines), section.source)
 
 
+def quick(data: bytes, source: str) -> Snapshot | None:
+    """Read a bundle of one process that nobody touched; None where that is not what it is."""
+    if not data[:_HEAD].lstrip().startswith(MARK.encode()):
+        return None
+    lines = cut_into_lines(decode(data, source), source)
+    found = find(lines)
+    if len(found) != 1 or any(line.text.strip() for line in (*lines[: found[0][0]], *lines[found[0][1] :])):
+        return None
+    process = framed(lines[found[0][0] : found[0][1]])
+    is_whole = process.done and not process.stray and not any(one.fault for one in process.files.values())
+    return snapshot_of(process, source) if is_whole else None
+
+
 def processes(lines: Sequence[Line]) -> list[Framed]:
     """Return the processes of a bundle."""
     return [framed(lines[first:stop]) for first, stop in find(lines)]
@@ -274,6 +288,7 @@ FORMAT = TextFormat(
     mark=_mark,
     parse=parse,
     find=find,
+    quick=quick,
     embeds=("maps or smaps",),
     expected=_EXPECTED,
     exact=True,

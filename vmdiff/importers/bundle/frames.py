@@ -16,6 +16,7 @@ MARK = "@vmdiff:"
 _MARKED = re.compile(r"@vmdiff:(\w{1,40}) (process|file|end|done) (\S.*?)\s*")
 _PROCESS = re.compile(r"([0-9]{1,10}) ([0-9]{1,6}) of ([0-9]{1,6})")
 _END = re.compile(r"(\S+)(?: +([0-9]{1,12}))?(?: +([0-9]{1,12}))?(?: +unread: (.*))?")
+_NEEDED = frozenset({"maps", "smaps", "maps-again", "stat"})
 _WITHOUT_UNIT, _WITH_UNIT = 68, 78  # characters of a line of limits
 _ENDS_IN_BLANK = re.compile(
     r"VmFlags:.*[^ ]|[0-9a-f]+-[0-9a-f]+ [r-][w-][x-][ps] [0-9a-f]+ [0-9a-f]+:[0-9a-f]+ [0-9]+"
@@ -42,11 +43,11 @@ class Frame(NamedTuple):
         """What shows that the text is not what the collector printed; None if nothing does."""
         if not self.ended:
             return f"{self.name} is cut off"
-        if self.unread:
+        if self.unread and self.name in _NEEDED:  # others just are not there, or not for this user
             return f"{self.name} could not be read there: {self.unread[:200]}"
         if self.stated_lines not in {None, len(self.lines)}:
             return f"{self.name} has {len(self.lines):,} lines, the collector printed {self.stated_lines:,}"
-        if self.stated_bytes not in {None, len(self.text)}:
+        if self.stated_bytes is not None and self.stated_bytes != len(self.text):
             return f"{self.name} has {len(self.text):,} bytes, the collector printed {self.stated_bytes:,}"
         return None
 
@@ -71,7 +72,7 @@ class _Marked(NamedTuple):
 
 def marked(text: str) -> _Marked | None:
     """Take a line with a mark apart."""
-    found = _MARKED.fullmatch(text) if text.startswith(MARK) else None
+    found = _MARKED.fullmatch(text)
     return _Marked(*found.groups()) if found else None
 
 
@@ -80,7 +81,7 @@ def find(lines: Sequence[Line]) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     first, mark = None, ""
     for index, line in enumerate(lines):
-        told = marked(line.text)
+        told = marked(line.text) if line.text.startswith(MARK) else None
         if told is None or (first is not None and told.mark != mark and told.word != "process"):
             continue
         if told.word == "process" and _PROCESS.fullmatch(told.rest):
@@ -116,35 +117,39 @@ def framed(lines: Sequence[Line]) -> Framed:
 def _parts(lines: Sequence[Line], mark: str) -> Iterator[Frame | int | bool]:
     """Yield the files, the numbers of lines in none of them, and True for the end."""
     name: str | None = None
-    held: list[str] = []
-    for number, text in lines:
-        told = marked(text)
-        if told is not None and told.mark == mark:
-            if told.word == "end" and name is not None and told.rest.split()[0] == name:
-                yield _ended(name, held, told.rest)
-            else:
-                if name is not None:
-                    yield Frame(name, tuple(held))
-                if told.word == "end":
-                    yield number
-            name = told.rest if told.word == "file" else None
-            held = []
-            if told.word == "done":
-                yield True
-        elif name is not None:
-            held.append(_restored(text, name))
-        elif text.strip():
-            yield number
-    if name is not None:
-        yield Frame(name, tuple(held))
+    reached = 0
+    for at, told in [*_marks(lines, mark), (len(lines), None)]:
+        between = lines[reached:at]
+        reached = at + 1
+        if name is None:
+            yield from (line.number for line in between if line.text.strip())
+        elif told is not None and told.word == "end" and told.rest.split()[0] == name:
+            yield _ended(name, tuple(line.text for line in between), told.rest)
+        else:
+            yield Frame(name, tuple(line.text for line in between))
+        if told is not None and told.word == "end" and name is None:
+            yield lines[at].number
+        if told is not None and told.word == "done":
+            yield True
+        name = told.rest if told is not None and told.word == "file" else None
 
 
-def _ended(name: str, held: Sequence[str], rest: str) -> Frame:
+def _marks(lines: Sequence[Line], mark: str) -> list[tuple[int, _Marked]]:
+    """Return the lines with this mark, by index."""
+    own = f"{MARK}{mark} "
+    every = ((at, marked(line.text)) for at, line in enumerate(lines) if line.text.startswith(own))
+    return [(at, told) for at, told in every if told is not None]
+
+
+def _ended(name: str, held: tuple[str, ...], rest: str) -> Frame:
     found = _END.fullmatch(rest)
     if found is None:
-        return Frame(name, tuple(held))
+        return Frame(name, held)
     lines, size = (None if text is None else int(text) for text in found.group(2, 3))
-    return Frame(name, tuple(held), True, lines, size, found[4])
+    frame = Frame(name, held, True, lines, size, found[4])
+    if size == len(frame.text):
+        return frame
+    return frame._replace(lines=tuple(_restored(line, name) for line in held))
 
 
 def _restored(text: str, name: str) -> str:
