@@ -27,7 +27,7 @@ AGAIN = ("reruns", "flaky", "pytest-retry")
 
 ALLOWED = frozenset(
     {
-        *(f"class {name}" for name in ("Columns", "Part", "Piece", "Reader", "Role")),
+        *(f"class {name}" for name in ("Part", "Piece")),
         *(f"class {name}" for name in ("Memory", "Section", "Table", "Thread", "Verdict")),
         "module notes",
     }

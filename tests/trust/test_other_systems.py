@@ -41,7 +41,7 @@ SYSTEMS = {
     ),
 }
 ELSEWHERE = """
-import importlib.abc, os, signal, sys, sysconfig, urllib.request, warnings
+import asyncio, importlib.abc, os, signal, sys, sysconfig, urllib.request, warnings
 warnings.simplefilter("ignore", EncodingWarning)
 warnings.filterwarnings("error", category=EncodingWarning, module=r"vmdiff\\b")
 sysconfig.get_config_vars()  # of this system, as they are named after it
