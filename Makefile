@@ -33,7 +33,7 @@ $(VENV)/.installed-test: pyproject.toml
 	@touch $@ $(VENV)/.installed
 
 docs: $(VENV)/.installed-test  ## build the documentation site into build/site; a dead link is an error
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[docs]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 bench: $(VENV)/.installed-test  ## measure whole commands against their peers; one table
