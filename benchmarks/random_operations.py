@@ -34,6 +34,7 @@ class Program:
         )
         self.random = random.Random(seed)
         self.pages: dict[int, int] = {}
+        self.ask("t", 0, 0)  # answers when it runs, and all libraries are loaded
 
     def ask(self, *words: object) -> int | None:
         """Say one line; return the result, None if the kernel refused."""

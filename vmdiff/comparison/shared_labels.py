@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from vmdiff.model import MIXED, AddressIndex, Kind, Mapping, Owner, Part, PlacedMapping, Snapshot
+from vmdiff.model import MIXED, Kind, Mapping, Owner, Part, PlacedMapping, Snapshot, bounds
 
 _STACK = "thread stack"
 
@@ -36,31 +36,32 @@ def share_labels(before: Snapshot, after: Snapshot) -> tuple[Snapshot, Snapshot]
     """
     if not (before.origin.owners and after.origin.owners):
         return before, after
-    return _labelled(before, after, "as after"), _labelled(after, before, "as before")
+    same = _unowned(before) == _unowned(
+        after
+    )  # as between most snapshots: nothing to learn of whole mappings
+    return _labelled(before, after, "as after", same=same), _labelled(after, before, "as before", same=same)
 
 
-def _labelled(snapshot: Snapshot, other: Snapshot, seen: str) -> Snapshot:
+def _unowned(snapshot: Snapshot) -> list[tuple[int | None, int | None]]:
+    return bounds([mapping for mapping in snapshot.mappings if mapping.owner is None])
+
+
+def _labelled(snapshot: Snapshot, other: Snapshot, seen: str, *, same: bool) -> Snapshot:
     """Return the snapshot with owners that only the other knows."""
-    wanted = list(_wanted(snapshot, other))
+    wanted = [index for index, m in enumerate(snapshot.mappings) if m.owner is not None and m.owner.rest]
+    if not same:
+        known = set(_unowned(other))  # where the other has no owner either there is nothing to learn
+        wanted += [
+            i for i, m in enumerate(snapshot.mappings) if m.owner is None and (m.start, m.end) not in known
+        ]
     if not wanted:
         return snapshot
     labels = _Labels(snapshot, other, seen)
-    found = {index: labels.put_on(mapping) for index, mapping in wanted}
-    mappings = tuple(found.get(index, mapping) for index, mapping in enumerate(snapshot.mappings))
-    return snapshot if mappings == snapshot.mappings else snapshot.model_copy(update={"mappings": mappings})
-
-
-def _wanted(snapshot: Snapshot, other: Snapshot) -> Iterator[tuple[int, PlacedMapping]]:
-    """Yield the mappings, with their index, of which the other side may know more."""
-    known = {(m.start, m.end, m.owner is None) for m in other.placed if m.owner is None or not m.owner.parts}
-    for index, mapping in enumerate(snapshot.mappings):
-        if not isinstance(mapping, PlacedMapping):
-            continue
-        if mapping.owner is None:  # where the other has no owner either there is nothing to learn
-            if (mapping.start, mapping.end, True) not in known:
-                yield index, mapping
-        elif mapping.owner.parts:
-            yield index, mapping
+    mappings = list(snapshot.mappings)
+    for index in wanted:
+        mappings[index] = labels.put_on(mappings[index])
+    found = tuple(mappings)
+    return snapshot if found == snapshot.mappings else snapshot.model_copy(update={"mappings": found})
 
 
 class _Labels:
@@ -68,16 +69,18 @@ class _Labels:
 
     def __init__(self, snapshot: Snapshot, other: Snapshot, seen: str) -> None:
         self._seen = seen
-        self._labels = AddressIndex(_labels(other))
+        self._other = other
         self._threads = {thread.tid for thread in snapshot.process.threads or ()}
         self._knows_threads = snapshot.process.threads is not None
         self._shared = {
             (*m.range, m.kind, m.path): m.owner for m in other.placed if m.owner and m.owner.parts
         }
 
-    def put_on(self, mapping: PlacedMapping) -> Mapping:
+    def put_on(self, mapping: Mapping) -> Mapping:
         """Return a mapping with the owners of what of it has none."""
         owner = mapping.owner
+        if not isinstance(mapping, PlacedMapping):
+            return mapping
         if owner is None:
             whole = self._of(mapping, mapping.start, mapping.end) or self._several(mapping)
             return mapping if whole is None else mapping.owned_by(whole)
@@ -96,8 +99,11 @@ class _Labels:
 
     def _several(self, mapping: PlacedMapping) -> Owner | None:
         """Return the owners that share this very mapping on the other side, if all are there still."""
-        owner = self._shared.get((*mapping.range, mapping.kind, mapping.path))
-        if owner is None or not all(self._is_there(part.tid) for part in owner.parts):
+        there = self._other.by_address.at(mapping.start)
+        if there is None or (there.range, _ground(there)) != (mapping.range, _ground(mapping)):
+            return None
+        owner = there.owner
+        if owner is None or not owner.parts or not all(self._is_there(part.tid) for part in owner.parts):
             return None
         seen = (replace(part, evidence=f"{self._seen}: {part.evidence}") for part in owner.parts)
         # What was counted is of the other side.
@@ -112,8 +118,9 @@ class _Labels:
         A thread's memory is its own only while there is that thread. A stack has all of its addresses
         from the start: what lies where a part of it lies is something else, from before or after it.
         """
-        label = self._labels.at(start)
-        if label is None or label.end < end or label.ground != _ground(mapping):
+        found = _labels(self._other.by_address.within(start, end))
+        label = next((one for one in found if one.start <= start and end <= one.end), None)
+        if label is None or label.ground != _ground(mapping):
             return None
         if label.owner.name == _STACK and (label.start, label.end) != (start, end):
             return None
@@ -122,10 +129,10 @@ class _Labels:
         return replace(label.owner, evidence=f"{self._seen}: {label.owner.evidence}")
 
 
-def _labels(snapshot: Snapshot) -> Iterator[_Labelled]:
+def _labels(mappings: Iterable[PlacedMapping]) -> Iterator[_Labelled]:
     """Yield what is known of owners, neighbours of one owner as one: the kernel may have merged them."""
     last: _Labelled | None = None
-    for label in _each(snapshot.placed):
+    for label in _each(mappings):
         if last is not None and last.end == label.start and _same(last, label):
             last = last._replace(end=label.end)
             continue
