@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import waiting
+from vmdiff.errors import ConditionError
 from vmdiff.leaks import leak_condition, leak_report, leak_text
 from vmdiff.leaks.find_leaks import find_leaks
 
@@ -102,6 +103,12 @@ def test_conditions_hold_by_amount(report):
     assert leak_condition.parse("lost > 1MiB").holds(report)
     assert not leak_condition.parse("lost > 1GiB").holds(report)
     assert leak_condition.parse("lost blocks >= 1000").holds(report)
+
+
+def test_a_condition_is_unknown_where_nothing_was_searched(report):
+    unread = report.model_copy(update={"searched": leak_report.SearchedMemory(blocks=0, bytes=0)})
+    with pytest.raises(ConditionError):
+        leak_condition.parse("lost > 0").holds(unread)
 
 
 def test_each_form_tells_the_class_and_the_page_runs_nothing(report):

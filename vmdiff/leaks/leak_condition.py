@@ -25,8 +25,10 @@ class LeakCondition(NamedTuple):
         """Tell whether it holds.
 
         Raises:
-            ConditionError: it asks for what is new, and there is no earlier report.
+            ConditionError: no blocks were searched; or it asks for what is new without an earlier report.
         """
+        if not report.searched.blocks:
+            raise ConditionError(f"{self.text!r}: unknown, no blocks could be searched")
         amount = report.new if self.new else report.lost
         if amount is None:
             raise ConditionError(f"{self.text!r}: what is new is known with --since FILE only")
