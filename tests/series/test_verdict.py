@@ -81,6 +81,14 @@ def test_an_exact_line_has_its_exact_rate() -> None:
     assert (verdict.name, verdict.rate) == ("leak", MIB / 10)
 
 
+@pytest.mark.parametrize("gap", [3600, 86400, 864000])
+def test_long_gaps_before_a_steady_rise_do_not_make_it_flat(gap: int) -> None:
+    times = [0, gap] + [2 * gap + 3600 * hour for hour in range(24)]
+    values = [24 * MIB] * 2 + [(24 + hour) * MIB for hour in range(24)]
+
+    assert judge(times, values).name in {"leak", "undecided"}
+
+
 @pytest.mark.parametrize("values", [[], [None] * 20, [5], [1, 2, 3, 4, 5, 6, 7], [*range(7), None, None]])
 def test_too_little_is_undecided(values: list[int | None]) -> None:
     assert judge(range(len(values)), values).name == "undecided"

@@ -114,7 +114,19 @@ def _of_floor(times: Sequence[float], values: Sequence[float]) -> Judgement:
     if drift.strength >= _WEAK and order < _PERHAPS:
         return Judgement("undecided", None, f"{_halves(lows, 'its floor moved')}; {_figures(drift, order)}")
     reach = units.size(round(max(values) - min(values)))
+    if _climbs_by_place(values, falls):
+        return Judgement("undecided", None, f"rose within {reach}, at times too uneven for a rate")
     return Judgement("flat", 0.0, f"stays within {reach}, without direction")
+
+
+def _climbs_by_place(values: Sequence[float], falls: Sequence[estimates.Swing]) -> bool:
+    """Say whether the floor may climb when points count by their place: a long gap hides growth after it.
+
+    Evenly spaced points have been judged so already, and this cannot change what is said of them.
+    """
+    lows = floor.floor_of(range(len(values)), values, falls)
+    drift = estimates.drift(*lows)
+    return drift.slope > 0 and drift.strength >= _WEAK and estimates.kendall(*lows) < _PERHAPS
 
 
 def _sawtooth(values: Sequence[float], lows: Floor) -> Judgement:
