@@ -7,6 +7,8 @@ elsewhere: there nothing is found.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import compress, count
+from operator import eq
 
 from vmdiff.owners.allocators.glibc_state import words
 from vmdiff.owners.inside.owned_ranges import owned_ranges
@@ -55,9 +57,8 @@ def _near_record(scene: Scene, low: int, high: int) -> frozenset[int] | None:
 def _record(held: Sequence[int], low: int, word: int) -> int | None:
     """Return the index of the word where the record begins."""
     tid_at = _TID_AT[word] // word
-    for at in range(len(held) - tid_at - 1, -1, -1):
-        if (
-            held[at] == held[at + 2] == low + at * word and held[at + tid_at] & 0xFFFFFFFF
-        ):  # in a container another id than here
+    own_addresses = map(eq, held, count(low, word))  # compared without Python's loop: hardly a word does
+    for at in reversed([*compress(range(len(held) - tid_at), own_addresses)]):
+        if held[at + 2] == held[at] and held[at + tid_at] & 0xFFFFFFFF:  # in a container another id than here
             return at
     return None
