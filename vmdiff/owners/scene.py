@@ -4,14 +4,23 @@ from collections.abc import Sequence
 from copy import copy
 from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
-from vmdiff.model import Kind, Mapping, PlacedMapping, Snapshot
+from vmdiff.model import Kind, Mapping, Owner, Part, PlacedMapping, Snapshot
 from vmdiff.owners.claim import SettledMemory
 from vmdiff.owners.mapped_objects import MappedObject, mapped_objects
 from vmdiff.owners.memory_port import Memory
 
 _DEFAULT_PAGE = 4096
 _LARGEST_GUARD = 1 << 20
+
+
+class OwnedRange(NamedTuple):
+    """A stretch of memory, and whose it is."""
+
+    start: int
+    end: int
+    owner: Owner | Part
 
 
 class Scene:
@@ -71,6 +80,20 @@ class Scene:
             for mapping in self.plain
             if mapping.values.get("rss", unknown) or mapping.values.get("swap")
         )
+
+    @cached_property
+    def owned(self) -> dict[str, tuple[OwnedRange, ...]]:
+        """The memory of each owner by its name, wherever the kernel merged it, in address order."""
+        found: dict[str, list[OwnedRange]] = {}
+        for mapping in self.mappings:
+            owner = mapping.owner
+            if owner is None:
+                continue
+            if not owner.parts:
+                found.setdefault(owner.name, []).append(OwnedRange(mapping.start, mapping.end, owner))
+            for part in owner.parts:
+                found.setdefault(part.name, []).append(OwnedRange(part.start, part.end, part))
+        return {name: tuple(ranges) for name, ranges in found.items()}
 
     @cached_property
     def guarded(self) -> tuple[tuple[PlacedMapping, PlacedMapping], ...]:
