@@ -241,7 +241,7 @@ SOURCES = _set("""
     asan backtrace bundle core elf-core gdb gdb-mappings gef glibc-abort hs-err hs_err import jcmd
     jvm-system-map linux-proc maps pmap pmap-d pmap-X pmap-x pmap-XX procstat procstat-v procstat-vm
     pwndbg sanitizer showmap smaps smaps-rollup smaps_rollup system-map test tombstone vmmap
-    vmmap-summary windows-vmmap procmap native-memory bundle
+    vmmap-summary windows-vmmap procmap native-memory bundle bundle
 """)
 SYSTEMS = frozenset(
     {"Linux", "Android", "Darwin", "macOS", "FreeBSD", "OpenBSD", "NetBSD", "SunOS", "Windows", "iOS"}

@@ -129,10 +129,11 @@ def test_looking_touches_no_page_and_unshares_none(tmp_path: Path) -> None:
     (tmp_path / "untouched.c").write_text(UNTOUCHED)
     with running([compiled(tmp_path / "untouched.c", "-w", "-O0")]) as (process, _):
         at_rest(process.pid)
+        (child,) = map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
+        at_rest(child)  # what it still writes to is no longer shared with its parent
         before = pages(process.pid)
         (heap,) = of(inside(process.pid), *ARENAS)
         after = pages(process.pid)
-        (child,) = map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
         os.kill(child, signal.SIGKILL)
 
     assert (heap.in_use or 0) >= 100 << 20
