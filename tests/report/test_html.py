@@ -7,9 +7,11 @@ import re
 
 import pytest
 from hypothesis import given, settings
+from markupsafe import escape
 
 from tests.report import pictures
 from tests.report.worlds import comparisons
+from vmdiff.answer import answer, summary
 from vmdiff.comparison.compare import Comparison, compare
 from vmdiff.findings import find, find_in
 from vmdiff.model import Redaction, Snapshot
@@ -163,3 +165,22 @@ def test_of_very_many_groups_the_smallest_are_one_and_add_up() -> None:
 
     assert (len(objects), objects[-1][0]) == (201, "100 others")
     assert sum(group[1][1] for group in objects) == 300 * 4096
+
+
+@pytest.mark.parametrize("shown", [GROWTH, GROWTH.after])
+def test_the_page_opens_with_the_answer_and_the_cause_comes_before_the_addresses(
+    shown: Comparison | Snapshot,
+) -> None:
+    said = answer(shown) if isinstance(shown, Comparison) else summary(shown)
+    text = report(shown)
+    places = [
+        text.index(part)
+        for part in (
+            f'<p class="answer">{escape(said.sentence)}</p>',
+            'id="growth"',
+            'id="changes"',
+            'id="map"',
+        )
+    ]
+
+    assert places == sorted(places)

@@ -88,6 +88,7 @@ def _page(
     css, js = asset("report.css"), script(_SCRIPT)
     return templates.get_template("report.html").render(
         title=shown.title,
+        answer=shown.answer,
         remarks=shown.remarks,
         groups=shown.groups,
         table=shown.table,
