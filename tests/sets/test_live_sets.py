@@ -160,3 +160,12 @@ def test_the_command_line_takes_shows_compares_and_redacts_sets(
     assert vmdiff("compare", tmp_path / "a.json", f"pid:{parent}").code == 2
     assert vmdiff("show", tmp_path / "a.json", "--format", "pprof", "-o", tmp_path / "x").code == 2
     assert json.loads(vmdiff("schema", "set").out)["title"] == "SnapshotSet"
+
+
+def test_a_process_that_ends_while_it_is_listed_is_left_out(tmp_path) -> None:
+    """Its ``stat`` may read as nothing then; what is in the name's brackets may hold anything."""
+    fields = "S 1 7 7 0 -1 4194560 10 0 3 0 1 2 0 0 20 0 1 0 8192"
+    for pid, text in ((12, ""), (13, f"13 (a) b (c)) {fields}\n")):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "stat").write_text(text)
+    assert [(one.pid, one.name) for one in choose(["all"], tmp_path).processes] == [(13, "a) b (c)")]

@@ -48,7 +48,7 @@ def account_of(path: str, proc: Path = PROC) -> ControlGroup:
         InputError: there is no such group.
     """
     version, folder = _find(path, proc)
-    shown = "/" + str(folder.relative_to(_mount_of(folder, proc))) if version else path
+    shown = "/" + str(folder.relative_to(_mount_of(folder, proc)))
     return _second(folder, shown) if version == 2 else _first(folder, shown)
 
 

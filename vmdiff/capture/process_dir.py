@@ -22,7 +22,7 @@ PROC = Path("/proc")
 _READ = 16 << 10
 _PIECE = 256 << 10  # what is handed on at once
 _BUFFER, _BUFFERS = 3 << 10, 64  # of a vector
-_KERNEL_THREAD = 0x00200000  # PF_KTHREAD, include/linux/sched.h
+KERNEL_THREAD = 0x00200000  # PF_KTHREAD, include/linux/sched.h
 
 
 def check_system() -> None:
@@ -191,7 +191,7 @@ class ProcessFolder:
         Raises:
             ProcessError: it is a kernel thread, or a zombie.
         """
-        if stat.flags & _KERNEL_THREAD:
+        if stat.flags & KERNEL_THREAD:
             raise ProcessError(f"process {self.pid} is a kernel thread: it has no memory of its own")
         if stat.state in {"Z", "X"}:
             raise ProcessError(

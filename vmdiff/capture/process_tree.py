@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vmdiff.capture.control_groups import members_of
-from vmdiff.capture.process_dir import PROC
+from vmdiff.capture.process_dir import KERNEL_THREAD, PROC
 from vmdiff.errors import InputError, ProcessError
+from vmdiff.importers.procfs.stat_line import stat_of
 
-_KERNEL_THREAD = 0x00200000  # PF_KTHREAD, include/linux/sched.h
 TREE, GROUP, NAME, ALL = "tree:", "cgroup:", "name:", "all"
 _WILDCARDS = frozenset("*?[")
 
@@ -122,6 +122,5 @@ def _running(proc: Path) -> Iterator[Running]:
             text = (proc / entry / "stat").read_bytes().decode(errors="backslashreplace")
         except OSError:
             continue
-        name, _, rest = text.partition("(")[2].rpartition(")")
-        fields = rest.split()
-        yield Running(int(entry), name, int(fields[1]), bool(int(fields[6]) & _KERNEL_THREAD))
+        if (stat := stat_of(text)) is not None:
+            yield Running(stat.pid, stat.name, stat.parent, bool(stat.flags & KERNEL_THREAD))

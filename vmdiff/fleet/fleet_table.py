@@ -6,7 +6,8 @@ from typing import Literal
 from vmdiff import units
 from vmdiff.fleet.fleet_answer import FleetAnswer, Value
 from vmdiff.fleet.questions import QUESTIONS, Unit
-from vmdiff.report.terminal.plain_table import TextColumn, plain_table, printable
+from vmdiff.harmless_text import printable
+from vmdiff.report.terminal.plain_table import TextColumn, plain_table
 
 Align = Literal["left", "right"]
 

@@ -4,8 +4,9 @@ from collections import abc
 from typing import Any
 
 from vmdiff.answer.of_set import answer_of_set, answer_of_sets
+from vmdiff.harmless_text import printable
 from vmdiff.model.snapshot_set import SnapshotSet
-from vmdiff.report.terminal.plain_table import TextColumn, plain_table, printable
+from vmdiff.report.terminal.plain_table import TextColumn, plain_table
 from vmdiff.sets.cgroup_account import account, account_change
 from vmdiff.sets.set_comparison import Became, MemberPair, SetComparison
 from vmdiff.sets.set_totals import (

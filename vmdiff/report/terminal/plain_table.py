@@ -3,6 +3,8 @@
 from collections import abc
 from typing import Literal, NamedTuple
 
+from vmdiff.harmless_text import printable
+
 # Late imports: what rich costs, a report as JSON or Markdown need not pay.
 
 _GAP = 2
@@ -48,11 +50,6 @@ def plain_table(columns: abc.Sequence[TextColumn], *, width: int) -> str:
     with console.capture() as written:
         console.print(table)
     return "".join(line.replace(_NO_BREAK, " ").rstrip() + "\n" for line in written.get().splitlines())
-
-
-def printable(text: str) -> str:
-    """Escape what a name from outside could do to a terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _fitting(columns: abc.Sequence[TextColumn], width: int) -> list[TextColumn]:
