@@ -61,7 +61,7 @@ def _lines(process: subprocess.Popen[str]) -> dict[str, list[str]]:
 def snapshot(pid: int) -> Snapshot:
     """Read a process as the owner rules need it, independent of the product's own reader."""
     records: list[tuple[tuple[bytes, ...], dict[str, int], tuple[str, ...]]] = []
-    for line in Path(f"/proc/{pid}/smaps").read_bytes().split(b"\n"):
+    for line in _at_rest(pid).split(b"\n"):
         if header := _HEADER.fullmatch(line):
             values: dict[str, int] = {}
             records.append((header.groups(), values, ()))
@@ -73,15 +73,34 @@ def snapshot(pid: int) -> Snapshot:
             records[-1] = (*records[-1][:2], tuple(line.decode().split()[1:]))
     home = Path(f"/proc/{pid}")
     tids = sorted(int(tid.name) for tid in (home / "task").iterdir())
-    threads = tuple(
-        Thread(tid=tid, name=(home / f"task/{tid}/comm").read_text().rstrip("\n")) for tid in tids
-    )
     return Snapshot(
         origin=Origin(source="test", counters=COUNTERS),
         host=Host(page_size=os.sysconf("SC_PAGE_SIZE"), machine=os.uname().machine),
-        process=Process(pid=pid, threads=threads, executable=str((home / "exe").readlink())),
+        process=Process(
+            pid=pid, threads=tuple(_threads(home, tids)), executable=str((home / "exe").readlink())
+        ),
         mappings=tuple(mappings(records)),
     )
+
+
+def _at_rest(pid: int) -> bytes:
+    """Read smaps with the same ranges before and after: a read in pieces may show a mapping that moved twice."""
+    file = Path(f"/proc/{pid}/smaps")
+
+    def headers(text: bytes) -> list[bytes]:
+        return [line for line in text.split(b"\n") if _HEADER.fullmatch(line)]
+
+    text = file.read_bytes()
+    while headers(text) != headers(after := file.read_bytes()):
+        text = after
+    return text
+
+
+def _threads(home: Path, tids: Sequence[int]) -> Iterator[Thread]:
+    """Yield the threads that have not ended since they were listed."""
+    for tid in tids:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            yield Thread(tid=tid, name=(home / f"task/{tid}/comm").read_text().rstrip("\n"))
 
 
 def mappings(
