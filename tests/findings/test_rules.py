@@ -5,7 +5,7 @@ import pytest
 from tests.report.worlds import KIB, MIB, NOON, PAGE, compare, mapping, snapshot
 from vmdiff.comparison.compare import compare as compare_snapshots
 from vmdiff.findings import COMPARISON_RULES, find, find_in
-from vmdiff.model import Host, Origin, Snapshot
+from vmdiff.model import Host, Origin, Owner, Part, Snapshot
 from vmdiff.model import owner as owned_by
 
 BASE = mapping(1, 4, "r-xp", "/bin/x", rss=4 * KIB)
@@ -206,3 +206,16 @@ def test_what_was_not_measured_is_in_no_finding():
     assert found.id == "large-blocks"
     assert "resident" not in found.message
     assert not [one for one in found.evidence if "rss" in one]
+
+
+def test_a_large_block_that_the_kernel_merged_with_its_neighbour_is_found():
+    block = Part(0x9000000, 0x9000000 + 64 * MIB, "malloc large block", "certain", "record", "", rss=64 * MIB)
+    arena = Part(block.end, block.end + MIB, "python arena", "certain", "record", "", rss=MIB)
+    alone = mapping(arena.start // PAGE, MIB // PAGE, rss=MIB)._replace(
+        owner=owned_by("python arena", "record", "")
+    )
+    merged = mapping(block.start // PAGE, 65 * MIB // PAGE, rss=65 * MIB)._replace(
+        owner=Owner("mixed", parts=(block, arena))
+    )
+
+    assert "large-blocks" in ids([alone], [merged])

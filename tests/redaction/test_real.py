@@ -75,7 +75,8 @@ def test_nothing_of_the_machine_is_left(pair, key):
     assert f'"{platform.node()}"'.encode() not in bytes_
     assert str(before.host.boot_id).encode() not in bytes_
     for mapping in (*before.mappings, *after.mappings):
-        if mapping.path != "[vsyscall]":
+        # With a key, what somebody placed below 4 GiB (a program that is not position independent) stays.
+        if mapping.path != "[vsyscall]" and not (key and mapping.start < 1 << 32):
             assert f'"{mapping.start:x}"'.encode() not in bytes_
         if mapping.inode != "0":
             assert f'"{mapping.inode}"'.encode() not in bytes_

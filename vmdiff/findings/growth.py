@@ -15,7 +15,7 @@ from vmdiff.findings.finding import (
     owned,
     told,
 )
-from vmdiff.model import Snapshot, add
+from vmdiff.model import Snapshot
 from vmdiff.units import signed, size
 
 _MALLOC = ("malloc heap", "malloc arena", "malloc large block", "(heap)")
@@ -106,23 +106,21 @@ def _is_stack_of(change: Change, living: set[int]) -> bool:
 
 
 def large_blocks(comparison: Comparison) -> Found:
-    """Find large requests of malloc, which get mappings of their own and go back when they are freed.
+    """Find large requests of malloc, which go back to the system when they are freed.
 
-    Precondition: the mappings are new and malloc's own record (or shape) shows them as such blocks.
+    Precondition: malloc's own record (or shape) shows the memory as such blocks. It is counted by its
+    owner and not by new mappings: the kernel merges a block with a neighbour that has the same permissions.
     """
-    blocks = [change for change in arrived(comparison) if _is_owned(change, "malloc large block")]
-    held = add(change.delta.get("rss") for change in blocks)
-    virtual = sum(change.delta.get("size") or 0 for change in blocks)
-    if virtual >= NOTEWORTHY:
-        amount = (
-            f"{size(virtual)} of addresses" if held is None else f"{size(held)} of {size(virtual)} resident"
-        )
+    for group in comparison.grouped("owner"):
+        virtual, held = group_delta(group, "size"), group_delta(group, "resident")
+        if group.name != "malloc large block" or virtual is None or virtual < NOTEWORTHY:
+            continue
+        known = "" if held is None or held < 0 else f", {size(held)} of it resident"
         message = (
-            f"{counted(len(blocks), 'new mapping')} of large blocks of malloc, {amount}:"
-            " they go back to the system as soon as they are freed"
+            f"large blocks of malloc take {size(virtual)} more of addresses{known}:"
+            " each goes back to the system as soon as it is freed"
         )
-        resident = () if held is None else (f"rss {signed(held)}",)
-        yield Finding("large-blocks", "info", message, (f"size {signed(virtual)}", *resident))
+        yield Finding("large-blocks", "info", message, (told(group, "size", "rss"),))
 
 
 def reservation(comparison: Comparison) -> Found:
