@@ -133,6 +133,16 @@ def test_only_the_stacks_of_living_threads_are_thread_stacks(library: str, acts:
     assert [verdict for verdict in verdicts if verdict.word != "right"] == []
 
 
+def test_a_program_with_musl_in_its_name_is_not_taken_for_one_that_uses_musl(tmp_path: Path) -> None:
+    named = tmp_path / "x86_64-linux-musl" / "musl-program"
+    named.parent.mkdir()
+    shutil.copy(compiled(PROGRAMS / "user_stacks.c"), named)
+    with running([named, "sJa"]) as (process, said):
+        verdicts = judged(owned(process.pid), said)
+
+    assert [verdict for verdict in verdicts if verdict.word != "right"] == []
+
+
 def test_the_main_thread_of_a_process_that_a_thread_forked_has_that_threads_stack() -> None:
     with running([compiled(PROGRAMS / "forked.c")]) as (_, said):
         seen = owned(int(said["child"][0]))

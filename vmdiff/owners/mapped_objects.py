@@ -87,6 +87,17 @@ class MappedObject:
                 return False
         return any(beginning in names for beginning in beginnings)
 
+    @cached_property
+    def is_musl(self) -> bool:
+        """Whether it is musl's C library, which is its dynamic linker, too.
+
+        ``libc.so`` is the name of bionic's library as well; only musl's begins at ``_dlstart``
+        (ldso/dlstart.c) and exports that. What a program or its folder is called proves nothing.
+        """
+        if self.name.startswith(("ld-musl", "libc.musl")):
+            return True
+        return self.name == "libc.so" and ("-musl/" in self.path or self.exports_any((b"\0_dlstart\0",)))
+
     def _look_up(self, names: set[str]) -> dict[str, int | None]:
         if self.headers is None or self.bias is None or self._memory is None:
             return {}

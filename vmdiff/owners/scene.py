@@ -113,10 +113,10 @@ class Scene:
         """Return the first object whose file name contains one of *parts*."""
         return next((thing for thing in self.objects if any(part in thing.name for part in parts)), None)
 
-    @property
+    @cached_property
     def has_musl(self) -> bool:
         """Whether the C library is musl, mapped as a library."""
-        return any("musl" in thing.path for thing in self.objects)
+        return any(thing.is_musl for thing in self.objects)
 
     @property
     def executable(self) -> MappedObject | None:

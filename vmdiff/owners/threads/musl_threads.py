@@ -51,7 +51,7 @@ class MuslThreads:
     def main_links(self, scene: Scene, pid: int) -> Iterator[int]:
         """Yield the list entry of the main thread: its record is in musl's .bss (``builtin_tls``)."""
         for thing in scene.objects:
-            if "musl" not in thing.path and len(scene.objects) > 1:
+            if not thing.is_musl and len(scene.objects) > 1:
                 continue
             start, raw = zeroed(scene, thing.mappings, _LONGEST_BSS)
             for at, value in enumerate(unpacked(raw)):
