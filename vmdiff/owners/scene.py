@@ -106,8 +106,13 @@ class Scene:
 
     @cached_property
     def objects(self) -> tuple[MappedObject, ...]:
-        """The executable and the libraries, each load once, in address order."""
-        return tuple(mapped_objects(self.mappings, self.memory, self.page_size))
+        """The executable and the libraries, each load once, in address order.
+
+        Debuggers, profilers and symbolisers map whole files to read them, libraries that they use among them:
+        what has neither code nor variables mapped is no load.
+        """
+        found = mapped_objects(self.mappings, self.memory, self.page_size)
+        return tuple(thing for thing in found if any(m.perms[:3] != "r--" for m in thing.mappings))
 
     def find_object(self, *parts: str) -> MappedObject | None:
         """Return the first object whose file name contains one of *parts*."""

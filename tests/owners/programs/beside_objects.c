@@ -35,6 +35,9 @@ static void reading(const char *path) {
     truth(content, length, "own");
     memset(behind + length, 1, 1 << 20);
     truth(behind + length, 1 << 20, "own");
+    char *block = malloc(300000); /* malloc's memory is known although libc.so.6 is mapped twice */
+    memset(block, 1, 300000);
+    truth(block, 300000, "malloc-large-block");
 }
 /* Files and shared memory that are mapped over an array. */
 static void covering(const char *path) {
