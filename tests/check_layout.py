@@ -1,7 +1,6 @@
 """Check what no other tool does: one name for one thing, short functions, tests without a clock.
 
-Run by ``make check``. What is wrong today and allowed stands in `ALLOWED`; an entry that is no longer
-needed is an error too, so the list only gets shorter.
+Run by ``make check``.
 """
 
 import ast
@@ -25,19 +24,11 @@ CLOCKS = {
 WAITS = Path("tests/waiting.py")  # the one place that pauses
 AGAIN = ("reruns", "flaky", "pytest-retry")
 
-ALLOWED = frozenset(
-    {
-        *(f"class {name}" for name in ("Part", "Piece")),
-        *(f"class {name}" for name in ("Memory", "Section", "Table", "Thread", "Verdict")),
-        "module notes",
-    }
-)
-
 Source = tuple[Path, str, ast.Module]
 
 
 class Problem(NamedTuple):
-    """What is wrong: in a few words that `ALLOWED` may hold, and where."""
+    """What is wrong, in a few words, and where."""
 
     what: str
     where: str
@@ -52,12 +43,9 @@ def main() -> None:
         *(problem for source in tests for problem in clocks(source)),
         *runs_again(),
     ]
-    for entry in sorted(ALLOWED - {what for what, _ in found}):
-        print(f"no longer needed in ALLOWED of {Path(__file__).name}: {entry}")
-    problems = [problem for problem in found if problem.what not in ALLOWED]
-    for what, where in problems:
+    for what, where in found:
         print(f"{what}: {where}")
-    sys.exit(bool(problems))
+    sys.exit(bool(found))
 
 
 def sources(folder: str) -> Iterator[Source]:

@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from vmdiff.comparison.compare import Comparison
     from vmdiff.model import Snapshot
-    from vmdiff.pytest_support.observer import Observer, Verdict
+    from vmdiff.pytest_support.observer import Observer, Outcome
 
 # Late imports: the plugin is loaded with every run of pytest, used or not.
 
@@ -159,7 +159,7 @@ def _judge(item: pytest.Function, plan: _Plan, observer: "Observer") -> None:
         pytest.fail(_failure(verdict), pytrace=False)
 
 
-def _failure(verdict: "Verdict") -> str:
+def _failure(verdict: "Outcome") -> str:
     problems = "\n".join(f"  {problem}" for problem in verdict.problems)
     return f"memory: {verdict.sentence}\n{problems}\n\n{verdict.text}"
 
@@ -185,7 +185,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(f"{test}: {sentence}")
 
 
-class Memory:
+class MemoryFixture:
     """The fixture ``memory``: other processes, by their pid."""
 
     def __init__(self, item: pytest.Item) -> None:
@@ -243,6 +243,6 @@ def _described(comparison: "Comparison", failed: abc.Sequence[str]) -> str:
 
 
 @pytest.fixture
-def memory(request: pytest.FixtureRequest) -> Memory:
+def memory(request: pytest.FixtureRequest) -> MemoryFixture:
     """Watch the memory of other processes: ``memory.of(pid)``."""
-    return Memory(request.node)
+    return MemoryFixture(request.node)

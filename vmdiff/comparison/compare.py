@@ -140,10 +140,10 @@ def _regions(before: Snapshot, after: Snapshot, match: Match) -> list[Region]:
     return by_address.regions(before.mappings, after.mappings)
 
 
-def _choose(before: Snapshot, after: Snapshot, match: Match) -> same_space.Verdict:
+def _choose(before: Snapshot, after: Snapshot, match: Match) -> same_space.Recognition:
     """Decide how to match, and say in a sentence why."""
     if match is Match.AUTO:
         return same_space.recognise(before, after)
     if match is Match.ADDRESS and (obstacle := same_space.obstacle_to_addresses(before, after)):
         raise MatchError(f"cannot match by address: {obstacle}; use --match structure")
-    return same_space.Verdict(match, "as asked for")
+    return same_space.Recognition(match, "as asked for")

@@ -16,7 +16,7 @@ _SHT_SYMTAB, _SHT_DYNSYM = 2, 11
 _STT_TLS, _STT_IFUNC = 6, 10
 
 
-class _Section(NamedTuple):
+class _SectionHeader(NamedTuple):
     """A section header, without what is not needed."""
 
     type: int
@@ -51,7 +51,7 @@ def dynamic_names(file: BinaryIO, headers: ElfHeaders) -> bytes:
     return _table(file, sections[at]) if at < len(sections) else b""
 
 
-def _sections(file: BinaryIO, header: FileHeader) -> list[_Section]:
+def _sections(file: BinaryIO, header: FileHeader) -> list[_SectionHeader]:
     """Read the section headers: name, type, flags, address, offset, size, link, ..."""
     form = struct.Struct(header.order + ("IIQQQQIIQQ" if header.wide else "10I"))
     if header.section_size != form.size:
@@ -59,12 +59,12 @@ def _sections(file: BinaryIO, header: FileHeader) -> list[_Section]:
     file.seek(header.sections_at)
     raw = file.read(form.size * min(header.section_count, _MOST_SECTIONS))
     return [
-        _Section(fields[1], fields[4], fields[5], fields[6])
+        _SectionHeader(fields[1], fields[4], fields[5], fields[6])
         for fields in form.iter_unpack(raw[: len(raw) // form.size * form.size])
     ]
 
 
-def _table(file: BinaryIO, section: _Section) -> bytes:
+def _table(file: BinaryIO, section: _SectionHeader) -> bytes:
     file.seek(section.offset)
     return file.read(min(section.size, _LONGEST_TABLE))
 

@@ -35,7 +35,7 @@ _JAVA = owner("jvm heap", "record", "CollectedHeap")
 _STACK = owner("thread stack", "register", "stack pointer")
 
 
-class _Piece(NamedTuple):
+class _Unplaced(NamedTuple):
     """A mapping of the made service before it has an address."""
 
     size: int
@@ -84,7 +84,7 @@ def _snapshot(
     )
 
 
-def _placed(pieces: list[_Piece], dice: random.Random) -> Iterator[Mapping]:
+def _placed(pieces: list[_Unplaced], dice: random.Random) -> Iterator[Mapping]:
     """Lay the pieces out from a random address upwards, each with a gap behind it."""
     address = dice.randrange(0x7F0000000000, 0x7F8000000000, _PAGE)
     for piece in pieces:
@@ -107,26 +107,26 @@ def _placed(pieces: list[_Piece], dice: random.Random) -> Iterator[Mapping]:
         address += piece.size + _PAGE
 
 
-def _program(dice: random.Random) -> Iterator[_Piece]:
+def _program(dice: random.Random) -> Iterator[_Unplaced]:
     for number in range(_LIBRARIES):
         path = "/usr/bin/shopd" if not number else f"/usr/lib/libshop{number}.so.1"
         for perms, pages in (("r--p", 4), ("r-xp", 40), ("r--p", 8), ("rw-p", 2)):
-            yield _Piece(pages * _PAGE, dice.randint(1, pages) * _PAGE, Kind.IMAGE, perms, path)
+            yield _Unplaced(pages * _PAGE, dice.randint(1, pages) * _PAGE, Kind.IMAGE, perms, path)
 
 
-def _memory(host: str, dice: random.Random, arenas: int, leaked: int) -> Iterator[_Piece]:
-    yield _Piece(
+def _memory(host: str, dice: random.Random, arenas: int, leaked: int) -> Iterator[_Unplaced]:
+    yield _Unplaced(
         512 * _MIB, dice.randrange(64 * _MIB, 448 * _MIB, _PAGE), Kind.ANONYMOUS, "rw-p", None, _JAVA
     )
     for share in (2, 4, 8, 16, 16):
-        yield _Piece(64 * _MIB, arenas // share // _PAGE * _PAGE, Kind.ANONYMOUS, "rw-p", None, _ARENA)
-    yield _Piece(64 * _MIB + leaked, 24 * _MIB + leaked, Kind.ANONYMOUS, "rw-p", None, _PYTHON)
+        yield _Unplaced(64 * _MIB, arenas // share // _PAGE * _PAGE, Kind.ANONYMOUS, "rw-p", None, _ARENA)
+    yield _Unplaced(64 * _MIB + leaked, 24 * _MIB + leaked, Kind.ANONYMOUS, "rw-p", None, _PYTHON)
     large = 512 * _MIB if host in OUTLIERS else 0
-    yield _Piece(_MIB + large, _MIB + large, Kind.ANONYMOUS, "rw-p", None, _LARGE)
-    yield _Piece(8 * _MIB, dice.randint(1, 64) * _PAGE, Kind.FILE, "r--s", "/var/lib/shop/index")
+    yield _Unplaced(_MIB + large, _MIB + large, Kind.ANONYMOUS, "rw-p", None, _LARGE)
+    yield _Unplaced(8 * _MIB, dice.randint(1, 64) * _PAGE, Kind.FILE, "r--s", "/var/lib/shop/index")
 
 
-def _stacks(dice: random.Random) -> Iterator[_Piece]:
+def _stacks(dice: random.Random) -> Iterator[_Unplaced]:
     for _ in range(_THREADS):
-        yield _Piece(_PAGE, 0, Kind.RESERVED, "---p")
-        yield _Piece(8 * _MIB, dice.randint(2, 12) * _PAGE, Kind.ANONYMOUS, "rw-p", None, _STACK)
+        yield _Unplaced(_PAGE, 0, Kind.RESERVED, "---p")
+        yield _Unplaced(8 * _MIB, dice.randint(2, 12) * _PAGE, Kind.ANONYMOUS, "rw-p", None, _STACK)

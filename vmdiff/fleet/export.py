@@ -104,7 +104,7 @@ class _Day:
     def __init__(self, pa: Any, pq: Any, folder: Path) -> None:
         self._pa, self._pq = pa, pq
         self._folder = folder
-        self._writer: _Part | None = None
+        self._writer: _GrowingFile | None = None
         self._waiting: list[Any] = []
         self._rows = 0
         self._added: list[str] = []
@@ -150,18 +150,18 @@ class _Day:
             self._writer = self._next(table)
         self._writer.write(table, added)
 
-    def _next(self, table: Any) -> "_Part":
+    def _next(self, table: Any) -> "_GrowingFile":
         """Begin the next file: in place of the last one, with its rows, if that is small."""
         last = self._parts[-1] if self._parts else None
         if last is not None and last.stat().st_size < _LARGE:
-            return _Part.continuing(self._pa, self._pq, last, table.schema)
+            return _GrowingFile.continuing(self._pa, self._pq, last, table.schema)
         number = 1 + (int(last.stem.rpartition("-")[2]) if last is not None else 0)
         part = self._folder / _PART.format(number)
         self._parts.append(part)
-        return _Part(self._pa, self._pq, part, table.schema)
+        return _GrowingFile(self._pa, self._pq, part, table.schema)
 
 
-class _Part:
+class _GrowingFile:
     """A file that is being written under another name."""
 
     def __init__(self, pa: Any, pq: Any, path: Path, schema: Any) -> None:

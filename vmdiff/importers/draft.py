@@ -3,6 +3,7 @@
 from collections import abc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 from vmdiff.errors import ListingError
@@ -155,29 +156,26 @@ class Draft:
 
     def _in_order(self) -> list[DraftRow]:
         """Sort the rows that tell where they start; the others keep their place among these."""
-        placed = [row for row in self.rows if row.mapping.start is not None]
-        in_order = sorted(placed, key=_start)
-        if in_order != placed:
+        in_order = by_address(self.rows)
+        if in_order != self.rows:
             self.doubt("the listing was not in the order of addresses and has been sorted")
         self._refuse_overlaps(in_order)
-        if len(placed) == len(self.rows):
-            return in_order
-        following = iter(in_order)
-        return [next(following) if row.mapping.start is not None else row for row in self.rows]
+        return in_order
 
     def _refuse_overlaps(self, rows: Iterable[DraftRow]) -> None:
-        below: DraftRow | None = None
+        line = below = reach = 0
         for row in rows:
-            if row.mapping.end is None:
+            start, end = row.mapping.start, row.mapping.end
+            if start is None or end is None:
                 continue
-            if below is not None and _start(row) < (below.mapping.end or 0):
+            if start < reach:
                 raise ListingError(
                     self.section.source,
                     row.line,
-                    f"addresses that line {below.line} has not taken ({_range(below.mapping)})",
-                    _range(row.mapping),
+                    f"addresses that line {line} has not taken ({below:x}-{reach:x})",
+                    f"{start:x}-{end:x}",
                 )
-            below = row
+            line, below, reach = row.line, start, end
 
     def _completed(self, mappings: Iterable[Mapping]) -> Iterator[Mapping]:
         """Write null where a mapping does not report what others do, and leave out what absence says."""
@@ -212,6 +210,13 @@ class Draft:
             rollup=self.rollup or None,
             mappings=mappings,
         )
+
+
+def by_address(rows: Sequence[DraftRow]) -> list[DraftRow]:
+    """Return the rows that have a start in its order; the others keep their place among these."""
+    placed = [(start, row) for row in rows if (start := row.mapping.start) is not None]
+    in_order = (row for _, row in sorted(placed, key=itemgetter(0)))
+    return [row if row.mapping.start is None else next(in_order) for row in rows]
 
 
 def amount_of(mapping: Mapping, name: str) -> int | None:
@@ -263,15 +268,6 @@ def _long(first: int, last: int) -> Iterator[tuple[int, int]]:
 
 def _span(first: int, last: int) -> str:
     return str(first) if first == last else f"{first}-{last}"
-
-
-def _start(row: DraftRow) -> int:
-    return row.mapping.start or 0
-
-
-def _range(mapping: Mapping) -> str:
-    end = "?" if mapping.end is None else f"{mapping.end:x}"
-    return f"{mapping.start or 0:x}-{end}"
 
 
 def _difference(name: str, summed: int, stated: int, shared: int) -> str:

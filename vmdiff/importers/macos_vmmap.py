@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from vmdiff import units
-from vmdiff.importers.draft import Draft
+from vmdiff.importers.draft import Draft, by_address
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.numbers import amount, hexadecimal, whole
 from vmdiff.importers.pasted.lines import Line
@@ -298,7 +298,7 @@ class _VmmapReader:
         draft.host = self._host()
         used = {name for row in draft.rows for name in row.mapping.values}
         draft.attributes.update(dict.fromkeys(n for n in (*_ATTRIBUTES, "regions") if n in used))
-        draft.rows.sort(key=lambda row: row.mapping.start or 0)  # two tables, each in order
+        draft.rows = by_address(draft.rows)  # two tables, each in order
         snapshot = draft.snapshot(EXPECTED, kinds=False)
         return snapshot.model_copy(update={"taken_at": _time(self.facts.get("Date/Time"))})
 

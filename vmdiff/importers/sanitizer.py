@@ -129,9 +129,11 @@ def _name(draft: Draft, tool: str | None) -> None:
 
 
 def _owner(mapping: Mapping) -> Owner | None:
+    if mapping.start is None or mapping.end is None:
+        return None
     for name, places in (("sanitizer shadow", _SHADOW), ("sanitizer heap", _HEAP)):
         for low, high in places:
-            if low <= (mapping.start or 0) and (mapping.end or 0) <= high:
+            if low <= mapping.start < mapping.end <= high:
                 place = f"{low:x}-{high:x}, where AddressSanitizer keeps it on x86-64"
                 return owner(name, "shape", f"within {place}")
     return None

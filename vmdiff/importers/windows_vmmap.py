@@ -61,7 +61,7 @@ _PROTECTIONS = {
 _THREAD = re.compile(r"Thread(?: ID)?:? ([0-9]{1,10})")
 
 
-class _Table(NamedTuple):
+class _CsvTable(NamedTuple):
     """The columns of the table of regions (*addresses*) or of types."""
 
     names: tuple[str, ...]
@@ -75,11 +75,11 @@ def _cells(text: str) -> list[str]:
         return []
 
 
-def _table(text: str) -> _Table | None:
+def _table(text: str) -> _CsvTable | None:
     if "Total WS" not in text or "Size" not in text:
         return None
     names = tuple(cell.strip() for cell in _cells(text))
-    return _Table(names, names[0] == "Address") if names[:1] in (("Address",), ("Type",)) else None
+    return _CsvTable(names, names[0] == "Address") if names[:1] in (("Address",), ("Type",)) else None
 
 
 def _mark(text: str) -> Mark | None:
@@ -111,7 +111,7 @@ def parse(section: Section) -> Snapshot:
         ListingError: regions overlap, or no line is one.
     """
     draft = Draft(section, "windows-vmmap", host=Host(system="Windows"))
-    table: _Table | None = None
+    table: _CsvTable | None = None
     regions: list[tuple[Line, dict[str, str]]] = []
     types: list[tuple[Line, dict[str, str]]] = []
     facts: dict[str, str] = {}
@@ -137,7 +137,7 @@ def parse(section: Section) -> Snapshot:
     return draft.snapshot(EXPECTED, kinds=False)
 
 
-def _name_counters(draft: Draft, table: _Table | None) -> None:
+def _name_counters(draft: Draft, table: _CsvTable | None) -> None:
     if table:
         draft.counters.update(dict.fromkeys(_COLUMNS[name] for name in table.names if name in _COLUMNS))
         draft.attributes["region_type"] = None

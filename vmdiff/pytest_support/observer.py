@@ -25,7 +25,7 @@ class ObserverError(Exception):
     """The observer could not do what was asked; the message is a sentence for the user."""
 
 
-class Verdict(NamedTuple):
+class Outcome(NamedTuple):
     """What became of a test's memory.
 
     *problems* are the conditions that do not hold, and what leaks; *sentence* is the first line of the
@@ -66,13 +66,13 @@ class Observer:
         """Take a further snapshot."""
         self.ask(do="point")
 
-    def judge(self, conditions: abc.Sequence[str], *, leak: bool, name: str, report: str | None) -> Verdict:
+    def judge(self, conditions: abc.Sequence[str], *, leak: bool, name: str, report: str | None) -> Outcome:
         """Compare the last snapshot with the first; with *leak*, judge the trend over all of them, too.
 
         An HTML report for the test *name* is written into the folder *report*.
         """
         answer = self.ask(do="judge", conditions=list(conditions), leak=leak, name=name, report=report)
-        return Verdict(tuple(answer["problems"]), answer["sentence"], answer["text"], answer["delta"])
+        return Outcome(tuple(answer["problems"]), answer["sentence"], answer["text"], answer["delta"])
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """Send a request and return the answer.

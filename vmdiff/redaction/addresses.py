@@ -37,7 +37,7 @@ class Span(NamedTuple):
     fixed: bool = False
 
 
-class Piece(NamedTuple):
+class Island(NamedTuple):
     """A stretch that moves as a whole, by a multiple of *alignment*; a *fixed* one stays."""
 
     start: int
@@ -87,7 +87,7 @@ def drawn(spans: Iterable[Span], draw: Draw) -> AddressMap:
     return AddressMap(moves)
 
 
-def _shares(pieces: Sequence[Piece], draw: Draw) -> list[int]:
+def _shares(pieces: Sequence[Island], draw: Draw) -> list[int]:
     """Draw how far up between lowest and highest each piece stands, in parts of 2^64, ascending."""
     shares: list[int] = []
     for _, held in groupby(pieces, _ceiling):
@@ -95,7 +95,7 @@ def _shares(pieces: Sequence[Piece], draw: Draw) -> list[int]:
     return shares
 
 
-def _pieces(spans: Sequence[Span]) -> Iterator[Piece]:
+def _pieces(spans: Sequence[Span]) -> Iterator[Island]:
     """Cut where nothing is; touching stretches stay together."""
     held: list[Span] = []
     reach = -1
@@ -109,9 +109,9 @@ def _pieces(spans: Sequence[Span]) -> Iterator[Piece]:
         yield _piece(held, reach)
 
 
-def _piece(spans: Sequence[Span], end: int) -> Piece:
+def _piece(spans: Sequence[Span], end: int) -> Island:
     alignment = max(_alignment(span, end) for span in spans)
-    return Piece(spans[0].start, end, alignment, any(span.fixed for span in spans))
+    return Island(spans[0].start, end, alignment, any(span.fixed for span in spans))
 
 
 def _alignment(span: Span, end: int) -> int:
@@ -128,7 +128,7 @@ def _alignment(span: Span, end: int) -> int:
     return min(start & -start or _LARGEST_PAGE, 0x1000)
 
 
-def _page(pieces: Sequence[Piece]) -> int:
+def _page(pieces: Sequence[Island]) -> int:
     """Give the least gap between pieces: what all their bounds are multiples of, at most 64 KiB."""
     bits = _LARGEST_PAGE
     for piece in pieces:
@@ -136,7 +136,7 @@ def _page(pieces: Sequence[Piece]) -> int:
     return bits & -bits
 
 
-def _highest(pieces: Sequence[Piece], page: int) -> list[int]:
+def _highest(pieces: Sequence[Island], page: int) -> list[int]:
     """Give the highest start of each piece that leaves room for those above it."""
     starts: list[int] = []
     ceiling = _BORDERS[-1] + page
@@ -149,10 +149,10 @@ def _highest(pieces: Sequence[Piece], page: int) -> list[int]:
     return starts[::-1]
 
 
-def _lowest(pieces: Sequence[Piece], page: int) -> list[int]:
+def _lowest(pieces: Sequence[Island], page: int) -> list[int]:
     """Give the lowest start of each piece when all below it stand as low as they can."""
 
-    def next_start(reach: int, piece: Piece) -> int:
+    def next_start(reach: int, piece: Island) -> int:
         return piece.start if piece.fixed else _aligned_up(max(reach, _floor(piece)), piece)
 
     ends = accumulate(
@@ -161,15 +161,15 @@ def _lowest(pieces: Sequence[Piece], page: int) -> list[int]:
     return [next_start(reach, piece) for reach, piece in zip(ends, pieces, strict=False)]
 
 
-def _aligned_up(address: int, piece: Piece) -> int:
+def _aligned_up(address: int, piece: Island) -> int:
     return address + (piece.start - address) % piece.alignment
 
 
-def _ceiling(piece: Piece) -> int:
+def _ceiling(piece: Island) -> int:
     return min(border for border in _BORDERS if piece.end <= border)
 
 
-def _floor(piece: Piece) -> int:
+def _floor(piece: Island) -> int:
     floor = max(border for border in _BORDERS if border <= piece.start)
     return floor or min(piece.start, _LOWEST)
 
@@ -214,7 +214,7 @@ def keyed(spans: Iterable[Span], draw: Draw) -> AddressMap | None:
     return AddressMap(moves)
 
 
-def _stretch(piece: Piece) -> _Stretch | None:
+def _stretch(piece: Island) -> _Stretch | None:
     for stretch in _STRETCHES:
         if stretch.start <= piece.start and piece.end <= stretch.end:
             return stretch

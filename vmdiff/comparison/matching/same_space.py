@@ -22,17 +22,17 @@ LIBRARIES = ("the loader", "libc")
 KERNEL = ("[stack]", "[vdso]")
 
 
-class Verdict(NamedTuple):
+class Recognition(NamedTuple):
     """How two snapshots are to be matched, and the sentence that says why."""
 
     match: Match
     reason: str
 
 
-def recognise(before: Snapshot, after: Snapshot) -> Verdict:
+def recognise(before: Snapshot, after: Snapshot) -> Recognition:
     """Say whether the addresses of two snapshots mean the same, and what that was seen from."""
     if obstacle := obstacle_to_addresses(before, after):
-        return Verdict(Match.STRUCTURE, obstacle)
+        return Recognition(Match.STRUCTURE, obstacle)
     places_before, places_after = _landmarks(before), _landmarks(after)
     shared = [name for name in (*LIBRARIES, *KERNEL) if name in places_before and name in places_after]
     moved = [name for name in shared if places_before[name] != places_after[name]]
@@ -41,10 +41,12 @@ def recognise(before: Snapshot, after: Snapshot) -> Verdict:
     if _same_start(before, after):
         return _of_one_process(before.process, after.process, [name for name in moved if name in KERNEL])
     if _other_program(before.process, after.process):
-        return Verdict(Match.STRUCTURE, f"the programs differ: {_programs(before.process, after.process)}")
+        return Recognition(
+            Match.STRUCTURE, f"the programs differ: {_programs(before.process, after.process)}"
+        )
     if moved or not _prove_a_layout(shared, {*places_before, *places_after}):
-        return Verdict(Match.STRUCTURE, _why_different(before, after, moved))
-    return Verdict(
+        return Recognition(Match.STRUCTURE, _why_different(before, after, moved))
+    return Recognition(
         Match.ADDRESS, f"{_listed(shared)} are at the same addresses, as in a fork or without ASLR"
     )
 
@@ -110,16 +112,18 @@ def _same_start(before: Snapshot, after: Snapshot) -> bool:
     return None not in identities[0] and identities[0] == identities[1]
 
 
-def _of_one_process(before: Process, after: Process, moved: list[str]) -> Verdict:
+def _of_one_process(before: Process, after: Process, moved: list[str]) -> Recognition:
     if _other_program(before, after):
-        return Verdict(
+        return Recognition(
             Match.STRUCTURE, f"process {before.pid} executed another program: {_programs(before, after)}"
         )
     if moved:
-        return Verdict(
+        return Recognition(
             Match.STRUCTURE, f"process {before.pid} has executed a program since: {_listed(moved)} moved"
         )
-    return Verdict(Match.ADDRESS, f"the same process {before.pid}, with [stack] and [vdso] where they were")
+    return Recognition(
+        Match.ADDRESS, f"the same process {before.pid}, with [stack] and [vdso] where they were"
+    )
 
 
 def _other_program(before: Process, after: Process) -> bool:

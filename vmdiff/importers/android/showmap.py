@@ -112,7 +112,7 @@ def _row(text: str, columns: _ShowmapColumns) -> _ShowmapRow | None:
     numbers, rest = fields[:count], fields[count:]
     if len(numbers) < count or not all(_is_number(number) for number in numbers):
         return None
-    if start is not None and not start < (end or 0) <= ADDRESS_LIMIT:
+    if start is not None and end is not None and not start < end <= ADDRESS_LIMIT:
         return None
     name = rest[0].rstrip() if rest else ""
     perms, name = _flags(name)

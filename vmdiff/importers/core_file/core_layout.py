@@ -31,7 +31,7 @@ from vmdiff.elf.headers import (
     read_file_header,
     read_program_headers,
 )
-from vmdiff.elf.notes import Note, read_notes
+from vmdiff.elf.note_entries import Note, read_notes
 from vmdiff.errors import InputError
 from vmdiff.importers.procfs.maps_row import name_of
 from vmdiff.model import (
@@ -39,9 +39,9 @@ from vmdiff.model import (
     MOST_MAPPINGS,
     Host,
     Kind,
-    Mapping,
     Origin,
     Owner,
+    PlacedMapping,
     Process,
     Scalar,
     Snapshot,
@@ -340,7 +340,7 @@ def snapshot_of(core: Core, *, source: str) -> Snapshot:
     )
 
 
-def _rows(core: Core, doubts: list[str]) -> list[Mapping]:
+def _rows(core: Core, doubts: list[str]) -> list[PlacedMapping]:
     """Join segments and mapped files; files that have no segment are mappings of unknown permissions."""
     rows = [_row(core, segment, _file_at(core, segment)) for segment in core.segments]
     alone = reach = 0
@@ -354,7 +354,7 @@ def _rows(core: Core, doubts: list[str]) -> list[Mapping]:
         doubts.append(
             f"{alone:,} mappings of files are only in the list of files: their permissions are unknown"
         )
-    return sorted(rows, key=lambda row: row.start or 0)
+    return sorted(rows, key=lambda row: row.start)
 
 
 def _file_at(core: Core, segment: Segment) -> MappedFile | None:
@@ -372,14 +372,14 @@ def _crosses(core: Core, file: MappedFile) -> bool:
     return index >= 0 and core.segments[index].end > file.start
 
 
-def _row(core: Core, segment: Segment, file: MappedFile | None) -> Mapping:
+def _row(core: Core, segment: Segment, file: MappedFile | None) -> PlacedMapping:
     perms, kind = segment.perms, Kind.ANONYMOUS
     if core.notes.by_gdb and perms == "r--":
         perms = "???"  # gdb says so of what has no access at all, too
         kind = Kind.RESERVED if file is None else kind  # as nearly all such memory is
-    private = "p" if file is None and core.notes.lists_files else "?"
+    perms += "p" if file is None and core.notes.lists_files else "?"
     values: dict[str, Scalar] = {"dumped": segment.dumped} if segment.dumped else {}
-    mapping = Mapping(segment.start, segment.end, perms + private, kind, None, None, None, values=values)
+    mapping = PlacedMapping(segment.start, segment.end, perms, kind, None, None, None, values=values)
     if file is None:
         return mapping._replace(offset=0)
     path, deleted, path_hex = name_of(file.name)
@@ -388,9 +388,9 @@ def _row(core: Core, segment: Segment, file: MappedFile | None) -> Mapping:
     return mapping._replace(offset=offset if sane else None, path=path, deleted=deleted, path_hex=path_hex)
 
 
-def _file_row(file: MappedFile) -> Mapping:
+def _file_row(file: MappedFile) -> PlacedMapping:
     path, deleted, path_hex = name_of(file.name)
-    return Mapping(
+    return PlacedMapping(
         file.start,
         file.end,
         "????",
@@ -403,10 +403,10 @@ def _file_row(file: MappedFile) -> Mapping:
     )
 
 
-def _named(core: Core, rows: list[Mapping]) -> list[Mapping]:
+def _named(core: Core, rows: list[PlacedMapping]) -> list[PlacedMapping]:
     """Give the kernel's own mappings its names for them: the auxiliary vector tells where they are."""
     given = list(rows)
-    starts = [row.start or 0 for row in rows]
+    starts = [row.start for row in rows]
     stack = core.notes.auxiliary.get(_AT_RANDOM) or core.notes.auxiliary.get(_AT_EXECFN)
     main_stack = owner("main stack", "name", "the kernel's auxiliary vector points into it (AT_RANDOM)")
     places = (
@@ -416,14 +416,14 @@ def _named(core: Core, rows: list[Mapping]) -> list[Mapping]:
     )
     for address, name, kind, whose in places:
         index = bisect_right(starts, address) - 1 if address else -1
-        if index >= 0 and (address or 0) < (rows[index].end or 0) and rows[index].path is None:
+        if address and index >= 0 and address < rows[index].end and rows[index].path is None:
             given[index] = given[index]._replace(path=name, kind=kind, owner=whose)
             if name == "[vdso]":
                 _name_vvar(given, index)
     return given
 
 
-def _name_vvar(rows: list[Mapping], vdso: int) -> None:
+def _name_vvar(rows: list[PlacedMapping], vdso: int) -> None:
     """Name the data of the vdso, which the kernel maps right below it."""
     below: list[int] = []
     for index in range(vdso - 1, max(vdso - 3, -1), -1):
@@ -435,35 +435,35 @@ def _name_vvar(rows: list[Mapping], vdso: int) -> None:
         rows[index] = rows[index]._replace(path=name, kind=Kind.KERNEL)
 
 
-def _images(rows: Sequence[Mapping]) -> frozenset[str | None]:
+def _images(rows: Sequence[PlacedMapping]) -> frozenset[str | None]:
     """Give the files that are run, or mapped in several pieces as loaders do: permissions may be unknown."""
     pieces = Counter(row.path for row in rows if row.path)
     run = images((row.path, row.perms) for row in rows)
     return run | {path for path, count in pieces.items() if count > 1}
 
 
-def _executable(core: Core, rows: Sequence[Mapping]) -> str | None:
+def _executable(core: Core, rows: Sequence[PlacedMapping]) -> str | None:
     """Give the file that the process was started from: its entry point lies in it."""
     for type_ in (_AT_PHDR, _AT_ENTRY):
         address = core.notes.auxiliary.get(type_)
         for row in rows:
-            if address and row.path and (row.start or 0) <= address < (row.end or 0):
+            if address and row.path and row.holds(address):
                 return row.path
     return None
 
 
-def _with_heap(rows: list[Mapping], executable: str | None) -> list[Mapping]:
+def _with_heap(rows: list[PlacedMapping], executable: str | None) -> list[PlacedMapping]:
     """Give the first mapping after the program's own that brk may have made its likely owner."""
     own = [index for index, row in enumerate(rows) if executable and row.path == executable]
     if not own:
         return rows
-    end = rows[own[-1]].end or 0
+    end = rows[own[-1]].end
     for index in range(own[-1] + 1, len(rows)):
         row = rows[index]
-        start = row.start or 0
+        start = row.start
         if row.path is not None or start - end > _FARTHEST_BRK:
             break
-        if row.perms == "rw-p" and start > (rows[index - 1].end or 0):
+        if row.perms == "rw-p" and start > rows[index - 1].end:
             rows[index] = row._replace(owner=_heap(start - end, executable or ""))
             break
     return rows

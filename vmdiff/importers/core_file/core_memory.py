@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import BinaryIO
 
-from vmdiff.elf.notes import build_id
+from vmdiff.elf.note_entries import build_id
 from vmdiff.importers.core_file.core_layout import Core
 from vmdiff.model import Mapping
 from vmdiff.storage.regular_file import open_regular
@@ -67,10 +67,15 @@ class CoreMemory:
 
         The proof is the build ID: the core holds the first page of every ELF file.
         """
-        if mapping.path is None or mapping.deleted or not mapping.path.startswith("/"):
+        if (
+            mapping.start is None
+            or mapping.path is None
+            or mapping.deleted
+            or not mapping.path.startswith("/")
+        ):
             return None
         name = bytes.fromhex(mapping.path_hex) if mapping.path_hex else os.fsencode(mapping.path)
-        expected = self._build_id(name, mapping.start or 0)
+        expected = self._build_id(name, mapping.start)
         if expected is None:
             return None
         try:

@@ -304,13 +304,13 @@ class _HsErrReader:
         snapshot = draft.snapshot(EXPECTED, kinds=False)
         self.claims += [
             TaggedRange(
-                row.mapping.start or 0,
-                row.mapping.end or 0,
+                mapping.start,
+                mapping.end,
                 "jvm heap",
                 "the memory file is HotSpot's java_heap",
             )
-            for row in draft.rows
-            if row.mapping.path == "/memfd:java_heap"
+            for mapping in snapshot.placed
+            if mapping.path == "/memfd:java_heap"
         ]
         self.claims.sort(key=lambda claim: claim.name != "thread stack")  # the narrowest stand first
         owned = with_jvm_ranges(snapshot.mappings, self.claims)

@@ -33,7 +33,9 @@ def _heap(mappings: Sequence[Mapping], program: str | None) -> Iterator[tuple[in
     if last is None:
         return
     image = mappings[last]
-    least = image.end or (image.start or 0) + _LARGEST_DATA
+    if image.start is None:
+        return
+    least = image.end or image.start + _LARGEST_DATA
     for index in range(last + 1, len(mappings)):
         mapping, start = mappings[index], mappings[index].start
         if mapping.path is not None or mapping.perms[3] != "p" or start is None:

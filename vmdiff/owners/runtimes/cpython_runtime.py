@@ -44,7 +44,7 @@ class Interpreter:
         found = []
         for mapping in self.scene.mappings:
             if holds_records(mapping):
-                low, high = (bisect_left(ordered, bound) for bound in (mapping.start or 0, mapping.end or 0))
+                low, high = (bisect_left(ordered, bound) for bound in (mapping.start, mapping.end))
                 found += [value for value in ordered[low:high] if not value % 8]
         return found
 

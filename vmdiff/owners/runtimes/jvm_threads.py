@@ -16,7 +16,7 @@ _KERNEL_NAME = 15  # bytes; longer names are cut off (TASK_COMM_LEN)
 _THREAD_OBJECT = 256  # bytes of a java.lang.Thread that hold its fields
 
 
-class _Thread(NamedTuple):
+class _JavaThread(NamedTuple):
     """A JavaThread: where it is, and what it says of itself."""
 
     at: int
@@ -40,21 +40,21 @@ def find(machine: HotSpot) -> Iterator[Claim]:
         yield Claim(low, thread.high, "thread stack", "record", _EVIDENCE, name, thread.tid)
 
 
-def _threads(machine: HotSpot) -> Iterator[_Thread]:
+def _threads(machine: HotSpot) -> Iterator[_JavaThread]:
     places = _list(machine)
     system = machine.each(places, "_osthread", "Thread", "JavaThread")
     base = machine.each(places, "_stack_base", "JavaThread", "Thread")
     size = machine.each(places, "_stack_size", "JavaThread", "Thread")
     tids = machine.each(system, "_thread_id", "OSThread", width=4)
     found = [
-        _Thread(at, tid, high - length, high)
+        _JavaThread(at, tid, high - length, high)
         for at, tid, high, length in zip(places, tids, base, size, strict=True)
         if 0 < length < high
     ]
     return _seen_from_here(machine.scene, found)
 
 
-def _seen_from_here(scene: Scene, threads: Sequence[_Thread]) -> Iterator[_Thread]:
+def _seen_from_here(scene: Scene, threads: Sequence[_JavaThread]) -> Iterator[_JavaThread]:
     """Give those threads that the snapshot has, under the ids that it has for them.
 
     The JVM knows the ids of its own pid namespace. If they are not those seen here, the thread of a
@@ -84,7 +84,7 @@ def _list(machine: HotSpot) -> Sequence[int]:
     return words(machine.scene, array, min(count & 0xFFFFFFFF, most)) or ()
 
 
-def _names(machine: HotSpot, threads: Sequence[_Thread]) -> dict[int, str | None]:
+def _names(machine: HotSpot, threads: Sequence[_JavaThread]) -> dict[int, str | None]:
     """Give the kernel's names, and Java's where the kernel cut one off or was never told.
 
     A name that was read must begin as the kernel's does, else it was misread.
@@ -100,7 +100,7 @@ def _names(machine: HotSpot, threads: Sequence[_Thread]) -> dict[int, str | None
     return names
 
 
-def _java_names(machine: HotSpot, threads: Sequence[_Thread]) -> list[str | None]:
+def _java_names(machine: HotSpot, threads: Sequence[_JavaThread]) -> list[str | None]:
     """Read the first String that each java.lang.Thread refers to: its name."""
     objects = JavaHeap.of(machine)
     if objects is None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from vmdiff.comparison.change import ChangeName
 from vmdiff.comparison.compare import Comparison
-from vmdiff.model import Kind, Mapping, Snapshot
+from vmdiff.model import Kind, Mapping, PlacedMapping, Snapshot
 
 Span = tuple[str, str]
 Line = list[Span]
@@ -26,7 +26,7 @@ _UNKNOWN = "?"
 _MARKS = {(False, True): ("+", "plus"), (True, False): ("-", "minus")}
 
 
-class _Piece(NamedTuple):
+class _Tile(NamedTuple):
     """A stretch between two borders of either side, and what each side has there; neither: a gap."""
 
     size: int
@@ -38,7 +38,7 @@ class _Piece(NamedTuple):
         return self.before is None and self.after is None
 
 
-_NOTHING = _Piece(0, None, None)
+_NOTHING = _Tile(0, None, None)
 
 
 def of_comparison(found: Comparison, width: int, *, colour: bool) -> Iterator[Line]:
@@ -47,7 +47,7 @@ def of_comparison(found: Comparison, width: int, *, colour: bool) -> Iterator[Li
         return
     differing = (change for change in found.changes if change.change is not ChangeName.RECOUNTED)
     changed = {id(mapping) for change in differing for mapping in change.mappings}
-    columns = _columns(found.before.mappings, found.after.mappings, width - _NAMES, changed)
+    columns = _columns(found.before.placed, found.after.placed, width - _NAMES, changed)
     for side, snapshot in (("before", found.before), ("after", found.after)):
         known = "rss" in snapshot.counters
         drawn = (_drawn(getattr(piece, side), measured=known) for piece in columns)
@@ -61,7 +61,7 @@ def of_snapshot(taken: Snapshot, width: int, *, colour: bool) -> Iterator[Line]:
     """Draw one address space."""
     if width < LEAST_WIDTH or not _placed(taken):
         return
-    columns = _columns((), taken.mappings, width, set())
+    columns = _columns((), taken.placed, width, set())
     measured = "rss" in taken.counters
     yield [_drawn(piece.after, measured=measured) for piece in columns]
     yield _legend([piece.after for piece in columns], colour=colour, measured=measured)
@@ -78,14 +78,14 @@ def _placed(*snapshots: Snapshot) -> bool:
 
 
 def _columns(
-    before: Sequence[Mapping], after: Sequence[Mapping], width: int, changed: abc.Set[int]
-) -> list[_Piece]:
+    before: Sequence[PlacedMapping], after: Sequence[PlacedMapping], width: int, changed: abc.Set[int]
+) -> list[_Tile]:
     """Give what each column stands for: the piece that takes most of it."""
     pieces = list(_pieces(before, after, width // _COLUMNS_PER_GAP))
     gaps = sum(piece.is_gap for piece in pieces)
     weights = [0.0 if piece.is_gap else _weight(piece, changed) for piece in pieces]
     scale = (width - gaps) / (sum(weights) or 1.0)
-    best: list[tuple[float, _Piece]] = [(0.0, _NOTHING)] * width
+    best: list[tuple[float, _Tile]] = [(0.0, _NOTHING)] * width
     at = 0.0
     for piece, weight in zip(pieces, weights, strict=True):
         reach = min(float(width), at + (weight * scale if weight else 1.0))
@@ -97,7 +97,7 @@ def _columns(
     return [piece for _, piece in best]
 
 
-def _weight(piece: _Piece, changed: abc.Set[int]) -> float:
+def _weight(piece: _Tile, changed: abc.Set[int]) -> float:
     """Give how wide a piece should be: not in proportion, and wider where something changed."""
     usable = any(mapping.accessible for mapping in (piece.before, piece.after) if mapping)
     size = piece.size if usable else min(piece.size, _LARGEST_RESERVED)
@@ -105,7 +105,7 @@ def _weight(piece: _Piece, changed: abc.Set[int]) -> float:
     return wide * (3 if {id(piece.before), id(piece.after)} & changed else 1)
 
 
-def _pieces(before: Sequence[Mapping], after: Sequence[Mapping], most_gaps: int) -> list[_Piece]:
+def _pieces(before: Sequence[PlacedMapping], after: Sequence[PlacedMapping], most_gaps: int) -> list[_Tile]:
     """Give the stretches that have anything, lowest first, with the widest gaps between them."""
     every = list(_stretches(before, after))
     gaps = sorted((piece.size for piece in every if piece.is_gap), reverse=True)[:most_gaps]
@@ -113,20 +113,20 @@ def _pieces(before: Sequence[Mapping], after: Sequence[Mapping], most_gaps: int)
     return [piece for piece in every if not piece.is_gap or piece.size >= least]
 
 
-def _stretches(before: Sequence[Mapping], after: Sequence[Mapping]) -> Iterator[_Piece]:
-    borders = {border for side in (before, after) for m in side for border in (m.start or 0, m.end or 0)}
+def _stretches(before: Sequence[PlacedMapping], after: Sequence[PlacedMapping]) -> Iterator[_Tile]:
+    borders = {border for side in (before, after) for m in side for border in (m.start, m.end)}
     i = j = 0
     for start, end in pairwise(sorted(borders)):
         i, old = _at(before, i, start)
         j, new = _at(after, j, start)
-        yield _Piece(end - start, old, new)
+        yield _Tile(end - start, old, new)
 
 
-def _at(mappings: Sequence[Mapping], index: int, address: int) -> tuple[int, Mapping | None]:
+def _at(mappings: Sequence[PlacedMapping], index: int, address: int) -> tuple[int, PlacedMapping | None]:
     """Give the mapping at an address, looking on from *index*; addresses only rise."""
-    while index < len(mappings) and (mappings[index].end or 0) <= address:
+    while index < len(mappings) and mappings[index].end <= address:
         index += 1
-    there = index < len(mappings) and (mappings[index].start or 0) <= address
+    there = index < len(mappings) and mappings[index].start <= address
     return index, mappings[index] if there else None
 
 
@@ -148,7 +148,7 @@ def _shade(mapping: Mapping) -> str:
     return next(sign for least, sign in _SHADES if held >= least * size)
 
 
-def _mark(piece: _Piece, changed: abc.Set[int]) -> Span:
+def _mark(piece: _Tile, changed: abc.Set[int]) -> Span:
     if not {id(piece.before), id(piece.after)} & changed:
         return " ", ""
     return _MARKS.get((piece.before is not None, piece.after is not None), ("~", "word"))

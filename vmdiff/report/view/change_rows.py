@@ -122,7 +122,7 @@ def _crowd(change: Change) -> abc.Hashable:
 
 
 def _lowest(change: Change) -> int:
-    return min((mapping.start or 0 for mapping in change.mappings), default=0)
+    return min((mapping.start for mapping in change.mappings if mapping.start is not None), default=0)
 
 
 def _row_weight(row: Sequence[Change], first: str | None) -> tuple[int, ...]:
