@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 
+from fuzz import changed_lines
 from fuzz.slow_smaps import read_slowly
 from fuzz.spaces import pair_of
 from vmdiff import conditions, findings, importers, selector, units
@@ -124,6 +125,7 @@ TARGETS: dict[str, Target] = {
     "java": read_listing,
     "crash-maps": read_listing,
     "pasted": read_listing,
+    "lines": changed_lines.check,
     "core": read_core,
     "report": read_report,
     "words": read_words,
