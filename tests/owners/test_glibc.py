@@ -1,5 +1,6 @@
 """malloc's memory is what its records bound and count; what only looks like it is not."""
 
+import os
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -8,13 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.machine import changed
 from tests.owners.inside.glibcs import RELEASES, Glibc, command
 from tests.owners.living import compiled, owned, running
-from tests.owners.truth import judged, wrong
+from tests.owners.truth import judged, pieces, wrong
+from vmdiff import snap
 from vmdiff.owners.allocators.glibc_state import LargeBlocks
 from vmdiff.owners.allocators.large_blocks import LargeBlock, believed
 
 PROGRAMS = Path(__file__).parent / "programs"
+HUGE_PAGES = Path("/proc/sys/vm/nr_hugepages")
 
 
 @pytest.mark.parametrize(
@@ -38,6 +42,32 @@ def test_the_blocks_of_other_versions_are_found(release: str) -> None:
         seen = owned(process.pid)
 
     assert [verdict for verdict in judged(seen, said) if verdict.word != "right"] == []
+
+
+@pytest.mark.parametrize("acts", ["bmf", "bmomf", "mbmolmf", "bmcm", "bmem", "mbocmefomlm"])
+@pytest.mark.parametrize("options", [(), ("-m32",)], ids=["64", "32"])
+def test_a_main_arena_without_brk_has_all_of_its_regions(acts: str, options: tuple[str, ...]) -> None:
+    with running([compiled(PROGRAMS / "scattered.c", *options), acts]) as (process, said):
+        seen = owned(process.pid)
+    heap = sum(end - start for start, end, piece in pieces(seen) if piece and piece.name == "malloc heap")
+
+    assert [verdict for verdict in judged(seen, said) if verdict.word != "right"] == []
+    assert heap == int(said["arena"][0])
+
+
+@pytest.mark.changes_machine
+@pytest.mark.skipif(not os.access(HUGE_PAGES, os.W_OK), reason="only root may ask for huge pages")
+def test_malloc_in_huge_pages_has_its_arenas_and_blocks() -> None:
+    tunable = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=2"}
+    with changed(HUGE_PAGES, "24"):
+        if int(HUGE_PAGES.read_text()) < 24:
+            pytest.skip("this machine has no room for huge pages")
+        with running([compiled(PROGRAMS / "huge_malloc.c")], **tunable) as (process, said):
+            seen = snap(process.pid, inside=True)
+
+    assert [verdict for verdict in judged(seen, said) if verdict.word != "right"] == []
+    found = {usage.owner: usage.partial for usage in seen.usage or ()}
+    assert found == {"malloc heap": None, "malloc arena": None, "malloc large block": None}
 
 
 def test_what_a_program_takes_from_brk_without_a_malloc_is_not_mallocs() -> None:

@@ -36,17 +36,14 @@ def kind_of(path: str | None, perms: str, *, image: bool = False) -> Kind:
     *image* says that the listing maps the same file executable somewhere (see `images`).
     """
     shared = perms[3] == "s"
-    inaccessible = perms.startswith("---")
     if path is None or path.startswith("[anon:") or path == "[anonymous]":
-        if shared:
-            return Kind.SHARED_MEMORY
-        return Kind.RESERVED if inaccessible else Kind.ANONYMOUS
+        return _nameless(perms)
     if path.startswith("["):
         return _pseudo(path)
     if path.startswith("anon_inode:"):
         return Kind.DEVICE if re.search("i915|kvm|dma", path) else Kind.KERNEL
     if _ANONYMOUS_WHEN_PRIVATE.match(path):
-        return Kind.SHARED_MEMORY if shared else Kind.ANONYMOUS
+        return _nameless(perms)
     if _SHARED_MEMORY.match(path):
         return Kind.SHARED_MEMORY
     if path == "/[aio]":
@@ -56,6 +53,13 @@ def kind_of(path: str | None, perms: str, *, image: bool = False) -> Kind:
     if not shared and (image or _LIBRARY.search(path)):
         return Kind.IMAGE
     return Kind.FILE
+
+
+def _nameless(perms: str) -> Kind:
+    """Return the kind of memory without a file of its own."""
+    if perms[3] == "s":
+        return Kind.SHARED_MEMORY
+    return Kind.RESERVED if perms.startswith("---") else Kind.ANONYMOUS
 
 
 def images(files: Iterable[tuple[str | None, str]]) -> frozenset[str]:

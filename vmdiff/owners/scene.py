@@ -13,6 +13,7 @@ from vmdiff.owners.memory_port import Memory
 
 _DEFAULT_PAGE = 4096
 _LARGEST_GUARD = 1 << 20
+_OUT_OF_RSS = ("swap", "private_hugetlb")
 
 
 class OwnedRange(NamedTuple):
@@ -78,7 +79,7 @@ class Scene:
         return tuple(
             mapping
             for mapping in self.plain
-            if mapping.values.get("rss", unknown) or mapping.values.get("swap")
+            if mapping.values.get("rss", unknown) or any(map(mapping.values.get, _OUT_OF_RSS))
         )
 
     @cached_property
@@ -145,8 +146,12 @@ class Scene:
 
 
 def is_plain(mapping: Mapping) -> bool:
-    """Return whether it is private anonymous memory without a name, readable and writable."""
-    return mapping.path is None and mapping.perms[:2] == "rw" and mapping.kind is Kind.ANONYMOUS
+    """Return whether it is private anonymous memory without a name, readable and writable.
+
+    Huge pages of hugetlbfs (MAP_HUGETLB) have a file of the kernel's behind them.
+    """
+    nameless = mapping.path is None or mapping.path == "/anon_hugepage"
+    return nameless and mapping.perms[:2] == "rw" and mapping.kind is Kind.ANONYMOUS
 
 
 def is_guard(below: PlacedMapping, mapping: PlacedMapping) -> bool:

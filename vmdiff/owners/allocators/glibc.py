@@ -44,6 +44,7 @@ def glibc(scene: Scene) -> Iterator[Claim | Doubt]:
     records = find_glibc(scene) if scene.can_read else None
     yield from _brk(scene, records)
     if records is not None:
+        yield from _regions(scene, records.arenas[0])
         arenas = list(_arenas(scene, records))
         yield from arenas
         taken = scene.settled.with_claims(arenas)
@@ -62,7 +63,7 @@ def _brk(scene: Scene, records: Glibc | None) -> Iterator[Claim]:
             continue
         if not isinstance(mapping, PlacedMapping):
             yield Claim(0, 0, "malloc heap", "name", "the kernel's name for what brk gave", place=place)
-        elif records is not None:
+        elif records is not None and not records.arenas[0].segments[1:]:
             yield from _main_heap(scene, mapping, records.arenas[0])
         elif not scene.can_read:
             basis, how = _named_heap(scene)
@@ -87,13 +88,23 @@ def _main_heap(scene: Scene, mapping: PlacedMapping, main: MallocArena) -> Itera
         yield Claim(mapping.start, mapping.end, "malloc heap", "shape", how)
 
 
+def _regions(scene: Scene, main: MallocArena) -> Iterator[Claim]:
+    """Claim what the main arena has, if brk did not give all of it."""
+    how = "its chunks lead to its end, and all such regions have the bytes that malloc's main arena counts"
+    for segment in main.segments if main.is_scattered else ():
+        start = segment.start // scene.page_size * scene.page_size
+        held = scene.at(start)
+        label = "mapped" if held is not None and held.kind is not Kind.HEAP else None
+        yield Claim(start, segment.end, "malloc heap", "record", how, label)
+
+
 def _arenas(scene: Scene, records: Glibc) -> Iterator[Claim]:
     """Claim the heaps of each arena, their reserves included; the label counts arenas by age.
 
     A new arena is put in the circle right behind the main one, so the last one is the oldest.
     """
-    step = HEAP_SIZE[scene.word_size]
     for rank, arena in enumerate(reversed(records.arenas[1:]), start=1):
+        step = arena.heap_size
         heaps = list(_heaps(scene, arena, step))
         how = _evidence(arena, heaps, step)
         for heap in heaps:

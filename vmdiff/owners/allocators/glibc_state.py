@@ -13,9 +13,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from vmdiff.model import Kind, PlacedMapping
+from vmdiff.owners.allocators.scattered_arena import find_regions
 from vmdiff.owners.mapped_objects import MappedObject
 from vmdiff.owners.object_constants import Constants
-from vmdiff.owners.scene import Scene
+from vmdiff.owners.scene import Scene, is_plain
 
 _MOST_ARENAS = 16_384
 _MOST_HEAPS = 65_536
@@ -25,9 +26,12 @@ _BIN_WORDS = 254  # 127 bins, a pointer to the first and one to the last chunk e
 _BINMAP = 16  # bytes
 _MMAP_MAX = 65_536  # DEFAULT_MMAP_MAX
 _FLAGS = 7  # PREV_INUSE, IS_MMAPPED, NON_MAIN_ARENA
+_NONCONTIGUOUS = 2  # of an arena's flags: not all of it is from brk
 
-# HEAP_MAX_SIZE by the bytes of a word (2 * DEFAULT_MMAP_THRESHOLD_MAX).
+# HEAP_MAX_SIZE by the bytes of a word (2 * DEFAULT_MMAP_THRESHOLD_MAX), and what hugetlb=2 makes of it.
 HEAP_SIZE = {8: 64 << 20, 4: 1 << 20}
+_HUGE_PAGES_OF_HEAP = 4
+_MAP_HUGETLB = 0x40000
 _VERSION = re.compile(rb"GNU C Library [^\0\n]{0,200}?release version (\d+\.\d+)")
 
 
@@ -87,18 +91,25 @@ class HeapSegment(NamedTuple):
 class MallocArena(NamedTuple):
     """One arena as it was read: its record, and where its chunks are.
 
-    *overhead* is what lies in front of the chunks of its segments (``heap_info``, ``malloc_state``,
-    alignment), *reserved* what its heaps have set aside beyond what they use. *segments* are in the order
-    of age, and empty where they do not add up to what the arena got from the kernel.
+    *heap_size* is what a heap of any further arena is aligned to and reserves. *overhead* is what lies in
+    front of the chunks of its segments (``heap_info``, ``malloc_state``, alignment), *reserved* what its
+    heaps have set aside beyond what they use. *segments* are in the order of age, and empty where they do
+    not add up to what the arena got from the kernel.
     """
 
     address: int
     layout: StateLayout
     state: Sequence[int]
     is_main: bool
+    heap_size: int
     segments: tuple[HeapSegment, ...]
     overhead: int
     reserved: int
+
+    @property
+    def is_scattered(self) -> bool:
+        """Whether it is a main arena that has more than what brk gave."""
+        return self.is_main and _is_scattered(self.layout, self.state)
 
     @property
     def top(self) -> int:
@@ -112,10 +123,11 @@ class MallocArena(NamedTuple):
 
 
 class LargeBlocks(NamedTuple):
-    """What ``mp_`` counts of blocks with mappings of their own."""
+    """What ``mp_`` counts of blocks with mappings of their own; *huge_page* is 0 for pages of usual size."""
 
     blocks: int
     size: int
+    huge_page: int = 0
 
 
 class Glibc(NamedTuple):
@@ -154,11 +166,11 @@ def find_glibc(scene: Scene) -> Glibc | None:
     if main is None:
         return None
     address, layout = main
-    states = dict(_circle(scene, address, layout))
-    arenas = tuple(
-        _arena(scene, place, layout, state, is_main=place == address) for place, state in states.items()
-    )
     large = find_large_blocks(scene)
+    huge = large.huge_page if large else 0
+    step = _HUGE_PAGES_OF_HEAP * huge or HEAP_SIZE[layout.word]
+    circle = _circle(scene, address, layout)
+    arenas = tuple(_arena(scene, at, layout, state, step, is_main=at == address) for at, state in circle)
     version = None if library is None else _version(scene, library)
     return Glibc(version, arenas, large)
 
@@ -273,13 +285,13 @@ def _circle(scene: Scene, main: int, layout: StateLayout) -> Iterator[tuple[int,
 
 
 def _arena(
-    scene: Scene, address: int, layout: StateLayout, state: Sequence[int], *, is_main: bool
+    scene: Scene, address: int, layout: StateLayout, state: Sequence[int], step: int, *, is_main: bool
 ) -> MallocArena:
-    found = _brk(scene, layout, state) if is_main else _heaps(scene, address, layout, state)
+    found = _main(scene, layout, state) if is_main else _heaps(scene, address, layout, state, step)
     held = sum(segment.end - segment.start for segment in found.segments) + found.overhead
     whole = held == state[layout.system]
     return MallocArena(
-        address, layout, state, is_main, found.segments if whole else (), found.overhead, found.reserved
+        address, layout, state, is_main, step, found.segments if whole else (), found.overhead, found.reserved
     )
 
 
@@ -287,6 +299,22 @@ class _Extent(NamedTuple):
     segments: tuple[HeapSegment, ...]
     overhead: int
     reserved: int
+
+
+def _main(scene: Scene, layout: StateLayout, state: Sequence[int]) -> _Extent:
+    """Return the segments of the main arena: one that brk gave, or several if brk failed at some time."""
+    if not _is_scattered(layout, state):
+        return _brk(scene, layout, state)
+    regions = find_regions(scene, state[layout.top], state[layout.system])
+    segments = tuple(HeapSegment(_aligned(region.start, layout.word), region.end) for region in regions)
+    overhead = sum(segment.start - region.start for segment, region in zip(segments, regions, strict=True))
+    return _Extent(segments, overhead, 0)
+
+
+def _is_scattered(layout: StateLayout, state: Sequence[int]) -> bool:
+    """Return whether an arena's flags, which follow its lock, have NONCONTIGUOUS_BIT."""
+    flags = state[0] >> 32 if layout.word == 8 else state[1]
+    return bool(flags & _NONCONTIGUOUS)
 
 
 def _brk(scene: Scene, layout: StateLayout, state: Sequence[int]) -> _Extent:
@@ -310,9 +338,8 @@ def _aligned(address: int, word: int) -> int:
     return -(-(address + 2 * word) // 16) * 16 - 2 * word
 
 
-def _heaps(scene: Scene, address: int, layout: StateLayout, state: Sequence[int]) -> _Extent:
+def _heaps(scene: Scene, address: int, layout: StateLayout, state: Sequence[int], step: int) -> _Extent:
     """Follow the heaps of an arena from its newest, which holds its top, to its first."""
-    step = HEAP_SIZE[layout.word]
     first = address // step * step
     info = address - first  # the arena's record follows the heap_info of its first heap
     at = state[layout.top] // step * step
@@ -336,35 +363,44 @@ def _heaps(scene: Scene, address: int, layout: StateLayout, state: Sequence[int]
 def find_large_blocks(scene: Scene) -> LargeBlocks | None:
     """Find ``mp_`` by what it holds side by side: counts of large blocks, their bytes, where brk began.
 
+    Where brk failed from the first call on, the first region that was mapped instead stands for it.
+
     Before ``sbrk_base`` it has n_mmaps, n_mmaps_max, max_n_mmaps, no_dyn_threshold (ints), mmapped_mem and
     max_mmapped_mem (words). Since 2.35 a fifth int in front makes 64 bits fill up a word behind them.
     """
     library = scene.find_object("libc.so.6", "libc-2.") or scene.executable
     if library is None:
         return None
-    heap = next((m.start for m in scene.mappings if m.kind is Kind.HEAP), 0)
     found = [
-        _Parameters(*raw, base)
+        held
         for start, data in variables(scene, library)
-        for raw, base in _like_parameters(bytes(data), scene.word_size)
-        if base == 0 or heap <= base < heap + scene.page_size
+        for held in _like_parameters(bytes(data), scene.word_size)
+        if held.base == 0 or _may_be_first(scene, held.base)
     ]
     # An object that never had a large block looks like four zeros: any other is the one.
     best = max(found, key=lambda held: (held.peak > 0, held.base > 0), default=None)
-    return None if best is None else LargeBlocks(best.blocks, best.size)
+    return None if best is None else LargeBlocks(best.blocks, best.size, best.huge_page)
+
+
+def _may_be_first(scene: Scene, base: int) -> bool:
+    """Return whether what the main arena got first may begin at *base*."""
+    held = scene.at(base)
+    if held is None or not (held.kind is Kind.HEAP or is_plain(held)):
+        return False
+    return base - held.start < scene.page_size if held.kind is Kind.HEAP else base % scene.page_size == 0
 
 
 class _Parameters(NamedTuple):
     """The fields of ``mp_`` that tell it."""
 
     blocks: int
-    most: int
     size: int
     peak: int
     base: int
+    huge_page: int
 
 
-def _like_parameters(raw: bytes, word: int) -> Iterator[tuple[tuple[int, int, int, int], int]]:
+def _like_parameters(raw: bytes, word: int) -> Iterator[_Parameters]:
     """Yield what may be ``mp_``'s counts, sizes and ``sbrk_base``: DEFAULT_MMAP_MAX stands among them."""
     spelt = _MMAP_MAX.to_bytes(4, "little")
     form = struct.Struct("<3Q" if word == 8 else "<3I")
@@ -375,5 +411,13 @@ def _like_parameters(raw: bytes, word: int) -> Iterator[tuple[tuple[int, int, in
             count, _, most = struct.unpack_from("<3i", raw, at - 4)
             size, peak, base = form.unpack_from(raw, behind)
             if 0 <= count <= most and size <= peak and (count == 0) == (size == 0) and not peak & 4095:
-                yield (count, most, size, peak), base
+                yield _Parameters(count, size, peak, base, _huge_page(raw, at - 8, word))
         at = raw.find(spelt, at + 1)
+
+
+def _huge_page(raw: bytes, flags_at: int, word: int) -> int:
+    """Return ``hp_pagesize``, in front of ``hp_flags``: the pages of hugetlb=2 (since 2.35), 0 if not set."""
+    if flags_at < word or not int.from_bytes(raw[flags_at : flags_at + 4], "little") & _MAP_HUGETLB:
+        return 0
+    size = int.from_bytes(raw[flags_at - word : flags_at], "little")
+    return size if size > 1 << 16 and not size & size - 1 else 0

@@ -15,7 +15,6 @@ from vmdiff.model import Kind, Usage
 from vmdiff.model.usage import MOST_GROUPS
 from vmdiff.owners.allocators.glibc import LARGE_BLOCK
 from vmdiff.owners.allocators.glibc_state import (
-    HEAP_SIZE,
     Glibc,
     Grounds,
     LargeBlocks,
@@ -190,7 +189,11 @@ class _Arenas:
         word = self._scene.word_size
         if not self._words.at(chunk + word) & _NON_MAIN:
             return self._main
-        arena = self._words.at(chunk // HEAP_SIZE[word] * HEAP_SIZE[word])
+        step = self._arenas[self._main].heap_size
+        try:
+            arena = self._words.at(chunk // step * step)
+        except UnreadableError:  # what only looks like a chunk, and like one of another arena
+            return self._main
         return arena if arena in self._arenas else self._main
 
     def _usage(
