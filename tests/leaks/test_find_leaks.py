@@ -13,7 +13,12 @@ import pytest
 from tests import waiting
 from vmdiff.errors import ConditionError
 from vmdiff.leaks import leak_condition, leak_report, leak_text
-from vmdiff.leaks.find_leaks import find_leaks
+from vmdiff.leaks.find_leaks import find_leaks, find_leaks_in_core
+from vmdiff.leaks.lost_groups import LostGroups
+from vmdiff.leaks.reachable import BlockGraph
+from vmdiff.leaks.still_process import held_still
+from vmdiff.owners import RULES, Scene, assign
+from vmdiff.owners.inside.block_listers import used_blocks
 
 pytest.importorskip("numpy")
 _SOURCE = Path(__file__).parent / "programs" / "planted.cc"
@@ -91,6 +96,40 @@ def test_groups_sum_to_the_total(report):
     assert sum(group.blocks for group in report.groups) == report.lost.blocks
     assert sum(group.bytes for group in report.groups) == report.lost.bytes
     assert sum(group.held.blocks for group in report.groups) == report.lost.blocks
+
+
+def test_of_too_many_groups_the_largest_are_rows_and_the_rest_is_said(planted):
+    with _running(planted) as (process, _), held_still(process.pid, 10) as still:
+        graph, scene, lost = _searched(still)
+        few, every = LostGroups(scene, graph, lost, most=3), LostGroups(scene, graph, lost)
+    assert len(few.rows()) == 3
+    assert every.others() is None
+    assert {row.bytes for row in few.rows()} == set(sorted(row.bytes for row in every.rows())[-3:])
+    rest = few.others()
+    assert sum(row.blocks for row in few.rows()) + rest.blocks == int(lost.which.sum())
+    assert sum(row.bytes for row in few.rows()) + rest.bytes == int(graph.sizes[lost.which].sum())
+
+
+def _searched(still):
+    scene = Scene(still.snapshot, still.memory)
+    scene = Scene(assign(scene, RULES), still.memory)
+    graph = BlockGraph(tuple(used_blocks(scene)), scene.word_size, None)
+    for piece in still.pieces:
+        if data := piece.read(piece.start, piece.end):
+            graph.add_memory(piece.start, data)
+    return graph, scene, graph.lost()
+
+
+def test_a_core_file_has_lost_what_its_process_had(planted, tmp_path):
+    if shutil.which("gcore") is None:
+        pytest.skip("no gdb")
+    with _running(planted) as (process, said):
+        subprocess.run(["gcore", "-o", tmp_path / "core", str(process.pid)], check=True, capture_output=True)
+        alive = find_leaks(process.pid)
+    core = find_leaks_in_core(tmp_path / f"core.{process.pid}")
+    assert core.frozen_seconds is None
+    assert 0.999 * int(said) <= core.lost.blocks <= int(said)
+    assert {group.name for group in core.groups} == {group.name for group in alive.groups}
 
 
 def test_nothing_is_new_since_the_same_report(report):

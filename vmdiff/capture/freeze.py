@@ -59,6 +59,7 @@ class Freeze:
         self.registers: dict[int, bytes] = {}  # of each thread, where they were asked for
         self._asks_registers = registers
         self.seconds = 0.0
+        self.expired = False  # the limit ended it before the reading was done
         self._folder = folder
         self._limit = limit
         self._since = 0.0
@@ -106,6 +107,7 @@ class Freeze:
             if not self._enough.wait(self._left()):
                 raise _LimitReachedError  # noqa: TRY301  # as it may be raised while it is being stopped
         except _LimitReachedError:
+            self.expired = True
             self._resume()
             self.doubts.append(f"let go after {self.seconds * 1000:.0f} ms, before the reading was done")
         except BaseException as error:  # noqa: BLE001  # it is raised in the thread that asked

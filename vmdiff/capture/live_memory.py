@@ -277,6 +277,24 @@ class LiveMemory:
             return None
         return raw[_TOP::8] if len(raw) == length else None
 
+    def populated(self, start: int, end: int) -> list[tuple[int, int]] | None:
+        """Return the ranges in ``[start, end)`` that have pages in memory or swap; None where unknown.
+
+        Pages that the kernel's own page of zeros stands for are left out.
+        """
+        regions = self._scan(start, end, _PRESENT | _SWAPPED)
+        if regions is None:
+            return None
+        found: list[tuple[int, int]] = []
+        for low, high, what in regions:
+            if what & _PRESENT and what & _ZERO:
+                continue
+            if found and found[-1][1] == low:
+                found[-1] = found[-1][0], high
+            else:
+                found.append((low, high))
+        return found
+
     def guards(self, start: int, end: int) -> list[tuple[int, int]] | None:
         """Give the guard ranges (MADV_GUARD_INSTALL) in ``[start, end)``; None where unknown."""
         regions = self._scan(start, end, _GUARD)

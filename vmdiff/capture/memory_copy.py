@@ -9,6 +9,7 @@ from vmdiff.model import PlacedMapping, Residency, Snapshot
 
 LARGEST = 192 << 20  # bytes; some 2 GiB a second are copied, so the process stands still for 0.1 s more
 _PIECE = 1 << 20
+_ZEROS = bytes(_PIECE)
 
 
 class CopiedPiece(NamedTuple):
@@ -106,11 +107,33 @@ def copied(live: LiveMemory, snapshot: Snapshot) -> MemoryCopy | None:
 
 
 def pieces_of(live: LiveMemory, mapping: PlacedMapping) -> Iterator[CopiedPiece]:
-    """Copy a mapping, a piece at a time."""
-    if not mapping.values.get("rss") and not mapping.values.get("swap") and mapping.path is None:
+    """Copy a mapping, a piece at a time.
+
+    Private pages that were never touched are not looked at: anonymous ones are zeros, and those of a file
+    are left to whoever asks for them.
+    """
+    untouched = not mapping.values.get("rss") and not mapping.values.get("swap")
+    if untouched and mapping.path is None:
         yield CopiedPiece(mapping.start, mapping.end, b"")
         return
-    for start in range(mapping.start, mapping.end, _PIECE):
-        end = min(start + _PIECE, mapping.end)
+    at = mapping.start
+    for low, high in _populated(live, mapping):
+        if mapping.path is None and at < low:
+            yield CopiedPiece(at, low, b"")
+        yield from _pieces(live, low, high)
+        at = high
+    if mapping.path is None and at < mapping.end:
+        yield CopiedPiece(at, mapping.end, b"")
+
+
+def _populated(live: LiveMemory, mapping: PlacedMapping) -> list[tuple[int, int]]:
+    """Return what of a mapping may hold data of the process, in order."""
+    found = live.populated(mapping.start, mapping.end) if mapping.perms[3] == "p" else None
+    return [(mapping.start, mapping.end)] if found is None else found
+
+
+def _pieces(live: LiveMemory, low: int, high: int) -> Iterator[CopiedPiece]:
+    for start in range(low, high, _PIECE):
+        end = min(start + _PIECE, high)
         data = live.read(start, end - start)
-        yield CopiedPiece(start, end, b"" if data is not None and data.count(0) == len(data) else data)
+        yield CopiedPiece(start, end, b"" if data == _ZEROS[: end - start] else data)

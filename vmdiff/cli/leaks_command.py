@@ -1,4 +1,4 @@
-"""``vmdiff leaks``: which blocks of malloc nothing in a process points to."""
+"""``vmdiff leaks``: which blocks of its allocators nothing in a process points to."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +10,8 @@ from vmdiff.cli import output
 
 if TYPE_CHECKING:
     from vmdiff.leaks.leak_report import LeakReport
+
+_HEAD = 16  # bytes of a file that tell a core
 
 # Late imports: a command loads only what it uses, so --help starts quickly (tests/test_economy.py).
 
@@ -26,7 +28,9 @@ class LeakFormat(StrEnum):
 def leaks(
     target: Annotated[
         str,
-        typer.Argument(metavar="PID|FILE", help="A process number, name:NAME, or a report saved as JSON."),
+        typer.Argument(
+            metavar="PID|FILE", help="A process number, name:NAME, a core file, or a report saved as JSON."
+        ),
     ],
     since: Annotated[
         Path | None, typer.Option(metavar="FILE", help="An earlier report (JSON): tell what is new since.")
@@ -48,7 +52,7 @@ def leaks(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it exists.")] = False,
 ) -> None:
-    """Find blocks of malloc that nothing in a process points to; it stands still while it is copied."""
+    """Find memory that nothing in a process points to; it stands still while it is copied."""
     output.check_free(to, force=force)
     if form is LeakFormat.HTML:
         output.check_html(to)
@@ -69,12 +73,15 @@ def leaks(
 
 def _report(target: str, freeze_limit: str) -> "LeakReport":
     """Search a process, or read a report that was saved."""
-    if not target.isdigit() and Path(target).is_file():
-        return _loaded(Path(target))
     from vmdiff import units
     from vmdiff.cli.process_target import process_number
-    from vmdiff.leaks.find_leaks import find_leaks
+    from vmdiff.importers.core_file import core_layout
+    from vmdiff.leaks.find_leaks import find_leaks, find_leaks_in_core
 
+    if not target.isdigit() and Path(target).is_file():
+        with Path(target).open("rb") as file:
+            is_core = core_layout.recognise(file.read(_HEAD))
+        return find_leaks_in_core(Path(target)) if is_core else _loaded(Path(target))
     try:
         limit = units.parse_time(freeze_limit)
     except ValueError as error:

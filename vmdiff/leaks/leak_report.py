@@ -43,7 +43,11 @@ class LostGroup(Frozen):
 
 
 class LeakReport(Frozen):
-    """What nothing in a process points to. It is likely, never certain: pointers may be encoded."""
+    """What nothing in a process points to. It is likely, never certain: pointers may be encoded.
+
+    *groups* and *others*, what is in more groups than a document holds, are all of *lost*.
+    *frozen_seconds* is how long the process stood still, None of a core file.
+    """
 
     format: Literal["vmdiff-leaks"] = "vmdiff-leaks"
     version: Annotated[Literal[1], BeforeValidator(whole_version)] = 1
@@ -55,6 +59,7 @@ class LeakReport(Frozen):
     lost: LostAmount
     new: LostAmount | None = None
     groups: tuple[LostGroup, ...] = ()
+    others: LostAmount | None = None
 
     def to_json(self) -> str:
         """Return the document."""

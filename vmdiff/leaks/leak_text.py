@@ -56,6 +56,11 @@ def _rows(report: LeakReport, *, show_all: bool) -> list[list[str]]:
 def _notes(report: LeakReport, *, show_all: bool) -> Iterator[str]:
     if not show_all and len(report.groups) > _SHOWN:
         yield f"{len(report.groups) - _SHOWN} more groups: --all"
+    if report.others is not None:
+        yield (
+            f"{units.size(report.others.bytes)} more in {report.others.blocks:,} blocks of further groups:"
+            " a report holds no more"
+        )
     if report.frozen_seconds is not None:
         yield f"The process stood still for {report.frozen_seconds * 1000:.0f} ms."
     yield from (f"Not searched: {printable(what)}" for what in report.searched.not_)

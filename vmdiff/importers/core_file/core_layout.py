@@ -88,11 +88,12 @@ class MappedFile(NamedTuple):
 
 @dataclass(slots=True)
 class Notes:
-    """What the notes tell; *pointers* are the threads' stack pointers by thread id."""
+    """What the notes tell; *pointers* and *registers* are those of the threads by thread id."""
 
     files: list[MappedFile] = field(default_factory=list)
     auxiliary: dict[int, int] = field(default_factory=dict)
     pointers: dict[int, int | None] = field(default_factory=dict)
+    registers: dict[int, bytes] = field(default_factory=dict)
     pid: int | None = None
     parent: int | None = None
     name: str | None = None
@@ -284,6 +285,8 @@ class _Reader:
             (pointer,) = struct.unpack_from(self.order + self.address, content, place)
         if tid >= 0:
             notes.pointers.setdefault(tid, pointer)
+            # Behind pr_reg comes pr_fpvalid, an int that is aligned like a word.
+            notes.registers.setdefault(tid, content[registers : -self.word])
 
     def _files(self, content: bytes) -> Iterator[MappedFile]:
         """Read NT_FILE: a count, the unit of the offsets, the ranges, and then all names."""

@@ -322,13 +322,15 @@ def _brk(scene: Scene, layout: StateLayout, state: Sequence[int]) -> _Extent:
     top = state[layout.top]
     head = words(scene, top + layout.word, 1)
     mapping = scene.at(top)
-    if head is None or mapping is None or mapping.kind is not Kind.HEAP:
+    if head is None or mapping is None:
         return _Extent((), 0, 0)
     end = top + (head[0] & ~_FLAGS)
     begin = end - state[layout.system]
     start = _aligned(begin, layout.word)
     held = scene.at(start)
-    if held is None or held.kind is not Kind.HEAP:
+    # A core file does not name the heap: then the first chunk tells it, which begins where a mapping does.
+    unnamed = is_plain(mapping) and held is mapping and mapping.start == begin
+    if held is None or not (mapping.kind is held.kind is Kind.HEAP or unnamed):
         return _Extent((), 0, 0)
     return _Extent((HeapSegment(start, end),), start - begin, 0)
 

@@ -5,48 +5,43 @@ What `glibc_heap` counts is listed here, with the same walk and the same lists o
 
 from array import array
 from collections.abc import Iterator
-from typing import NamedTuple
+from itertools import compress
+from operator import not_
 
 from vmdiff.owners.allocators.glibc import LARGE_BLOCK
-from vmdiff.owners.allocators.glibc_state import Glibc, Grounds, HeapSegment, MallocArena, find_glibc, words
-from vmdiff.owners.inside.chunk_walk import FLAGS, ChunkRange, ChunkWalk, HeaderWindow
+from vmdiff.owners.allocators.glibc_state import Glibc, Grounds, MallocArena, find_glibc, words
+from vmdiff.owners.inside.chunk_walk import FLAGS, PREV_INUSE, ChunkRange, ChunkWalk, HeaderWindow
 from vmdiff.owners.inside.glibc_lists import ChunkLists, tcache_sizes
 from vmdiff.owners.inside.owned_ranges import owned_ranges
 from vmdiff.owners.inside.page_words import PageWords, UnreadableError
 from vmdiff.owners.inside.thread_variables import thread_variables
+from vmdiff.owners.inside.used_blocks import MOST_FREE, BlockRange, UsedBlocks
 from vmdiff.owners.scene import Scene
 
+_ALLOCATOR = "glibc malloc"
 _MIXED_SINCE = (2, 32)  # singly linked lists
-_MOST_FREE = 4_000_000
 _MOST_LARGE = 65_536
 _MMAPPED = 2
 
 
-class UsedBlocks(NamedTuple):
-    """Blocks in use: *starts* and *sizes* of what the program may write, in no order.
-
-    *segments* hold those blocks and free chunks, which are nobody's data; *unread* says which memory of
-    malloc's could not be read, so that its blocks are not among these.
-    """
-
-    starts: "array[int]"
-    sizes: "array[int]"
-    segments: tuple[HeapSegment, ...]
-    unread: tuple[str, ...]
-
-
 class _BlockWalk(ChunkWalk):
-    """A walk that lists each chunk, free or not."""
+    """A walk that lists the chunks which the one behind says are in use: those in caches are among them."""
 
     def __init__(self, scene: Scene, top: int) -> None:
         super().__init__(scene, top, tcache_sizes(scene.word_size))
-        self.chunks = array("Q")
+        self.starts = array("Q")
         self.sizes = array("Q")
 
     def _free(self, window: HeaderWindow, last: int) -> list[ChunkRange]:
-        held = [at for at, header in enumerate(window.headers) if header >= self._least]
-        self.chunks.extend([window.address + window.offsets[at] * 8 for at in held])
-        self.sizes.extend([window.headers[at] & ~FLAGS for at in held])
+        address, headers, offsets, _ = window
+        begin, word = address + 2 * self._word, self._word
+        if last >= self._least and headers[0] & PREV_INUSE:
+            self.starts.append(begin - (last & ~FLAGS))
+            self.sizes.append((last & ~FLAGS) - word)
+        used = [header & PREV_INUSE for header in headers[1:]]
+        self.starts.extend([begin + (offset << 3) for offset in compress(offsets, used)])
+        # The first word of the chunk behind, too, is the program's.
+        self.sizes.extend([(header & ~FLAGS) - word for header in compress(headers, used)])
         return super()._free(window, last)
 
 
@@ -71,7 +66,7 @@ class _Lister:
         walks: list[_BlockWalk] = []
         free: set[int] = set()
         unread: list[str] = []
-        segments: list[HeapSegment] = []
+        grounds: list[BlockRange] = []
         for arena in self._found.arenas:
             try:
                 walk, idle = self._walked(arena)
@@ -80,28 +75,28 @@ class _Lister:
                 continue
             walks.append(walk)
             free |= idle
-            segments += arena.segments
+            grounds += [BlockRange(*segment) for segment in arena.segments]
         free |= self._cached(walks)
+        cached = {chunk + 2 * self._word for chunk in free}
         starts, sizes = array("Q"), array("Q")
         for walk in walks:
-            for chunk, size in zip(walk.chunks, walk.sizes, strict=True):
-                if chunk not in free:
-                    starts.append(chunk + 2 * self._word)
-                    sizes.append(size - self._word)  # the word behind, too, is the program's
+            used = bytes(map(not_, map(cached.__contains__, walk.starts)))
+            starts.extend(compress(walk.starts, used))
+            sizes.extend(compress(walk.sizes, used))
         for start, size in _large(self._scene):
             starts.append(start)
             sizes.append(size)
-        return UsedBlocks(starts, sizes, tuple(segments), tuple(unread))
+        return UsedBlocks(_ALLOCATOR, starts, sizes, tuple(grounds), tuple(unread))
 
     def _walked(self, arena: MallocArena) -> tuple[_BlockWalk, set[int]]:
-        """Return the chunks of an arena, and where those are that its lists and headers call free."""
+        """Return the chunks of an arena that look used, and which of them are in its fast bins."""
         if not arena.segments:
             raise UnreadableError("its heaps do not add up to what it has from the kernel")
         walk = _BlockWalk(self._scene, arena.top)
-        idle = {chunk.start for chunk in self._lists.fast(arena, _MOST_FREE)} | {arena.top}
         for segment in arena.segments:
-            idle.update(chunk.start for window in walk.free_chunks(segment) for chunk in window)
-        return walk, idle
+            for _ in walk.free_chunks(segment):
+                pass
+        return walk, {chunk.start for chunk in self._lists.fast(arena, MOST_FREE)}
 
     def _cached(self, walks: list[_BlockWalk]) -> set[int]:
         """Return the chunks in the threads' caches, and those that hold a cache."""
