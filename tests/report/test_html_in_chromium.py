@@ -199,6 +199,81 @@ def test_the_chart_has_every_grouping_and_narrows_the_table(page: Page) -> None:
     assert names(page) == ["[heap]"]
 
 
+AREAS = """[...document.querySelectorAll('#panels .panel:nth-child(PANEL) .cell')].map(e => {
+    const b = e.getBoundingClientRect();
+    return [e.getAttribute('aria-label').split(';')[0], e.classList.contains('group'), b.width * b.height]; })"""
+
+
+def areas(page: Page, panel: int) -> dict[str, float]:
+    """Give the area of each group of a panel, in square pixels."""
+    boxes = page(
+        "[...document.querySelectorAll('.panels .field')].map(e => e.getBoundingClientRect()).map(b => b.width * b.height)"
+    )
+    found = {name: area for name, _, area in page(AREAS.replace("PANEL", str(panel)))}
+    return {"all": boxes[panel - 1], **found}
+
+
+def test_the_composition_is_to_scale_and_both_sides_have_one_scale(page: Page) -> None:
+    before, after = areas(page, 1), areas(page, 2)
+
+    # 12.4 and 56.9 MiB resident; of these, the heap has 7 and 39 MiB.
+    assert before["all"] / after["all"] == pytest.approx(12.4 / 56.9, rel=0.02)
+    assert before["malloc heap"] / before["all"] == pytest.approx(7 / 12.4, rel=0.02)
+    assert after["malloc heap"] / after["all"] == pytest.approx(39 / 56.9, rel=0.02)
+    assert after["malloc heap"] / before["malloc heap"] == pytest.approx(39 / 7, rel=0.03)
+
+
+def test_the_composition_says_in_words_what_it_shows(page: Page) -> None:
+    labels = page("[...document.querySelectorAll('#panels .cell')].map(e => e.getAttribute('aria-label'))")
+    assert any(label.startswith("malloc heap; 7,168 KiB → 39.0 MiB resident, +32.0 MiB") for label in labels)
+    page.click("#composed-list summary")
+    page.settle()
+    assert "malloc heap\t7,168 KiB\t39.0 MiB\t+32.0 MiB" in page.texts("#composed-table tr")
+
+
+def test_the_composition_shows_what_grew_and_what_shrank(page: Page) -> None:
+    page.click("#composed-as button:nth-child(2)")
+    said = [caption.split("\n") for caption in page.texts("#panels .caption")]
+    assert said == [["grew", "+46.5 MiB"], ["shrank", "-2,048 KiB"]]
+
+
+def test_the_composition_is_entered_and_left_with_the_keyboard(page: Page) -> None:
+    page.click("#composed-by button:nth-child(2)")  # kind
+    cells = "[...document.querySelectorAll('#panels .panel:nth-child(2) .cell')]"
+    page(f"{cells}[0].focus()")
+    seen = set()
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp", "End", "Home"):
+        page.press(key)
+        seen.add(page("document.activeElement.getAttribute('aria-label')"))
+    assert len(seen) > 2
+    page(f"{cells}.find(e => e.ariaLabel.startsWith('image')).focus()")
+    page.press("Enter")
+    assert page.texts("#crumbs")[0].startswith("all of it ›")
+    assert page("document.activeElement.className").startswith("cell")
+    page.press("Escape")
+    assert page("document.querySelector('#crumbs').hidden")
+
+
+def test_a_piece_of_the_composition_leads_to_its_row(page: Page) -> None:
+    page(
+        "[...document.querySelectorAll('#panels .panel:nth-child(2) .cell')].find(e => e.ariaLabel.startsWith('malloc heap')).click()"
+    )
+    assert page.texts("#held")[0].startswith("malloc heap · 7,168 KiB → 39.0 MiB resident, +32.0 MiB")
+    page.click("#held button")
+    assert "the kernel calls it [heap]" in page.texts("tr.detail")[0]
+
+
+SHIFTS = """new Promise(done => { let sum = 0;
+    new PerformanceObserver(list => { for (const entry of list.getEntries()) sum += entry.value; }).observe({ type: 'layout-shift', buffered: true });
+    requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(() => done(sum)))); })"""
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_nothing_moves_while_it_loads(opened: Open, width: int) -> None:
+    with opened(report(pictures.crowd(6_000), pictures.crowd(6_000, grown=True)), width=width) as page:
+        assert page(SHIFTS) == 0
+
+
 def test_no_view_lacks_a_name(page: Page) -> None:
     nameless = page("""[...document.querySelectorAll('button, input, select, canvas')].filter(e =>
         !(e.getAttribute('aria-label') || e.innerText.trim())).map(e => e.outerHTML)""")
@@ -245,7 +320,7 @@ def test_hostile_names_are_shown_and_do_nothing(opened: Open) -> None:
     with opened(report(pictures.snapshot(), pictures.hostile())) as page:
         assert page("document.title").endswith("vmdiff")
         assert page("document.querySelectorAll('img, iframe, object, link').length") == 0
-        assert page("document.querySelectorAll('script').length") == 4
+        assert page("document.querySelectorAll('script').length") == 5
         shown = "\n".join(names(page))
         assert "/tmp/</script><script>" in shown
         assert "/tmp/\\u202egnp.exe" in shown

@@ -34,6 +34,30 @@ class Group(NamedTuple):
     totals: Totals
 
 
+class HeldGroup(NamedTuple):
+    """What all pieces of one kind, owner or object of a snapshot hold: bytes by counter, `PRIVATE` too."""
+
+    name: str
+    counts: abc.Mapping[str, int | None]
+
+
+def held_groups(snapshot: Snapshot, made: Tally, by: Grouping) -> tuple[HeldGroup, ...]:
+    """Fold the sums *made* of a snapshot by one part of their keys, largest resident memory first.
+
+    Every column adds up to the total.
+    """
+    totals = {**snapshot.totals, PRIVATE: figure(snapshot.totals, PRIVATE)}
+    found = [
+        HeldGroup(name, {key: None if total is None else sums.get(key, 0) for key, total in totals.items()})
+        for name, sums in made.by(by).items()
+    ]
+    return tuple(sorted(found, key=_held, reverse=True))
+
+
+def _held(group: HeldGroup) -> tuple[int, str]:
+    return group.counts.get("rss") or group.counts.get("size") or 0, group.name
+
+
 def all_totals(before: Snapshot, after: Snapshot) -> dict[str, Total]:
     """Return the total of every counter that either side knows."""
     names = dict.fromkeys((*before.totals, *after.totals))

@@ -98,6 +98,13 @@ def owner_words(owner: Owner) -> str:
     return f"{name(text)} ({', '.join(told)})" if told else name(text)
 
 
+def owner_name(owner: Owner | None) -> str:
+    """Name an owner without its label, several of one mapping by theirs; blank without one."""
+    if owner is None:
+        return ""
+    return _parts_words(owner) if owner.parts else name(owner.name)
+
+
 def evidence(owner: Owner | None) -> str:
     """Say what an owner is known by; of several in one mapping, how much each has of it."""
     if owner is None:

@@ -25,7 +25,10 @@ from vmdiff.report.view import compose
 from vmdiff.report.view.compose import ComparisonView, Figure, Row, SnapshotView, Table
 from vmdiff.storage import html_embedding
 
-_SCRIPT = ("words", "rows", "table", "detail", "filters", "chart", "space", "picture", "page")
+_SCRIPT = (
+    "words", "rows", "table", "detail", "filters", "colours", "chart", "squares", "tree", "composition",
+    "space", "picture", "page",
+)  # fmt: skip
 _STATIC_ROWS = 60  # what a reader without scripts sees of the table
 
 
@@ -86,6 +89,7 @@ def _page(
         auto_reload=False,
     )
     css, js = asset("report.css"), script(_SCRIPT)
+    first = asset("script/first.js")
     return templates.get_template("report.html").render(
         title=shown.title,
         answer=shown.answer,
@@ -94,9 +98,10 @@ def _page(
         table=shown.table,
         static_rows=_static_rows(shown.table),
         footer=_footer(len(carried)),
-        policy=policy(css, js),
-        # These four are markup: two are ours, in two nothing from outside is left that could end them.
+        policy=policy(css, first, js),
+        # These five are markup: three are ours, in two nothing from outside is left that could end them.
         css=Markup(css),  # noqa: S704
+        first=Markup(first),  # noqa: S704
         js=Markup(js),  # noqa: S704
         data=Markup(data),  # noqa: S704
         carried=Markup(html_embedding.carry(carried)),  # noqa: S704
@@ -145,10 +150,11 @@ def asset(name: str) -> str:
     return (files("vmdiff.report.html") / "templates" / name).read_text(encoding="utf-8")
 
 
-def policy(css: str, js: str) -> str:
-    """Write the content security policy that lets only this style sheet and this script in."""
+def policy(css: str, *scripts: str) -> str:
+    """Write the content security policy that lets only this style sheet and these scripts in."""
+    allowed = " ".join(f"'{_hash(js)}'" for js in scripts)
     return (
-        f"default-src 'none'; style-src '{_hash(css)}'; script-src '{_hash(js)}';"
+        f"default-src 'none'; style-src '{_hash(css)}'; script-src {allowed};"
         " base-uri 'none'; form-action 'none'"
     )
 

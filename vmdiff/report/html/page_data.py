@@ -4,6 +4,7 @@ Texts are harmless words of the view, each stored once and named by its index; f
 where unknown. ``<`` and ``&`` are written as escapes, so that no text can end the element it stands in.
 """
 
+from collections import abc
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
@@ -12,11 +13,13 @@ from pydantic_core import to_json
 
 from vmdiff.comparison.change import Change, Counts
 from vmdiff.comparison.compare import Comparison
-from vmdiff.comparison.match_mode import Match
-from vmdiff.comparison.tally import GROUPINGS
-from vmdiff.comparison.totals import Group, Total
+from vmdiff.comparison.tally import GROUPINGS, tallied
+from vmdiff.comparison.totals import Group, held_groups
 from vmdiff.model import DERIVED, Mapping, Snapshot, add
+from vmdiff.model.piece import group_of, pieces_of
 from vmdiff.report import wording
+from vmdiff.report.html import leaves
+from vmdiff.report.html.leaves import Leaf
 from vmdiff.report.view import compose
 from vmdiff.report.view.compose import Column, Role, Row, Table
 
@@ -26,13 +29,30 @@ _GROUPS = 200  # of one grouping; the rest is one
 def of_comparison(found: Comparison, table: Table) -> str:
     """Write the figures of a comparison whose every row is in *table*."""
     changed = chain.from_iterable(change.mappings for change in found.changes)
-    return _Data((found.before, found.after), table, changed).written(found, matched=found.match)
+    sides = [{name: total[at] for name, total in found.totals.items()} for at in (0, 1)]
+    groups: _Groups = {by: [_sides(group) for group in found.grouped(by)] for by in GROUPINGS}
+    return _Data((found.before, found.after), table, changed).written(
+        str(found.match), sides, groups, leaves.of_comparison(found, table.columns)
+    )
 
 
 def of_snapshot(taken: Snapshot, table: Table) -> str:
     """Write the figures of one snapshot whose every row is in *table*."""
-    alone = Comparison(taken, taken, Match.ADDRESS, "", (), ())
-    return _Data((taken,), table, taken.mappings).written(alone, matched="alone")
+    made = tallied(taken)
+    groups: _Groups = {
+        by: [(group.name, [group.counts]) for group in held_groups(taken, made, by)] for by in GROUPINGS
+    }
+    return _Data((taken,), table, taken.mappings).written(
+        "alone", [taken.totals], groups, leaves.of_snapshot(taken, table.columns)
+    )
+
+
+_Groups = abc.Mapping[str, Sequence[tuple[str, Sequence[Counts]]]]
+
+
+def _sides(group: Group) -> tuple[str, Sequence[Counts]]:
+    """Give the counters of a group on each side."""
+    return group.name, [{name: total[at] for name, total in group.totals.items()} for at in (0, 1)]
 
 
 class _Data:
@@ -49,21 +69,38 @@ class _Data:
         self._counters = {name: at for at, name in enumerate(name for name in names if name not in DERIVED)}
         self._detailed = set(map(id, detailed))
         self._places = [{id(mapping): at for at, mapping in enumerate(side.mappings)} for side in sides]
+        self._row_of: dict[int, int] = {}  # the row of a change or mapping
 
-    def written(self, found: Comparison, *, matched: str) -> str:
+    def written(
+        self, matched: str, totals: Sequence[Counts], groups: _Groups, composed: Iterable[Leaf]
+    ) -> str:
         columns = self._table.columns
         data = {
             "match": matched,
             "sides": [self._side(side) for side in self._sides],
             "columns": [column.name for column in columns],
-            "totals": [_pair(_sides(found.totals), column) for column in columns],
+            "totals": [_pair(totals, column) for column in columns],
             "counters": [counter.replace("_", " ") for counter in self._counters],
             "known": [[name in side.origin.counters for name in self._counters] for side in self._sides],
             "rows": list(self._rows()),
-            "groups": {by: _groups(found.grouped(by), columns) for by in GROUPINGS},
+            "groups": {by: _groups(found, columns) for by, found in groups.items()},
             "usual": str(compose.usual_groups(*self._sides)),
+            "leaves": self._leaves(list(composed)),
         }
         return safe(data | {"texts": list(self._texts)})
+
+    def _leaves(self, composed: Sequence[Leaf]) -> dict[str, list[Any]]:
+        """Give the leaves of the composition, a list a field; figures that are the same after are blank."""
+        return {
+            **{
+                field: [self._text(wording.name(getattr(leaf, field))) for leaf in composed]
+                for field in ("kind", "owner", "object", "title")
+            },
+            "where": [leaf.where for leaf in composed],
+            "row": [-1 if leaf.item is None else self._row_of.get(id(leaf.item), -1) for leaf in composed],
+            "before": [leaf.before for leaf in composed],
+            "after": [None if leaf.after == leaf.before else leaf.after for leaf in composed],
+        }
 
     def _text(self, text: str) -> int:
         return self._texts.setdefault(text, len(self._texts))
@@ -77,12 +114,24 @@ class _Data:
             "perms": [self._text(mapping.perms) for mapping in mappings],
             "kind": [self._text(str(mapping.kind)) for mapping in mappings],
             "owner": [self._text(_owner(mapping)) for mapping in mappings],
+            "group": [self._text(_group(mapping)) for mapping in mappings],
             "why": [self._text(_evidence(mapping)) for mapping in mappings],
             "more": [self._text(_more(mapping)) for mapping in mappings],
             "size": [mapping.size for mapping in mappings],
             "rss": [side.value(mapping, "rss") for mapping in mappings],
             "values": [self._values(mapping) for mapping in mappings],
+            "owners": list(self._owners(side)),
         }
+
+    def _owners(self, side: Snapshot) -> Iterator[list[int]]:
+        """Yield where the memory of several owners lies in one mapping: its place, owner, from and to."""
+        for at, mapping in enumerate(side.mappings):
+            if mapping.owner is None or not mapping.owner.parts:
+                continue
+            for piece in pieces_of(side, mapping):
+                group = self._text(wording.name(piece.group))
+                for low, high in piece.ranges:
+                    yield [at, group, low - (mapping.start or 0), high - (mapping.start or 0)]
 
     def _values(self, mapping: Mapping) -> list[int | None]:
         """Give the counters that are not 0, each as its index and its value."""
@@ -102,10 +151,12 @@ class _Data:
         for row in chain(self._table.rows, self._table.folds):
             parent = at
             yield self._row(row, -1)
+            self._row_of[id(row.item)] = at
             at += 1
             if row.role in (Role.CROWD, Role.FOLD):
                 for member in self._table.unfold(row):
                     yield self._row(member, parent)
+                    self._row_of[id(member.item)] = at
                     at += 1
 
     def _row(self, row: Row, parent: int) -> list[Any]:
@@ -130,6 +181,11 @@ def _owner(mapping: Mapping) -> str:
     return wording.owner_words(mapping.owner) if mapping.owner else ""
 
 
+def _group(mapping: Mapping) -> str:
+    """Name the group of owners of a mapping; that of several is in *owners*."""
+    return wording.name(group_of(mapping.kind, mapping.owner))
+
+
 def _evidence(mapping: Mapping) -> str:
     return wording.printable(mapping.owner.evidence) if mapping.owner else ""
 
@@ -148,27 +204,21 @@ def _more(mapping: Mapping) -> str:
     return " · ".join(told)
 
 
-def _groups(groups: Sequence[Group], columns: Sequence[Column]) -> list[list[Any]]:
-    """Give the name of each group and each column's total before and after; the smallest are one."""
-    listed = [[wording.name(group.name), *_pairs(group, columns)] for group in groups[:_GROUPS]]
-    if rest := [_pairs(group, columns) for group in groups[_GROUPS:]]:
-        sums = [[add(pair[side] for pair in column) for side in (0, 1)] for column in zip(*rest, strict=True)]
+def _groups(groups: Sequence[tuple[str, Sequence[Counts]]], columns: Sequence[Column]) -> list[list[Any]]:
+    """Give the name of each group and each column's total on each side; the smallest are one."""
+    listed = [
+        [wording.name(name), *(_pair(sides, column) for column in columns)]
+        for name, sides in groups[:_GROUPS]
+    ]
+    if rest := [[_pair(sides, column) for column in columns] for _, sides in groups[_GROUPS:]]:
+        sums = [[add(side) for side in zip(*column, strict=True)] for column in zip(*rest, strict=True)]
         listed.append([f"{len(rest):,} others", *sums])
     return listed
 
 
-def _pairs(group: Group, columns: Sequence[Column]) -> list[list[int | None]]:
-    sides = _sides(group.totals)
-    return [_pair(sides, column) for column in columns]
-
-
 def _pair(sides: Iterable[Counts], column: Column) -> list[int | None]:
+    """Give the figure of each side."""
     return [compose.value_of(side, column.counter) for side in sides]
-
-
-def _sides(totals: Any) -> tuple[dict[str, int | None], dict[str, int | None]]:
-    pairs: list[tuple[str, Total]] = list(totals.items())
-    return {name: total.before for name, total in pairs}, {name: total.after for name, total in pairs}
 
 
 def safe(data: Any) -> str:

@@ -152,7 +152,7 @@ def _change_row(columns: tuple[Column, ...], change: Change) -> Row:
         where=wording.place(side),
         why="; ".join(_reasons(change)),
         kind=str(change.kind or _SEVERAL),
-        owner=wording.name(owner.name) if owner else "",
+        owner=wording.owner_name(owner),
         path=wording.name(change.path or ""),
         item=change,
     )
@@ -277,7 +277,7 @@ def _crowd_row(columns: tuple[Column, ...], changes: Sequence[Change]) -> Row:
 
 
 def _common_owner(changes: Iterable[Change]) -> str:
-    return _common(wording.name(change.owner.name) if change.owner else "" for change in changes)
+    return _common(wording.owner_name(change.owner) for change in changes)
 
 
 def _common(values: Iterable[str]) -> str:

@@ -104,14 +104,14 @@ def _crowd_row(snapshot: Snapshot, columns: tuple[Column, ...], mappings: Sequen
     sums = snapshot.sums(mappings)
     first = mappings[0]
     each = f", {wording.size(first.size)} each" if not _is_segment(first) else ""
-    called = wording.name(first.owner.name) if first.owner and not first.path else _called(first)
+    called = wording.owner_name(first.owner) if first.owner and not first.path else _called(first)
     return Row(
         role=Role.CROWD,
         title=f"{len(mappings):,} × {called}{each}",
         perms=first.perms if len({mapping.perms for mapping in mappings}) == 1 else "",
         cells=figures_of(columns, partial(value_of, sums), sign=False),
         kind=str(first.kind),
-        owner=wording.name(first.owner.name) if first.owner else "",
+        owner=wording.owner_name(first.owner),
         path=wording.name(first.path or ""),
         count=len(mappings),
         members=tuple(mappings),
@@ -142,7 +142,7 @@ def _mapping_row(snapshot: Snapshot, columns: tuple[Column, ...], mapping: Mappi
         where=wording.place((mapping,)),
         why=wording.evidence(owner),
         kind=str(mapping.kind),
-        owner=wording.name(owner.name) if owner else "",
+        owner=wording.owner_name(owner),
         path=wording.name(mapping.path or ""),
         item=mapping,
     )

@@ -4,7 +4,7 @@ function filters() {
   const words = el("input", { type: "search", name: "words", placeholder: "Name, owner, path or address", "aria-label": "Filter by text", autocomplete: "off", spellcheck: false });
   const least = el("input", { type: "text", name: "least", placeholder: ALONE ? "At least 1 MiB" : "At least 64 KiB", "aria-label": "Smallest size to show", autocomplete: "off" });
   const kind = select("kind", "Every kind", LEAVES.map((row) => row.kind));
-  const owner = select("owner", "Every owner", LEAVES.map((row) => row.owner));
+  const owner = select("owner", "Every owner", LEAVES.flatMap((row) => [...row.owners]));
   const change = ALONE ? null : select("change", "Every change", LEAVES.map((row) => row.word));
   const clear = el("button", { type: "button", name: "clear" }, "Clear");
   const form = byId("filters");

@@ -25,7 +25,7 @@ function paper(begin) {
 let fitted = 0;
 function refit() {
   cancelAnimationFrame(fitted);
-  fitted = requestAnimationFrame(() => { strips.forEach(paintStrip); draw(true); });
+  fitted = requestAnimationFrame(() => { if (picture.tree) compose(); strips.forEach(paintStrip); draw(true); });
 }
 
 // ---- begin
@@ -39,4 +39,5 @@ space();
 refresh();
 growth();
 repaint();
+composition();
 root.dataset.ready = "true";

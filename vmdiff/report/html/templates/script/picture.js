@@ -47,17 +47,17 @@ function paintAtom(pen, strip, atom) {
     const mappings = D.sides[side];
     const y = atom.y + offsets[place];
     const held = mappings.size[at] ? mappings.rss[at] / mappings.size[at] : 0;
-    pen.fillStyle = colourOf(mappings, at);
-    pen.globalAlpha = 0.3;
     const w = width(place);
-    pen.fillRect(left, y, w, height);
-    pen.globalAlpha = 1;
-    if (mappings.rss[at] === null) { pen.globalAlpha = 0.75; pen.fillRect(left, y, w, height); }
-    else if (held > 0) {
-      const filled = Math.max(2, Math.min(1, held) * height);
-      pen.fillRect(left, y + height - filled, w, filled);
+    for (const [from, to, colour] of stretches(side, at, atom.from, atom.bytes)) {
+      pen.fillStyle = colour;
+      pen.globalAlpha = mappings.rss[at] === null ? 0.75 : 0.3;
+      pen.fillRect(left + from * w, y, (to - from) * w, height);
+      pen.globalAlpha = 1;
+      if (held > 0) {
+        const filled = Math.max(2, Math.min(1, held) * height);
+        pen.fillRect(left + from * w, y + height - filled, (to - from) * w, filled);
+      }
     }
-    pen.globalAlpha = 1;
   });
   if (atom.changed) {
     const moved = atom.row.figures[RESIDENT] || atom.row.figures[0] || 0;
@@ -102,7 +102,7 @@ function hover(strip, event) {
   const at = hit(strip, event.clientX - box.left, event.clientY - box.top);
   if (at !== strip.hot) point(strip, at);
   if (at < 0) { byId("tip").hidden = true; return; }
-  showTip(strip, strip.hits[at], event.clientX, event.clientY);
+  tip(describe(strip, strip.hits[at]), event.clientX, event.clientY);
 }
 
 function leave(strip) {
@@ -128,17 +128,16 @@ function describe(strip, atom) {
   return lines;
 }
 
-function showTip(strip, atom, x, y) {
-  const [name, ...lines] = describe(strip, atom);
-  const tip = byId("tip");
-  tip.replaceChildren(el("b", {}, name), ...lines.flatMap((told) => [el("br"), told]));
-  tip.hidden = false;
-  const { width, height } = tip.getBoundingClientRect();
-  tip.style.left = `${Math.max(8, Math.min(x + 14, innerWidth - width - 8))}px`;
-  tip.style.top = `${y + 18 + height > innerHeight ? y - height - 12 : y + 18}px`;
+function tip([name, ...lines], x, y) {
+  const box = byId("tip");
+  box.replaceChildren(el("b", {}, name), ...lines.flatMap((line) => [el("br"), line]));
+  box.hidden = false;
+  const { width, height } = box.getBoundingClientRect();
+  box.style.left = `${Math.max(8, Math.min(x + 14, innerWidth - width - 8))}px`;
+  box.style.top = `${y + 18 + height > innerHeight ? y - height - 12 : y + 18}px`;
 }
 
-function pick(strip) {
+function openAtom(strip) {
   const atom = strip.hits[strip.hot];
   if (!atom) return;
   const side = strip.which.findLast((_, place) => atom.at[place] >= 0);
@@ -149,7 +148,7 @@ function pick(strip) {
 
 function stripKey(strip, event) {
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-  if (event.key === "Enter" && strip.hot >= 0) { event.preventDefault(); pick(strip); return; }
+  if (event.key === "Enter" && strip.hot >= 0) { event.preventDefault(); openAtom(strip); return; }
   if (!step || !strip.hits.length) return;
   event.preventDefault();
   const from = strip.hot < 0 ? (step > 0 ? -1 : strip.hits.length) : strip.hot;
@@ -174,10 +173,10 @@ function showRow(row) {
 
 function legend() {
   const names = paint.by === "kind"
-    ? KINDS.filter((kind) => D.groups.kind.some(([name]) => name === kind)).map((kind) => [kind, paint.colours.get(kind)])
-    : [...paint.owners];
+    ? KINDS.filter((kind) => D.groups.kind.some(([name]) => name === kind)).map((kind) => [kind, paint.kinds.get(kind)])
+    : [...new Map(D.groups.owner.map(([name]) => [ownerName(name), ownerColour(name)]))];
   const buttons = names.map(([name, colour]) => {
-    const changed = LEAVES.some((row) => row[paint.by] === name);
+    const changed = LEAVES.some((row) => (paint.by === "kind" ? row.kind === name : row.owners.has(name)));
     const button = el("button", { type: "button", disabled: !changed, "aria-pressed": String(view[paint.by] === name) },
       svg("svg", { width: 10, height: 10, "aria-hidden": "true" }, svg("rect", { width: 10, height: 10, rx: 2, fill: colour })), name);
     button.addEventListener("click", () => filterBy(paint.by, name));
@@ -213,5 +212,6 @@ function space() {
 function repaint() {
   colours();
   legend();
+  if (picture.tree) compose();
   strips.forEach(paintStrip);
 }

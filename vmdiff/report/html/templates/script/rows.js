@@ -5,8 +5,10 @@ const ROWS = D.rows.map(([parent, [word, title, kind, owner, path, perms, note, 
   word: text(word), title: text(title), kind: text(kind), owner: text(owner), path: text(path),
   perms: text(perms), note: text(note), why: text(why),
   before: ALONE ? [] : before || [], after: (ALONE ? before : after) || [],
-  members: [],
+  members: [], owners: new Set(),
 }));
+const L = D.leaves;
+L.row.forEach((at, leaf) => { if (at >= 0) ROWS[at].owners.add(text(L.owner[leaf])); });
 for (const row of ROWS) if (row.parent >= 0) ROWS[row.parent].members.push(row);
 const TOPS = ROWS.filter((row) => row.parent < 0);
 const LEAVES = ROWS.filter((row) => !row.members.length);
@@ -35,7 +37,7 @@ function hay(row) {
 
 function passes(row) {
   if (view.kind && row.kind !== view.kind) return false;
-  if (view.owner && row.owner !== view.owner) return false;
+  if (view.owner && !row.owners.has(view.owner)) return false;
   if (view.change && row.word !== view.change) return false;
   if (view.least && !row.figures.some((value) => Math.abs(value || 0) >= view.least)) return false;
   return !view.words || view.words.split(/\s+/).every((word) => hay(row).includes(word));

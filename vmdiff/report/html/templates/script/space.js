@@ -1,34 +1,26 @@
 // The address space: where each mapping is drawn. The picture itself is in picture.js.
 
-const KINDS = ["heap", "anonymous", "stack", "file", "shared-memory", "image", "device", "kernel", "reserved"];
-const WHEEL = ["#d8622a", "#3f7bd6", "#3a9a94", "#9a63c7", "#c9971a", "#c2527f", "#7f8d3d", "#5f6bd0", "#2e9e5b", "#a8713f"];
-const paint = { by: "kind", colours: new Map() };
 const BREAK = 2 ** 32; // bytes of nothing that start a new cluster
 const strips = [];
 
-function colours() {
-  paint.colours = new Map(KINDS.concat("mixed").map((kind) => [kind, css(kind)]));
-  paint.owners = new Map();
-  for (const [name] of D.groups.owner) {
-    const kind = name.replace(/^\((.*)\)$/, "$1");
-    if (kind === name && paint.owners.size < WHEEL.length) paint.owners.set(name, WHEEL[paint.owners.size]);
+// Where the memory of several owners lies in one mapping: from and to, and whose it is.
+const owned = SIDES.map(() => new Map());
+D.sides.forEach((side, which) => {
+  for (const [at, group, from, to] of side.owners) {
+    if (!owned[which].has(at)) owned[which].set(at, []);
+    owned[which].get(at).push({ from, to, colour: () => ownerColour(text(group)) });
   }
-  for (const name of ["ink", "soft", "rule", "hair", "page", "up", "down", "other", "focus"]) paint[name] = css(name);
-}
+});
 
-function ownerOf(side, at) {
-  const full = text(side.owner[at]);
-  for (const name of paint.owners.keys()) if (full === name || full.startsWith(`${name} `)) return name;
-  return full ? "other owners" : "";
-}
-
-function colourOf(side, at) {
-  const kind = text(side.kind[at]);
-  if (paint.by === "owner" && kind !== "reserved") {
-    const owner = ownerOf(side, at);
-    return owner ? paint.owners.get(owner) || paint.colours.get("mixed") : paint.colours.get("reserved");
-  }
-  return paint.colours.get(kind) || paint.colours.get("mixed");
+// The stretches of a mapping between two offsets that have one colour each, as shares of the whole.
+function stretches(which, at, from, bytes) {
+  const side = D.sides[which];
+  if (paint.by === "kind") return [[0, 1, paint.kinds.get(text(side.kind[at]))]];
+  if (!owned[which].has(at) || from === null) return [[0, 1, ownerColour(text(side.group[at]))]];
+  const offset = from - parseInt(side.where[at], 16);
+  return owned[which].get(at)
+    .map((part) => [Math.max(0, (part.from - offset) / bytes), Math.min(1, (part.to - offset) / bytes), part.colour()])
+    .filter(([low, high]) => low < high);
 }
 
 // The stretches between any two borders: which mapping each side has there, and how long it is.
@@ -72,7 +64,7 @@ function makeStrip(which, name) {
   }
   canvas.addEventListener("mousemove", (event) => hover(strip, event));
   canvas.addEventListener("mouseleave", () => leave(strip));
-  canvas.addEventListener("click", (event) => { hover(strip, event); pick(strip); });
+  canvas.addEventListener("click", (event) => { hover(strip, event); openAtom(strip); });
   canvas.addEventListener("keydown", (event) => stripKey(strip, event));
   canvas.addEventListener("blur", () => leave(strip));
   strip.frame = el("div", { className: "frame", hidden: true });
@@ -85,17 +77,17 @@ const weight = (bytes) => Math.max(1, (bytes / 4096) ** 0.3);
 function layout(strip, width) {
   const left = width > 560 && strip.which.length > 1 ? 52 : 0;
   const room = width - left;
-  const most = width > 560 ? 8 : 12;
+  const most = width > 560 ? 6 : 4;
   const breaks = strip.atoms.filter((atom) => atom.gap && atom.bytes >= BREAK).length;
   const total = strip.atoms.reduce((sum, atom) => sum + (atom.gap ? (atom.bytes >= BREAK ? 0 : 0.7) : weight(atom.bytes)), 0);
   let lines = 1;
   let unit = 0;
   for (; lines <= most; lines += 1) {
     unit = (lines * room * 0.97 - Math.min(breaks, lines * 8) * 26) / total;
-    if (unit >= 3.2) break;
+    if (unit >= 3.2 || lines === most) break;
   }
   if (unit < 0.8) { // thousands: a texture says as much on fewer lines
-    unit *= 4 / most;
+    unit *= 0.5;
   }
   const bars = strip.which.length > 1 ? 50 : 26;
   const step = bars + 34;

@@ -107,7 +107,7 @@ function dot(row) {
 function colourName(row) {
   if (KINDS.includes(row.kind)) return row.kind;
   const found = [[SIDES.length - 1, row.after], [0, row.before]].flatMap(([side, list]) => list.map((at) => text(D.sides[side].kind[at])));
-  return found.find((kind) => kind !== "reserved") || "mixed";
+  return found.find((kind) => kind !== "reserved") || "reserved";
 }
 
 // Where a path is too long for its place, its end says more than its middle.
@@ -143,7 +143,7 @@ function rowElement({ row, level, figures, shown }, at) {
 
 function totals() {
   // Not the sum of all rows: a listing without rows has totals too.
-  const sum = filtering() ? sums(matched) : D.totals.map(([before, after]) => (ALONE ? after : add(after, negative(before))));
+  const sum = filtering() ? sums(matched) : D.totals.map(([before, after]) => (ALONE ? before : add(after, negative(before))));
   const label = filtering() ? "total of these" : "total";
   foot.replaceChildren(el("tr", { className: "total" },
     ...(ALONE ? [] : [el("td", { className: "only-wide" })]),

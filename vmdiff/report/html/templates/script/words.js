@@ -1,5 +1,6 @@
 // What the figures of the page are called: the same words that units.py chooses in Python.
 
+delete document.documentElement.dataset.waiting;
 const D = JSON.parse(document.getElementById("data").textContent);
 const ALONE = D.match === "alone";
 const SIDES = ALONE ? ["after"] : ["before", "after"];

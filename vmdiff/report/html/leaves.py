@@ -1,0 +1,154 @@
+"""What the memory consists of, piece by piece: the leaves of the picture of the composition.
+
+Each leaf is the memory that one owner has in one region (a mapping, or the mappings of both sides that a
+comparison joined), with the figures of every column before and after. One invariant: over all leaves, each
+column of each side adds up to the total; what cannot be split among the owners of one mapping is a leaf of
+the group `NOT_SPLIT`.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from vmdiff.comparison.change import Change
+from vmdiff.comparison.compare import Comparison
+from vmdiff.comparison.matching import Region
+from vmdiff.comparison.tally import object_name
+from vmdiff.model import DERIVED, Mapping, Snapshot, add
+from vmdiff.model.piece import NOT_SPLIT, Piece, group_of, pieces_of
+from vmdiff.report import wording
+from vmdiff.report.view.figures import Column, parts_of, value_of
+
+Figures = tuple[int | None, ...]
+
+
+class Leaf(NamedTuple):
+    """The memory of one owner in one region.
+
+    *owner* and *object* are the groups it counts in, *before* and *after* a figure a column (empty where
+    the side has none of it), *item* is what the table of changes or mappings has a row for.
+    """
+
+    kind: str
+    owner: str
+    object: str
+    title: str
+    where: str
+    before: Figures
+    after: Figures
+    item: Change | Mapping | None
+
+
+def of_snapshot(taken: Snapshot, columns: Sequence[Column]) -> Iterator[Leaf]:
+    """Yield the leaves of one snapshot, which has no *before*."""
+    side = _Cutter(taken, columns)
+    for mapping in taken.mappings:
+        for part in side.parts((mapping,)):
+            yield Leaf(*part.key, part.title, wording.place((mapping,)), (), part.figures, mapping)
+
+
+def of_comparison(found: Comparison, columns: Sequence[Column]) -> Iterator[Leaf]:
+    """Yield the leaves of a comparison: of what changed, then of what did not."""
+    sides = _Cutter(found.before, columns), _Cutter(found.after, columns)
+    for region in chain[Change | Region](found.changes, found.same):
+        item = region if isinstance(region, Change) else None
+        place = wording.place(region.after or region.before)
+        if item is None and region.before == region.after:
+            yield from (
+                Leaf(*part.key, part.title, place, part.figures, part.figures, None)
+                for part in sides[1].parts(region.after)
+            )
+            continue
+        before, after = (
+            {part.key: part for part in side.parts(mappings)}
+            for side, mappings in zip(sides, (region.before, region.after), strict=True)
+        )
+        for key in dict.fromkeys((*after, *before)):
+            one, other = before.get(key), after.get(key)
+            title = other.title if other else one.title if one else ""
+            figures = (one.figures if one else ()), (other.figures if other else ())
+            yield Leaf(*key, title, place, *figures, item)
+
+
+class _LeafGroup(NamedTuple):
+    kind: str
+    owner: str
+    object: str
+
+
+class _Share(NamedTuple):
+    """What one owner has in some mappings of one side."""
+
+    key: _LeafGroup
+    title: str
+    figures: Figures
+
+
+class _Cutter:
+    """The pieces of one snapshot's mappings; mappings with equal counters are read once."""
+
+    def __init__(self, taken: Snapshot, columns: Sequence[Column]) -> None:
+        self._taken = taken
+        self._columns = columns
+        parts = (part for column in columns for part in parts_of(column.counter) if part not in DERIVED)
+        self._names = tuple(dict.fromkeys(parts))
+        self._alike: dict[tuple[object, ...], Figures] = {}
+
+    def parts(self, mappings: Sequence[Mapping]) -> list[_Share]:
+        """Return what each owner has in some mappings, one part a key."""
+        every = [part for mapping in mappings for part in self._of_mapping(mapping)]
+        if len(every) < 2:
+            return every
+        together: dict[_LeafGroup, list[_Share]] = {}
+        for part in every:
+            together.setdefault(part.key, []).append(part)
+        return [_sum(parts) for parts in together.values()]
+
+    def _of_mapping(self, mapping: Mapping) -> list[_Share]:
+        kind, place = str(mapping.kind), object_name(mapping, None)
+        owner = mapping.owner
+        if owner is None or not owner.parts:
+            key = _LeafGroup(kind, group_of(mapping.kind, owner), place)
+            return [_Share(key, wording.title(mapping), self._whole(mapping))]
+        pieces = pieces_of(self._taken, mapping)
+        parts = [
+            _Share(_LeafGroup(kind, piece.group, place), _title(piece), self._figures(piece))
+            for piece in pieces
+        ]
+        left = tuple(map(_left, self._whole(mapping), zip(*(part.figures for part in parts), strict=True)))
+        if any(left):
+            parts.append(_Share(_LeafGroup(kind, NOT_SPLIT, place), wording.title(mapping), left))
+        return parts
+
+    def _figures(self, piece: Piece) -> Figures:
+        return tuple(value_of(piece.counts, column.counter) for column in self._columns)
+
+    def _whole(self, mapping: Mapping) -> Figures:
+        values = tuple([mapping.values.get(name, 0) for name in self._names])
+        counts = self._alike.get(values)
+        if counts is None:
+            known = {name: self._taken.value(mapping, name) for name in self._names}
+            counts = self._alike[values] = tuple(value_of(known, column.counter) for column in self._columns)
+        own = {"size": mapping.size, "accessible": mapping.accessible}
+        pairs = zip(self._columns, counts, strict=True)
+        return tuple([own.get(column.counter, count) for column, count in pairs])
+
+
+def _title(piece: Piece) -> str:
+    return wording.owner_words(piece.owner) if piece.owner else str(piece.kind)
+
+
+def _left(whole: int | None, split: Iterable[int | None]) -> int | None:
+    """Return what of a mapping's figure is in none of its pieces."""
+    return None if whole is None else whole - sum(amount or 0 for amount in split)
+
+
+def _sum(parts: Sequence[_Share]) -> _Share:
+    """Join the parts of one key; they go by the title of the first."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    titles = {part.title for part in parts}
+    title = first.title if len(titles) == 1 else first.key.owner.strip("()")
+    figures = tuple(add(column) for column in zip(*(part.figures for part in parts), strict=True))
+    return _Share(first.key, f"{len(parts):,} × {title}", figures)
