@@ -185,11 +185,7 @@ def load(
     Raises:
         InputError: it cannot be read, is nothing that vmdiff reads, or holds several listings.
     """
-    name, choice = _choice(str(path))
-    if choice is not None and os.path.isdir(name):  # noqa: PTH112
-        from vmdiff.storage import series_folder
-
-        name, choice = str(series_folder.point(name, choice)), None
+    name, choice = _chosen_file(str(path))
     if _is_elf(name):
         try:
             with Path(name).open("rb") as file:  # read where it lies: cores may be larger than memory
@@ -245,23 +241,24 @@ def _from_core(stream: BinaryIO, source: str) -> "Snapshot":
 
 def series(
     names: "abc.Sequence[str]", *, notify: Notify | None = None
-) -> "abc.Iterator[tuple[str, Snapshot]]":
-    """Yield the snapshots of recordings (folders) and files, each with the name of its file.
+) -> "abc.Iterator[tuple[str, Snapshot | SnapshotSet]]":
+    """Yield the snapshots and sets of recordings (folders) and files, each with the name of its file.
 
     A folder that is no recording stands for the snapshots in it, ``*.json`` and ``*.json.gz``.
 
     Raises:
         InputError: one cannot be read.
     """
-    from vmdiff.storage import json_document, series_folder
+    from vmdiff.storage import json_document, series_folder, set_document
 
     reader = json_document.DocumentReader()
     for name in names:
         if not os.path.isdir(name):  # noqa: PTH112
-            yield name, resolve(name, notify=notify)
+            yield name, load_set(name) or resolve(name, notify=notify)
             continue
         for file, document in series_folder.documents(name):
-            yield file, reader.load(document, source=file)
+            several = set_document.is_set(document)
+            yield file, (set_document if several else reader).load(document, source=file)
 
 
 def load_pair(path: Path | str) -> "tuple[Snapshot, Snapshot]":
@@ -309,6 +306,16 @@ def _chosen(
     return snapshots[-1 if choice is None else choice - 1]
 
 
+def _chosen_file(name: str) -> tuple[str, int | None]:
+    """Return the file that a name means, a point of a recording for ``DIR#17``, and what of it is chosen."""
+    name, choice = _choice(name)
+    if choice is None or not os.path.isdir(name):  # noqa: PTH112
+        return name, choice
+    from vmdiff.storage import series_folder
+
+    return str(series_folder.point(name, choice)), None
+
+
 def _choice(name: str) -> tuple[str, int | None]:
     """Split ``FILE#2``, unless a file is called so."""
     file, mark, number = name.rpartition("#")
@@ -337,14 +344,17 @@ def load_set(path: Path | str) -> "SnapshotSet | None":
     Raises:
         InputError: it cannot be read, or is a set with something wrong in it.
     """
-    from vmdiff.storage import set_document, unpacking
+    from vmdiff.storage import point_delta, series_folder, set_document, unpacking
 
-    if str(path) == STDIN or _is_elf(str(path)) or not os.path.isfile(path):  # noqa: PTH113
+    name, choice = _chosen_file(str(path))
+    if name == STDIN or choice is not None or _is_elf(name) or not os.path.isfile(name):  # noqa: PTH113
         return None
-    source, data = _read(str(path))
+    source, data = _read(name)
     bundled = _BUNDLE in data
     if not bundled and not set_document.may_be_set(data):
         return None
+    if point_delta.is_delta(data):
+        data = series_folder.document_of(data, name)
     data, _ = unpacking.unpack(data, source=source, choice=None)
     if set_document.is_set(data):
         return set_document.load(data, source=source)

@@ -266,9 +266,7 @@ def compare(
     options = _options(by, sort, minimum, only, show_all, to)
     if more:
         files = [before, after or "", *more]
-        trend_command.show(
-            files, options, form, to=to, force=force, fail_on=fail_on or (), counter=sort or "rss"
-        )
+        trend_command.show(files, options, form, to=to, force=force, fail_on=fail_on or (), counter=sort)
         return
     from vmdiff import conditions, findings, sources
     from vmdiff.comparison.compare import compare as compare_snapshots

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vmdiff.comparison.tally import Grouping, tallied
-from vmdiff.model import Snapshot
+from vmdiff.model.snapshot_set import Moment, SnapshotSet, members_of
 from vmdiff.recording.recorder import Recorded
 from vmdiff.report import wording
 from vmdiff.report.sparkline import sparkline
@@ -46,9 +46,10 @@ class Watch:
     def _head(self, point: Recorded, folder: Path) -> str:
         start, now = self._start or point, point.snapshot
         elapsed = _between(start.snapshot, now)
-        rss, was = now.total("rss"), start.snapshot.total("rss")
+        counter = _counter(now)
+        rss, was = now.total(counter), start.snapshot.total(counter)
         change = None if rss is None or was is None else rss - was
-        who = f"{wording.name(now.process.name or '?')} (pid {now.process.pid})"
+        who = _who(now)
         share = f"{point.seconds / elapsed:.2%} of a core" if elapsed > 0 else ""
         return (
             f"{who} for {wording.span(elapsed)}: resident {wording.size(rss)}, {wording.signed(change)}\n"
@@ -69,11 +70,27 @@ class Watch:
         return table
 
 
-def _by_owner(snapshot: Snapshot) -> dict[str, int]:
-    return {name: sums.get("rss") or 0 for name, sums in tallied(snapshot).by(Grouping.OWNER).items()}
+def _who(moment: Moment) -> str:
+    if isinstance(moment, SnapshotSet):
+        told = wording.plural(len(moment.members), "process", "processes")
+        return f"{wording.name(moment.cgroup.path)}: {told}" if moment.cgroup else told
+    return f"{wording.name(moment.process.name or '?')} (pid {moment.process.pid})"
 
 
-def _between(before: Snapshot, after: Snapshot) -> float:
+def _counter(moment: Moment) -> str:
+    """Return the counter that is shown: over several processes only PSS adds up to memory."""
+    return "pss" if isinstance(moment, SnapshotSet) else "rss"
+
+
+def _by_owner(moment: Moment) -> dict[str, int]:
+    counter, held = _counter(moment), dict[str, int]()
+    for member in members_of(moment):
+        for name, sums in tallied(member).by(Grouping.OWNER).items():
+            held[name] = held.get(name, 0) + (sums.get(counter) or 0)
+    return held
+
+
+def _between(before: Moment, after: Moment) -> float:
     if before.taken_at is None or after.taken_at is None:
         return 0.0
     return max(0.0, (after.taken_at - before.taken_at).total_seconds())

@@ -12,7 +12,13 @@ from vmdiff.cli import output
 
 
 def record(
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="A process number, or name:NAME.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET",
+            help="A process number, name:NAME, or a set as of snap: tree:PID, cgroup:PATH, all.",
+        ),
+    ],
     to: Annotated[
         Path,
         typer.Option("-o", "--output", metavar="DIR", help="The folder; one that exists is gone on with."),
@@ -51,7 +57,7 @@ def record(
         bool, typer.Option("--plain", help="Write every point as an ordinary document, ten times as large.")
     ] = False,
 ) -> None:
-    """Record snapshots of a process into a folder, for vmdiff trend.
+    """Record snapshots of a process or set into a folder, for vmdiff trend.
 
     Points are numbered; DIR#17 is point 17 wherever a FILE is expected.
     """

@@ -15,12 +15,14 @@ from vmdiff.report import TREND_RENDERERS, By, Format, ViewOptions
 
 def trend(
     files: Annotated[
-        list[str], typer.Argument(metavar="DIR|FILE...", help="Recordings, or snapshots of one process.")
+        list[str],
+        typer.Argument(metavar="DIR|FILE...", help="Recordings, or snapshots of one process or set."),
     ],
     by: Annotated[By | None, typer.Option("--by", help="What the rows are; owner if not said.")] = None,
     sort: Annotated[
-        str, typer.Option(metavar="COUNTER", help="Judge this counter: rss, size, pss, swap, ...")
-    ] = "rss",
+        str | None,
+        typer.Option(metavar="COUNTER", help="Judge this counter: rss (of sets pss), size, swap, ..."),
+    ] = None,
     minimum: Annotated[
         str | None, typer.Option("--min", metavar="SIZE", help="Hide groups that moved less than SIZE.")
     ] = None,
@@ -56,7 +58,7 @@ def show(
     to: Path | None,
     force: bool,
     fail_on: Sequence[str],
-    counter: str = "rss",
+    counter: str | None = None,
 ) -> None:
     """Judge a series and write the result; leave with 1 where a condition holds."""
     output.check_free(to, force=force)

@@ -85,6 +85,7 @@ SNAPSHOT_RULES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
 TREND_RULES: tuple[Callable[[Trend], Iterator[Finding]], ...] = (
     over_time.steady_growth,
     over_time.growing_inside,
+    over_time.growing_roles,
     over_time.cut,
     over_time.kept_inside,
 )

@@ -28,10 +28,22 @@ def steady_growth(trend: Trend) -> Found:
     growing = [group for group in trend.groups.get("owner", ()) if _leaks(trend, group)]
     whole = [] if growing or not _leaks(trend, trend.total) else [trend.total]
     for group in [*growing, *whole]:
-        name = group.name if growing else "the process"
+        name = group.name if growing else _all_of(trend)
         told = f"{name} grows steadily by {_rate(group)}{_until(trend, group.rate or 0)}"
         evidence = (f"{name}: {_moved(group)}", group.judgement.evidence)
         yield Finding("steady-growth", "warning", told, evidence)
+
+
+def growing_roles(trend: Trend) -> Found:
+    """Find the roles in a set whose processes together grow steadily."""
+    for group in trend.groups.get("role", ()):
+        if _leaks(trend, group):
+            told = f"the processes of role {group.name} grow steadily by {_rate(group)}"
+            yield Finding("growing-role", "warning", told, (_moved(group), group.judgement.evidence))
+
+
+def _all_of(trend: Trend) -> str:
+    return "the set" if trend.series.of_sets else "the process"
 
 
 def kept_inside(trend: Trend) -> Found:
@@ -62,7 +74,8 @@ def cut(trend: Trend) -> Found:
         return
     judged = len(series.judged)
     told = (
-        f"the process was restarted {counted(len(series.runs) - 1, 'time')}: the series is cut there, and"
+        f"{'the host' if series.of_sets else 'the process'} was restarted"
+        f" {counted(len(series.runs) - 1, 'time')}: the series is cut there, and"
         f" {judged:,} of its {len(series.points):,} points are judged"
     )
     yield Finding("restarted", "notice", told, tuple(_starts(trend))[:9])
@@ -124,16 +137,17 @@ def horizons(trend: Trend, per_second: float) -> Iterator[Horizon]:
     if per_second <= 0:
         return
     limits = trend.series.limits
+    resident = "pss" if trend.series.of_sets else "rss"
     levels = {
         "address_space": ("the limit on virtual memory (RLIMIT_AS)", "size"),
         "data": ("the limit on data (RLIMIT_DATA)", "data"),
-        CGROUP_LIMIT: ("the memory limit of its control group", "rss"),
+        CGROUP_LIMIT: ("the memory limit of its control group", resident),
     }
     for name, (told, counter) in levels.items():
         level = _level(trend, counter)
         if (most := limits.process.get(name)) is not None and level is not None:
             yield Horizon(told, most, (most - level) / per_second)
-    if limits.host_memory and (level := _level(trend, "rss")) is not None:
+    if limits.host_memory and (level := _level(trend, resident)) is not None:
         yield Horizon("the memory of the host", limits.host_memory, (limits.host_memory - level) / per_second)
 
 

@@ -40,6 +40,11 @@ class ControlGroup(Frozen):
     stat: dict[Name, Count] = Field(default_factory=dict)
 
 
+def role_of(member: Snapshot) -> str:
+    """Return what a process does in a set; its name, where nothing better is known."""
+    return member.process.role or member.process.name or "(unknown)"
+
+
 class SnapshotSet(Frozen):
     """Several processes, each as a snapshot, by pid; *missing* are those that could not be read."""
 
@@ -58,3 +63,11 @@ class SnapshotSet(Frozen):
         Only PSS adds up to memory: what several processes share is in the RSS of each of them.
         """
         return add(member.total(counter) for member in self.members)
+
+
+Moment = Snapshot | SnapshotSet  # one process or several, at one time
+
+
+def members_of(moment: Moment) -> tuple[Snapshot, ...]:
+    """Return the snapshots of all processes."""
+    return moment.members if isinstance(moment, SnapshotSet) else (moment,)

@@ -15,16 +15,12 @@ _KERNEL_LENGTH = 15  # bytes that the kernel keeps of a name (TASK_COMM_LEN)
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A process, and what its successor is known by: the name, and that it started later.
-
-    *via* is the command that reaches it, where it is elsewhere: then only its number is known.
-    """
+    """A process, and what its successor is known by: the name, and that it started later."""
 
     pid: int
     name: str
     start_ticks: int
     proc: Path = PROC
-    via: str | None = None
 
     def successor(self) -> "Followed | None":
         """Return the first process of that name that started after this one, if this one is gone."""
@@ -61,18 +57,6 @@ def follow(target: int | str, proc: Path = PROC) -> Followed:
         pids = ", ".join(str(one.pid) for one in found[:9])
         raise InputError(f"{len(found)} processes are called {name!r}: {pids}; choose one by its number")
     return found[0]
-
-
-def reached(via: str, target: int | str) -> Followed:
-    """Return the process of a number that a command reaches; whether it is there, the first point tells.
-
-    Raises:
-        InputError: the target is no number.
-    """
-    text = str(target)
-    if not (text.isascii() and text.isdigit() and len(text) <= 10):
-        raise InputError(f"{text[:60]}: with --via a process is a number, as the other side counts")
-    return Followed(int(text), "", 0, via=via)
 
 
 def named(name: str, proc: Path = PROC) -> Iterator[Followed]:

@@ -8,7 +8,7 @@ from vmdiff.report import wording
 from vmdiff.report.markdown import LIMIT, code, escape
 from vmdiff.report.options import ViewOptions
 from vmdiff.report.view import trend_rows
-from vmdiff.report.view.trend_rows import TrendRow
+from vmdiff.report.view.trend_rows import TrendRow, TrendTable
 from vmdiff.series.trends import Trend
 
 _RESERVE = 200  # characters for saying that rows were left out
@@ -22,16 +22,21 @@ def trend(found: Trend, findings: Sequence[Finding], options: ViewOptions) -> st
         "",
         escape(view.when),
         "",
-        f"| by {view.by} | {' | '.join(trend_rows.HEAD[1:])} |",
-        "|---|--:|--:|--:|--:|--:|---|---|",
     ]
     tail = [f"- {escape(text)}" for _, text in trend_rows.remarks(view) if text != view.answer]
     room = LIMIT - _RESERVE - sum(len(line) + 1 for line in [*head, *tail[:40]])
-    rows = list(_within(map(_row, (view.total, *view.rows)), room))
-    left = len(view.rows) + 1 - len(rows)
+    tables = [line for table in view.tables for line in _table(table, room // len(view.tables))]
+    return "\n".join([*head, *tables, *tail[:40]]).rstrip() + "\n"
+
+
+def _table(table: TrendTable, room: int) -> list[str]:
+    """Write a table, as many of its rows as there is room for."""
+    head = [f"| by {table.by} | {' | '.join(trend_rows.HEAD[1:])} |", "|---|--:|--:|--:|--:|--:|---|---|"]
+    rows = list(_within(map(_row, table.rows), room - sum(map(len, head))))
+    left = len(table.rows) - len(rows)
     cut = [f"\n{wording.plural(left, 'row')} did not fit"] if left else []
-    hidden = ["", escape(view.hidden)] if view.hidden else []
-    return "\n".join([*head, *rows, *cut, *hidden, "", *tail[:40]]).rstrip() + "\n"
+    hidden = ["", escape(table.hidden)] if table.hidden else []
+    return [*head, *rows, *cut, *hidden, ""]
 
 
 def _row(row: TrendRow) -> str:

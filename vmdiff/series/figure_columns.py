@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from vmdiff.comparison.tally import GROUPINGS, Grouping, tallied
+from vmdiff.comparison.tally import GROUPINGS, Grouping, Tally, tallied
 from vmdiff.model import Process, Snapshot
+from vmdiff.model.snapshot_set import Moment, SnapshotSet, members_of, role_of
 
 COUNTERS = ("size", "rss", "pss", "private_clean", "private_dirty", "swap")
-TOTAL, MAPPING, USAGE = "total", "mapping", "usage"
+TOTAL, MAPPING, USAGE, ROLE = "total", "mapping", "usage", "role"
 CGROUP_LIMIT = "cgroup_memory"  # among a process's limits
 IN_USE, FREE = "in_use", "free"  # the counters of usage
 _UNKNOWN = -1
@@ -85,11 +86,23 @@ class Identity:
             process.name,
         )
 
+    @classmethod
+    def of_set(cls, several: SnapshotSet) -> "Identity":
+        """Return the identity of a set: its processes come and go, the host's boot stays."""
+        boot_id = several.members[0].host.boot_id if several.members else None
+        return cls(boot_id, None, None, None, None, set_name(several))
+
     def differs(self, other: "Identity") -> bool:
         """Say whether these are certainly two programs: a restart, an exec, another process."""
         names = ("boot_id", "pid_namespace", "pid", "start_ticks", "executable")
         pairs = ((getattr(self, name), getattr(other, name)) for name in names)
         return any(None not in pair and pair[0] != pair[1] for pair in pairs)
+
+
+def set_name(several: SnapshotSet) -> str:
+    """Return what a set is called: its control group, else its label, else how many processes it has."""
+    count = len(several.members)
+    return (several.cgroup and several.cgroup.path) or several.label or f"{count} processes"
 
 
 class FigureColumns:
@@ -104,11 +117,16 @@ class FigureColumns:
         self._absent: dict[tuple[str, str], FigureColumn] = {}
         self.groups: dict[Key, dict[str, FigureColumn]] = {}
 
-    def add(self, snapshot: Snapshot) -> None:
-        """Fold one more snapshot into the columns."""
-        sums = dict(_sums(snapshot, mappings=self._mappings))
-        for grouping in (TOTAL, *GROUPINGS, MAPPING, USAGE):
-            known = _known(snapshot, grouping)
+    def add(self, moment: Moment) -> None:
+        """Fold one more snapshot, or the sums over a set, into the columns."""
+        if isinstance(moment, SnapshotSet):
+            sums = _sums_of_set(moment)
+        else:
+            sums = dict(_sums(moment, mappings=self._mappings))
+        for grouping in (TOTAL, *GROUPINGS, MAPPING, USAGE, ROLE):
+            known = frozenset(COUNTERS).intersection(
+                *(_known(member, grouping) for member in members_of(moment))
+            )
             for counter in COUNTERS if grouping != USAGE else (IN_USE, FREE):
                 absent = self._absent.setdefault((grouping, counter), FigureColumn())
                 absent.append(0 if counter in known else None)
@@ -146,17 +164,37 @@ def _known(snapshot: Snapshot, grouping: str) -> frozenset[str]:
 
 def _sums(snapshot: Snapshot, *, mappings: bool) -> Iterator[tuple[Key, Sums]]:
     yield (TOTAL, TOTAL), snapshot.totals
-    made = tallied(snapshot)
-    for grouping in Grouping:
-        if grouping is not Grouping.OWNER or snapshot.origin.owners:
-            yield from (((grouping.value, name), sums) for name, sums in made.by(grouping).items())
+    yield from _of_groups(snapshot, tallied(snapshot), None)
     if mappings:
         yield from _of_mappings(snapshot)
     yield from _of_usage(snapshot)
 
 
-def _pour(into: dict[str, int | None], share: Sums) -> None:
-    for counter in COUNTERS:
+def _of_groups(
+    snapshot: Snapshot, made: Tally, unsplit: abc.Set[tuple[str, str]] | None
+) -> Iterator[tuple[Key, Sums]]:
+    for grouping in Grouping:
+        if grouping is not Grouping.OWNER or snapshot.origin.owners:
+            yield from (((grouping.value, name), sums) for name, sums in made.by(grouping, unsplit).items())
+
+
+def _sums_of_set(several: SnapshotSet) -> abc.Mapping[Key, Sums]:
+    """Add up the figures of all members; what cannot be split in one of them is not in any."""
+    folded: dict[Key, dict[str, int | None]] = {}
+    tallies = [tallied(member) for member in several.members]
+    unsplit = frozenset[tuple[str, str]]().union(*(made.unsplit for made in tallies))
+    for member, made in zip(several.members, tallies, strict=True):
+        for key in ((TOTAL, TOTAL), (ROLE, role_of(member))):
+            _pour(folded.setdefault(key, {}), member.totals)
+        for key, sums in _of_groups(member, made, unsplit):
+            _pour(folded.setdefault(key, {}), sums)
+        for key, sums in _of_usage(member):
+            _pour(folded.setdefault(key, {}), sums, (IN_USE, FREE))
+    return folded
+
+
+def _pour(into: dict[str, int | None], share: Sums, counters: abc.Iterable[str] = COUNTERS) -> None:
+    for counter in counters:
         held, more = into.get(counter, 0), share.get(counter)
         into[counter] = None if held is None or more is None else held + more
 

@@ -1,4 +1,4 @@
-"""Snapshots of one process in order of time.
+"""Snapshots of one process, or sets of several, in order of time.
 
 What is compared over time must be one process: where a process was restarted the series is cut, and only
 one piece is judged, which is the last that is long enough.
@@ -11,8 +11,10 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TypeVar
 
+from vmdiff.errors import MatchError
 from vmdiff.model import Snapshot
-from vmdiff.series.figure_columns import FigureColumns, Identity, Point, facts_of
+from vmdiff.model.snapshot_set import Moment, SnapshotSet
+from vmdiff.series.figure_columns import CGROUP_LIMIT, FigureColumns, Identity, Point, facts_of
 from vmdiff.series.verdict import FEWEST
 
 _Value = TypeVar("_Value")
@@ -20,39 +22,55 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may end a process's growth, as the last snapshot has it; bytes by name."""
+    """What may end growth, as the last snapshot or set has it; bytes by name."""
 
     process: abc.Mapping[str, int]
     host_memory: int | None
 
+    @classmethod
+    def of(cls, moment: Snapshot | SnapshotSet | None) -> "Limits":
+        """Return the limits of a process, or of the control group that a set is; None has none."""
+        if isinstance(moment, Snapshot):
+            return cls(facts_of(moment.process), moment.host.memory_total)
+        members = moment.members if moment is not None else ()
+        most = moment.cgroup.max if moment is not None and moment.cgroup is not None else None
+        host = members[0].host.memory_total if members else None
+        return cls({} if most is None else {CGROUP_LIMIT: most}, host)
+
 
 class Series:
-    """Snapshots of one process in order of time, kept as columns of figures.
+    """Snapshots of one process, or sets of processes, in order of time, kept as columns of figures.
 
-    Without times (listings of other tools have none) they are in the order in which they came, and have
-    no rates.
+    Of sets the figures are sums over all processes, of which only those of PSS are memory. Without times
+    (listings of other tools have none) they are in the order in which they came, and have no rates.
     """
 
     def __init__(
-        self, snapshots: Iterable[Snapshot | tuple[str, Snapshot]], *, mappings: bool = False
+        self, snapshots: Iterable[Moment | tuple[str | None, Moment]], *, mappings: bool = False
     ) -> None:
+        """Fold the snapshots into columns, one at a time.
+
+        Raises:
+            MatchError: some are of one process, others of a set.
+        """
         columns = FigureColumns(mappings=mappings)
         points: list[Point] = []
-        last: Snapshot | None = None
-        latest: Snapshot | None = None
+        latest: Moment | None = None
         for one in snapshots:
             file, last = one if isinstance(one, tuple) else (None, one)
+            if latest is not None and type(last) is not type(latest):
+                raise MatchError(f"{file or 'a series'}: one process and a set of several are no series")
             columns.add(last)
-            points.append(Point(last.taken_at, last.label, file, Identity.of(last)))
+            identity = Identity.of(last) if isinstance(last, Snapshot) else Identity.of_set(last)
+            points.append(Point(last.taken_at, last.label, file, identity))
             if latest is None or _later(last, latest):
                 latest = last
         self._columns = columns.groups
         self._order = _order(points)
         self.points = tuple(points[at] for at in self._order)
-        self.limits = Limits(
-            facts_of(latest.process) if latest else {}, latest.host.memory_total if latest else None
-        )
-        self.name = latest.process.name if latest else None
+        self.limits = Limits.of(latest)
+        self.name = self.points[-1].process.name if points else None
+        self.of_sets = isinstance(latest, SnapshotSet)
 
     @cached_property
     def timed(self) -> bool:
@@ -97,7 +115,7 @@ class Series:
         return tuple(every[at] for at in self._order)
 
 
-def _later(one: Snapshot, other: Snapshot) -> bool:
+def _later(one: Moment, other: Moment) -> bool:
     return one.taken_at is None or other.taken_at is None or one.taken_at >= other.taken_at
 
 

@@ -9,7 +9,8 @@ from itertools import pairwise
 from vmdiff.comparison.tally import GROUPINGS
 from vmdiff.errors import ConditionError
 from vmdiff.model import Snapshot
-from vmdiff.series.figure_columns import COUNTERS, FREE, IN_USE, MAPPING, TOTAL, USAGE
+from vmdiff.model.snapshot_set import SnapshotSet
+from vmdiff.series.figure_columns import COUNTERS, FREE, IN_USE, MAPPING, ROLE, TOTAL, USAGE
 from vmdiff.series.series import Series
 from vmdiff.series.verdict import Judgement, judge
 from vmdiff.units import rate as rate_words
@@ -63,16 +64,16 @@ class Trend:
 
     @cached_property
     def total(self) -> GroupTrend:
-        """The whole process."""
+        """The whole process, or all processes of a set."""
         return self._group(TOTAL, TOTAL)
 
     @cached_property
     def groups(self) -> abc.Mapping[str, tuple[GroupTrend, ...]]:
         """The groups of each grouping that the series has: what leaks first, then what moved most."""
-        return {by: self.grouped(by) for by in (*GROUPINGS, MAPPING) if any(self.series.names(by))}
+        return {by: self.grouped(by) for by in (*GROUPINGS, ROLE, MAPPING) if any(self.series.names(by))}
 
     def grouped(self, by: str) -> tuple[GroupTrend, ...]:
-        """Judge the groups of one of `GROUPINGS` or of ``mapping``."""
+        """Judge the groups of one of `GROUPINGS`, of ``mapping``, or of ``role`` where sets are judged."""
         return tuple(sorted((self._group(by, name) for name in self.series.names(by)), key=_weight))
 
     def _group(self, by: str, name: str) -> GroupTrend:
@@ -117,15 +118,21 @@ class Trend:
         return Judgement(inner.name, growing.rate, evidence)
 
 
-def trend(snapshots: Iterable[Snapshot] | Series, *, counter: str = "rss") -> Trend:
-    """Say what each group of memory does over snapshots of a process.
+def trend(
+    snapshots: Iterable[Snapshot] | Iterable[SnapshotSet] | Series, *, counter: str | None = None
+) -> Trend:
+    """Say what each group of memory does over snapshots of a process, or over sets of several.
+
+    *counter* is judged; by default ``rss``, of sets ``pss``, which alone adds up over processes.
 
     Raises:
         ConditionError: a series does not keep that counter.
+        MatchError: some are of one process, others of a set.
     """
-    if counter not in COUNTERS:
+    if counter is not None and counter not in COUNTERS:
         raise ConditionError(f"a series has no {counter!r}; it has {', '.join(COUNTERS)}")
-    return Trend(snapshots if isinstance(snapshots, Series) else Series(snapshots), counter)
+    series = snapshots if isinstance(snapshots, Series) else Series(snapshots)
+    return Trend(series, counter or ("pss" if series.of_sets else "rss"))
 
 
 def _steps(known: abc.Sequence[int]) -> Steps:

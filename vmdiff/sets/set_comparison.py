@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 from vmdiff.model import Snapshot, add
-from vmdiff.model.snapshot_set import SnapshotSet
-from vmdiff.sets.set_totals import Grouping, Held, held_by, pss_by, role_of, total
+from vmdiff.model.snapshot_set import SnapshotSet, role_of
+from vmdiff.sets.set_totals import Grouping, Held, held_by, pss_by, total
 
 
 class Became(StrEnum):

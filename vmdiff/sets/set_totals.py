@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from vmdiff.comparison import tally
 from vmdiff.model import Kind, Mapping, Snapshot, add
 from vmdiff.model.memory_figures import figure
-from vmdiff.model.snapshot_set import SnapshotSet
+from vmdiff.model.snapshot_set import SnapshotSet, role_of
 
 Grouping = Literal["owner", "kind", "object"]
 _SHARED = frozenset({Kind.IMAGE, Kind.FILE, Kind.SHARED_MEMORY, Kind.DEVICE})
@@ -57,11 +57,6 @@ class ObjectRow(NamedTuple):
 def members(snapshots: SnapshotSet) -> list[Member]:
     """Return a row for each process, in the order of the set."""
     return [Member(role_of(one), one.process.pid, held_by(one)) for one in snapshots.members]
-
-
-def role_of(snapshot: Snapshot) -> str:
-    """Return what a process does in a set; its name, where nothing better is known."""
-    return snapshot.process.role or snapshot.process.name or "(unknown)"
 
 
 def held_by(snapshot: Snapshot) -> Held:

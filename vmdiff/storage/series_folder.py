@@ -13,7 +13,8 @@ from pathlib import Path
 
 from vmdiff.errors import InputError, OutputError
 from vmdiff.model import Snapshot
-from vmdiff.storage import atomic_file, json_document, point_delta, unpacking
+from vmdiff.model.snapshot_set import Moment
+from vmdiff.storage import atomic_file, json_document, point_delta, set_document, unpacking
 
 KEYFRAMES = 100  # points that go by one keyframe
 _SMALLER = 2  # times a delta is smaller than its keyframe, or it becomes one itself
@@ -39,14 +40,16 @@ class FolderWriter:
         self.written = 0  # bytes
         self.next = max((number for number, _ in points(folder)), default=-1) + 1
 
-    def write(self, snapshot: Snapshot) -> Path:
-        """Write the next point.
+    def write(self, moment: Moment) -> Path:
+        """Write the next point, a snapshot or a set of several processes.
 
         Raises:
             OutputError: it cannot be written; what is there already is whole.
         """
-        document = b"".join(json_document.dump(snapshot))
-        when = snapshot.taken_at or datetime.fromtimestamp(0, UTC)
+        document = b"".join(
+            json_document.dump(moment) if isinstance(moment, Snapshot) else set_document.dump(moment)
+        )
+        when = moment.taken_at or datetime.fromtimestamp(0, UTC)
         stem = f"{self.next:06}-{when:%Y%m%dT%H%M%SZ}.json"
         delta = self._delta(document)
         name, data = (f"{stem}.gz", _gzip(document)) if delta is None else (f"{stem}.delta", delta)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from vmdiff.errors import DocumentError
 from vmdiff.model.snapshot import MOST_MAPPINGS
 from vmdiff.model.snapshot_set import SET_FORMAT, SET_VERSION, SnapshotSet
-from vmdiff.storage import json_document
+from vmdiff.storage import json_document, point_delta
 
 _HEAD = 400  # bytes; the format is the first key that `dump` writes
 _BETWEEN = b",\n"
@@ -21,8 +21,8 @@ def is_set(data: bytes) -> bool:
 
 
 def may_be_set(data: bytes) -> bool:
-    """Say whether a file may hold a set: it does, or it is compressed."""
-    return data.startswith(_GZIP) or is_set(data)
+    """Say whether a file may hold a set: it does, or it is compressed or a point of a recording."""
+    return data.startswith(_GZIP) or point_delta.is_delta(data) or is_set(data)
 
 
 def dump(snapshots: SnapshotSet) -> Iterator[bytes]:

@@ -38,9 +38,7 @@ def trend(found: Trend, findings: Sequence[Finding], options: ViewOptions) -> st
         when=view.when,
         left_out=_left_out(len(found.series.points), len(drawn)),
         heads=trend_rows.HEAD,
-        rows=(view.total, *view.rows),
-        by=view.by,
-        hidden=view.hidden,
+        tables=view.tables,
         findings=[
             (finding.severity, wording.printable(finding.message), map(wording.printable, finding.evidence))
             for finding in findings

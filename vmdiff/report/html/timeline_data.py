@@ -41,6 +41,7 @@ def head(found: Trend, drawn: Sequence[int]) -> str:
             "start": first.timestamp() if series.timed and first is not None else None,
             "times": [round(series.times[at], 3) for at in drawn],
             "counter": found.counter,
+            "whole": "all processes" if series.of_sets else "the process",
             "cuts": [run.start for run in series.runs[1:]],
             "groups": {
                 by: [

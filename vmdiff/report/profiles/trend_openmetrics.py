@@ -12,10 +12,10 @@ from vmdiff.report import wording
 from vmdiff.report.options import ViewOptions
 from vmdiff.report.profiles import exposition
 from vmdiff.report.profiles.exposition import Labels
-from vmdiff.series.figure_columns import COUNTERS, TOTAL
+from vmdiff.series.figure_columns import COUNTERS, ROLE, TOTAL
 from vmdiff.series.trends import GroupTrend, Trend
 
-_GROUPINGS = (TOTAL, "kind", "owner")
+_GROUPINGS = (TOTAL, "kind", "owner", ROLE)
 
 
 def trend(found: Trend, findings: Sequence[Finding], options: ViewOptions) -> str:  # noqa: ARG001

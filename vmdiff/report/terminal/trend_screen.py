@@ -8,7 +8,7 @@ from vmdiff.report.options import ViewOptions
 from vmdiff.report.terminal import screen
 from vmdiff.report.terminal.table_layout import Lines, fit
 from vmdiff.report.view import trend_rows
-from vmdiff.report.view.trend_rows import TrendRow, TrendView
+from vmdiff.report.view.trend_rows import TrendRow, TrendTable, TrendView
 from vmdiff.series.trends import Trend
 
 _GAP = "  "
@@ -31,9 +31,12 @@ def _lines(view: TrendView, width: int) -> Iterator[list[tuple[str, str]]]:
     for line in wrap(view.when, width):
         yield [(line, "dim")]
     yield [("", "")]
-    yield from _table(view, width)
-    if view.hidden:
-        yield [(fit(view.hidden, width), "dim")]
+    for number, table in enumerate(view.tables):
+        if number:
+            yield [("", "")]
+        yield from _table(table, width)
+        if table.hidden:
+            yield [(fit(table.hidden, width), "dim")]
     told = [remark for remark in trend_rows.remarks(view) if remark[1] != view.answer]
     if told:
         yield [("", "")]
@@ -42,14 +45,13 @@ def _lines(view: TrendView, width: int) -> Iterator[list[tuple[str, str]]]:
             yield [("- " if number == 0 else "  ", "dim"), (line, style)]
 
 
-def _table(view: TrendView, width: int) -> Lines:
-    rows = [view.total, *view.rows]
-    head = (f"by {view.by}", *trend_rows.HEAD[1:])
-    cells = [head, *(row.cells for row in rows)]
+def _table(table: TrendTable, width: int) -> Lines:
+    head = (f"by {table.by}", *trend_rows.HEAD[1:])
+    cells = [head, *(row.cells for row in table.rows)]
     columns = _columns(cells, width)
     widths = _widths(cells, columns, width)
     yield [(_line(head, columns, widths), "head")]
-    yield from (_row(row, columns, widths) for row in rows)
+    yield from (_row(row, columns, widths) for row in table.rows)
 
 
 def _columns(cells: Sequence[tuple[str, ...]], width: int) -> list[int]:

@@ -7,6 +7,7 @@ from vmdiff.findings import Finding
 from vmdiff.report import wording
 from vmdiff.report.options import By, ViewOptions
 from vmdiff.report.sparkline import sparkline
+from vmdiff.series.figure_columns import ROLE
 from vmdiff.series.trends import GroupTrend, Trend
 from vmdiff.units import rate as rate_words
 
@@ -14,6 +15,7 @@ _SPARK, _NARROW_SPARK = 24, 12  # columns
 _WIDE = 110
 HEAD = ("", "first", "last", "change", "rate", "grew", "over time", "verdict")
 _NOTHING = ("flat", 0)
+_GROWING = frozenset({"steady-growth", "growing-inside", "growing-role"})
 
 
 class TrendRow(NamedTuple):
@@ -24,44 +26,52 @@ class TrendRow(NamedTuple):
     evidence: str
 
 
+class TrendTable(NamedTuple):
+    """Rows of one grouping, what all is together first, and a sentence on the groups left out."""
+
+    by: str
+    rows: tuple[TrendRow, ...]
+    hidden: str
+
+
 class TrendView(NamedTuple):
     """What every renderer of a trend shows."""
 
     title: str
     answer: str
     when: str
-    total: TrendRow
-    by: str
-    rows: tuple[TrendRow, ...]
-    hidden: str
+    tables: tuple[TrendTable, ...]
     findings: tuple[Finding, ...]
 
 
 def of_trend(found: Trend, findings: Sequence[Finding], options: ViewOptions) -> TrendView:
     """Choose what is shown of a trend, and say it."""
-    by = str(options.by or By.OWNER)
     spark = _SPARK if options.width >= _WIDE else _NARROW_SPARK
-    groups = [group for group in found.groups.get(by, ()) if _shown(group, options)]
-    most = len(groups) if options.show_all or options.rows is None else options.rows
-    kept = [group for group in groups if options.show_all or not _still(group)][:most] or groups[:3]
-    hidden = len(found.groups.get(by, ())) - len(kept)
+    of_sets = found.series.of_sets
+    shown = [str(options.by or By.OWNER), *([ROLE] if of_sets else [])]
+    total = _row(found.total, "all processes" if of_sets else "the process", spark)
     return TrendView(
         wording.name(found.series.name or "a process"),
         answer(found, findings),
         _when(found),
-        _row(found.total, "the process", spark),
-        by,
-        tuple(_row(group, wording.name(group.name), spark) for group in kept),
-        f"{wording.plural(hidden, 'more group')} that moved less or not at all (--all shows them)"
-        if hidden
-        else "",
+        tuple(_table(found, by, total, options, spark) for by in shown),
         tuple(findings),
     )
 
 
+def _table(found: Trend, by: str, total: TrendRow, options: ViewOptions, spark: int) -> TrendTable:
+    groups = [group for group in found.groups.get(by, ()) if _shown(group, options)]
+    most = len(groups) if options.show_all or options.rows is None else options.rows
+    kept = [group for group in groups if options.show_all or not _still(group)][:most] or groups[:3]
+    hidden = len(found.groups.get(by, ())) - len(kept)
+    told = f"{wording.plural(hidden, 'more group')} that moved less or not at all (--all shows them)"
+    rows = (_row(group, wording.name(group.name), spark) for group in kept)
+    return TrendTable(by, (total, *rows), told if hidden else "")
+
+
 def answer(found: Trend, findings: Sequence[Finding]) -> str:
     """Say in one sentence what the series means."""
-    growing = [finding for finding in findings if finding.id in {"steady-growth", "growing-inside"}]
+    growing = [finding for finding in findings if finding.id in _GROWING]
     if growing:
         more = f"; and {len(growing) - 1} more" if len(growing) > 1 else ""
         return f"{wording.printable(growing[0].message)}{more}"
@@ -73,7 +83,7 @@ def answer(found: Trend, findings: Sequence[Finding]) -> str:
 
 
 def _counter(name: str) -> str:
-    return {"rss": "resident", "size": "virtual"}.get(name, name.replace("_", " "))
+    return {"rss": "resident", "size": "virtual", "pss": "PSS"}.get(name, name.replace("_", " "))
 
 
 def _shown(group: GroupTrend, options: ViewOptions) -> bool:
@@ -121,6 +131,6 @@ def remarks(view: TrendView) -> Iterator[tuple[str, str]]:
     """Yield what was found, and why each group that moved is judged as it is: style and text."""
     for finding in view.findings:
         yield finding.severity, wording.printable(finding.message)
-    for row in (view.total, *view.rows):
+    for row in dict.fromkeys(row for table in view.tables for row in table.rows):
         if row.verdict != "flat":
             yield "dim", f"{row.cells[0]}: {row.verdict}, {wording.printable(row.evidence)}"

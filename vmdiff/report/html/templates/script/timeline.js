@@ -204,7 +204,7 @@ function legend() {
       cell(size(item.values[time.from]), "narrow"), cell(size(item.values[time.to]), "narrow"), cell(signed(moved), tone(moved)));
   };
   const whole = change(time.columns.total);
-  const total = el("tr", { className: "whole" }, el("td", {}, "the process"), el("td", {}, ""), cell(""), cell(size(time.columns.total[time.from]), "narrow"), cell(size(time.columns.total[time.to]), "narrow"), cell(signed(whole), tone(whole)));
+  const total = el("tr", { className: "whole" }, el("td", {}, D.whole), el("td", {}, ""), cell(""), cell(size(time.columns.total[time.from]), "narrow"), cell(size(time.columns.total[time.to]), "narrow"), cell(signed(whole), tone(whole)));
   const held = byId("groups").contains(document.activeElement) ? document.activeElement.textContent : null;
   byId("groups-title").textContent = `By ${time.by}`;
   const head = el("tr", {}, ...heads.map((name, at) => el("th", { scope: "col", className: at > 1 ? `n${name.startsWith("at ") ? " narrow" : ""}` : "" }, name)));
@@ -277,8 +277,9 @@ theme();
 if (D.times.length > 1) unpack().then((columns) => {
   time.columns = columns;
   if (!(time.by in D.groups)) time.by = Object.keys(D.groups)[0];
-  for (const id of ["timeline", "between"]) byId(id).hidden = false;
-  byId("timeline-title").textContent = D.counter === "rss" ? "Resident memory" : D.counter;
+  byId("timeline").hidden = false;
+  byId("between").hidden = !time.columns.mappings.length;  // of a set there are none
+  byId("timeline-title").textContent = ({ rss: "Resident memory", pss: "Proportional share of resident memory (PSS)" })[D.counter] || D.counter;
   for (const id of ["from", "to"]) {
     byId(id).max = D.times.length - 1;
     byId(id).addEventListener("input", () => mark(Number(byId("from").value), Number(byId("to").value)));

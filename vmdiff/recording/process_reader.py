@@ -1,0 +1,65 @@
+"""Reads one process again and again, and looks for owners only where something changed."""
+
+from typing import NamedTuple
+
+from vmdiff import sources
+from vmdiff.capture import ProcessFolder, read
+from vmdiff.model import Snapshot
+from vmdiff.recording import owner_memory
+
+
+class OwnedReading(NamedTuple):
+    """A snapshot, and why owners were looked for: None if those of the last look were kept."""
+
+    snapshot: Snapshot
+    looked: str | None
+
+
+class ProcessReader:
+    """Takes snapshots of one process; *inside* reads the records of its allocators whole each time."""
+
+    def __init__(self, *, inside: bool = False) -> None:
+        self._inside = inside
+        self._last: Snapshot | None = None
+        self._since = 0  # readings since owners were looked for
+        self._seen: frozenset[int | None] = frozenset()  # touched, and without owner at a look
+
+    def read(self, folder: ProcessFolder) -> OwnedReading:
+        """Take a snapshot of the process whose folder is open.
+
+        Raises:
+            ProcessError: it cannot be observed.
+        """
+        bare = read(folder)
+        why = self._why(bare)
+        if why is None and self._last is not None:
+            snapshot = sources.with_usage(folder, owner_memory.kept(self._last, bare))
+            self._since += 1
+        else:
+            snapshot = self._looked_at(folder, bare)
+            self._since = 0
+            touched = owner_memory.touched_without_owner(snapshot, snapshot)
+            self._seen = touched if why == owner_memory.LAYOUT else self._seen | touched
+        self._last = snapshot
+        return OwnedReading(snapshot, why)
+
+    def _looked_at(self, folder: ProcessFolder, bare: Snapshot) -> Snapshot:
+        """Look for owners; once more, of a new reading, where memory that stayed lost its owner.
+
+        A heap that grows between the reading of the layout and the look at its records contradicts them.
+        """
+        snapshot = sources.with_owners(folder, bare, inside=self._inside)
+        if self._last is not None and owner_memory.loses_owners(self._last, snapshot):
+            again = sources.with_owners(folder, read(folder), inside=self._inside)
+            snapshot = owner_memory.carried(self._last, again)
+        return snapshot
+
+    def _why(self, bare: Snapshot) -> str | None:
+        """Say why owners are looked for again; None if those of the last look hold."""
+        if self._last is None:
+            return "first point"
+        if self._inside:
+            return "to look inside"
+        if self._since >= owner_memory.LOOKS:
+            return "its turn"
+        return ", ".join(owner_memory.reasons(self._last, bare, self._seen)) or None
