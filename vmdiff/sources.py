@@ -27,6 +27,8 @@ _ANOTHER_PROGRAM = "owners: the process became another program before they were 
 _LIVE = "pid:"
 _ELF = b"\x7fELF"
 _BUNDLE = b"@vmdiff:"
+_LOOKS_AGAIN = 3  # where pages moved meanwhile
+_QUICK = 0.5  # seconds; a reading that takes longer is not repeated for that
 
 
 def snap(
@@ -142,16 +144,52 @@ def with_owners(folder: ProcessFolder, snapshot: "Snapshot", *, inside: bool = F
     from vmdiff.capture.live_memory import LiveMemory
 
     owned = _owned(folder, snapshot)
-    with LiveMemory(folder.pid, folder=folder, mappings=snapshot.mappings) as memory:
+    with LiveMemory(folder.pid, folder=folder, mappings=owned.mappings) as memory:
         return _with_usage(owned, memory, inside=inside)
 
 
 def _owned(folder: ProcessFolder, snapshot: "Snapshot") -> "Snapshot":
+    """Look for owners, and again as long as pages moved before those of each owner were counted."""
+    owned, left = _looked_at(folder, snapshot)
+    for _ in range(_LOOKS_AGAIN):
+        if not left or not _is_quick(owned):
+            break
+        try:
+            again, fewer = _looked_at_again(folder, owned)
+        except ProcessError:  # it ended, and what was read of it stays
+            break
+        owned, left = (again, fewer) if fewer < left else (owned, left)
+    return owned
+
+
+def _looked_at(folder: ProcessFolder, snapshot: "Snapshot") -> "tuple[Snapshot, int]":
+    """Return a snapshot with owners, and how many mappings of several owners did not add up."""
     from vmdiff.capture.live_memory import LiveMemory
     from vmdiff.owners import RULES, Scene, assign
+    from vmdiff.owners.second_look import uncounted
 
     with LiveMemory(folder.pid, folder=folder, mappings=snapshot.mappings) as memory:
-        return assign(Scene(snapshot, memory), RULES)
+        owned = assign(Scene(snapshot, memory), RULES)
+        return owned, uncounted(owned, memory)
+
+
+def _looked_at_again(folder: ProcessFolder, owned: "Snapshot") -> "tuple[Snapshot, int]":
+    """Read the process again, and keep the owners that were found if its layout is the same."""
+    from vmdiff.capture.live_memory import LiveMemory
+    from vmdiff.owners.second_look import same_layout, uncounted, with_owners_of
+
+    again = read(folder, arguments=owned.process.arguments is not None, label=owned.label)
+    again = again.model_copy(update={"tags": owned.tags})
+    if not same_layout(owned, again):
+        return _looked_at(folder, again)
+    with LiveMemory(folder.pid, folder=folder, mappings=again.mappings) as memory:
+        kept = with_owners_of(owned, again, memory)
+        return kept, uncounted(kept, memory)
+
+
+def _is_quick(snapshot: "Snapshot") -> bool:
+    """Say whether reading the process again costs it, and the reader, next to nothing."""
+    return (snapshot.origin.seconds or 0) < _QUICK
 
 
 def _with_usage(snapshot: "Snapshot", memory: "Memory", *, inside: bool) -> "Snapshot":

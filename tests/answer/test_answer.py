@@ -8,7 +8,7 @@ from vmdiff.answer import answer, summary
 from vmdiff.answer.movement import ENOUGH, movement
 from vmdiff.answer.sentence import Mover
 from vmdiff.comparison.compare import compare as compare_snapshots
-from vmdiff.model import Mapping, Origin, Process, Snapshot
+from vmdiff.model import Mapping, Origin, Owner, Part, Process, Snapshot
 from vmdiff.model import owner as owned_by
 
 COUNTERS = (
@@ -38,8 +38,8 @@ def plain(at: int, pages: int = 0x10000, path: str | None = None, perms: str = "
     return mapping(at, pages, perms, path, **values)
 
 
-def dirty(at: int, held: int, **values) -> Mapping:
-    return plain(at, rss=held, private_dirty=held, **values)
+def dirty(at: int, held: int, pages: int = 0x10000, **values) -> Mapping:
+    return plain(at, pages, rss=held, private_dirty=held, **values)
 
 
 def owned(name: str, at: int, held: int, label: str | None = None) -> Mapping:
@@ -188,6 +188,31 @@ def test_malloc_beside_a_java_heap_is_off_heap():
     grown = sentence([java, owned("malloc heap", B, MIB)], [java, owned("malloc heap", B, 99 * MIB)])
 
     assert "malloc heap +98.0 MiB (off-heap)" in grown
+
+
+def uncounted(at: int, held: int, *names: tuple[str, int]) -> Mapping:
+    """Return memory of several owners whose pages were not counted."""
+    whole = dirty(at, held, pages=sum(size for _, size in names) // PAGE)
+    parts, start = [], whole.start
+    for name, size in names:
+        parts.append(Part(start, start + size, name, "certain", "record", ""))
+        start += size
+    return whole._replace(owner=Owner("mixed", parts=tuple(parts)))
+
+
+def test_one_page_that_moved_meanwhile_does_not_hide_whose_the_others_are():
+    pieces = ("malloc arena", 63 * MIB), ("loader", 4 * KIB)
+    before, after = uncounted(A, 2 * MIB, *pieces), uncounted(A, 62 * MIB, *pieces)
+
+    assert sentence([before], [after]) == "resident +60.0 MiB: malloc arena at least +60.0 MiB"
+    assert summary(taken(after)).sentence.startswith("62.0 MiB resident: malloc arena at least 62.0 MiB")
+
+
+def test_memory_of_which_nothing_is_proven_names_those_who_may_have_it():
+    pieces = ("malloc arena", 64 * MIB), ("thread stack", 64 * MIB)
+    before, after = uncounted(A, 2 * MIB, *pieces), uncounted(A, 62 * MIB, *pieces)
+
+    assert sentence([before], [after]) == "resident +60.0 MiB: malloc arena or thread stack +60.0 MiB"
 
 
 def test_a_snapshot_says_what_it_consists_of_and_what_stands_out():

@@ -16,6 +16,7 @@ from vmdiff.errors import ProcessError
 from vmdiff.findings import find
 from vmdiff.model import Snapshot
 from vmdiff.model.memory_figures import figure
+from vmdiff.model.piece import NOT_SPLIT
 
 
 def contradictions(found: Comparison) -> Iterator[str]:
@@ -45,7 +46,8 @@ def _movers(found: Comparison, told: Answer, name: str) -> Iterator[str]:
             continue
         change = figure({counter: total.delta for counter, total in totals.items()}, name)
         rest = mover.by == "kind" and change is not None and abs(mover.delta) <= abs(change)
-        if change != mover.delta and not rest:
+        bounded = change is None if mover.at_least else mover.name == NOT_SPLIT
+        if change != mover.delta and not rest and not bounded:
             yield f"{mover.name} {mover.delta}, its group says {change}"
 
 

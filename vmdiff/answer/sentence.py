@@ -11,15 +11,17 @@ class Mover:
     """A part of the memory that accounts for a movement (in a snapshot: for the size), in bytes.
 
     *by* says what *name* is: an owner, a kind where no owner is known, or an object (a file).
+    *at_least* says that it may account for more, which could not be told from its neighbours' memory.
     """
 
     by: Grouping
     name: str
     delta: int
+    at_least: bool = False
 
     def record(self) -> dict[str, Any]:
         """Return the JSON object: ``{"owner": "jemalloc", "delta": 122683392}``."""
-        return {self.by: self.name, "delta": self.delta}
+        return {self.by: self.name, "delta": self.delta} | ({"at_least": True} if self.at_least else {})
 
 
 @dataclass(frozen=True, slots=True)

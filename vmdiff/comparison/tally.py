@@ -103,17 +103,29 @@ class _Adder:
         self._alike.setdefault((mapping.kind, mapping.path, id(mapping.owner)), []).append(mapping)
 
     def add_pieces(self, mapping: Mapping, only: Choice | None) -> None:
-        """Add the pieces of a mapping, and what of it cannot be split."""
+        """Add the pieces of a mapping, and what of it cannot be split.
+
+        What cannot be split between pieces of one sum, such as two arenas, is all of that sum's.
+        """
         every = pieces_of(self._snapshot, mapping)
         chosen = [piece for piece in every if only is None or only(piece)]
         left = _with_private(self._snapshot.sums((mapping,)))
-        known = {name for name, amount in left.items() if amount is not None}
+        known = [name for name, amount in left.items() if amount is not None]
         for piece in every:
             left = {name: add((amount, -(piece.counts[name] or 0))) for name, amount in left.items()}
-        for piece in chosen:
-            self._unsplit |= {(piece.group, name) for name in known if piece.counts[name] is None}
-            share = {name: piece.counts[name] or 0 if name in known else None for name in left}
-            pour(self._sums, self._key(mapping, piece.group, piece.owner), share)
+        keys = [self._key(mapping, piece.group, piece.owner) for piece in chosen]
+        shares = [
+            {name: piece.counts[name] or 0 if name in known else None for name in left} for piece in chosen
+        ]
+        for name in known:
+            lacking = [at for at, piece in enumerate(chosen) if piece.counts[name] is None]
+            all_chosen = len(lacking) == sum(piece.counts[name] is None for piece in every)
+            if all_chosen and len({keys[at] for at in lacking}) == 1:
+                shares[lacking[0]][name], left[name] = left[name], 0
+            else:
+                self._unsplit |= {(chosen[at].group, name) for at in lacking}
+        for key, share in zip(keys, shares, strict=True):
+            pour(self._sums, key, share)
         if len(chosen) == len(every) and any(left.values()):
             pour(self._sums, Key(str(mapping.kind), NOT_SPLIT, object_name(mapping, None)), left)
 

@@ -10,14 +10,12 @@ from collections import abc
 from collections.abc import Iterator
 
 from vmdiff.capture.live_memory import LiveMemory
-from vmdiff.model import MIXED, Mapping, Owner, Snapshot, owner
-from vmdiff.owners.part_counters import recounted
+from vmdiff.model import Mapping, Owner, Snapshot, owner
+from vmdiff.owners.second_look import same_layout, with_owners_of
 
 LOOKS = 60  # points between two looks of which nothing changed
 
 LAYOUT = "another layout"
-
-_FIELDS = slice(0, Mapping._fields.index("owner"))
 
 
 def reasons(before: Snapshot, after: Snapshot, seen: abc.Set[int | None] = frozenset()) -> Iterator[str]:
@@ -25,7 +23,7 @@ def reasons(before: Snapshot, after: Snapshot, seen: abc.Set[int | None] = froze
 
     *seen* are the starts of mappings that had no owner at a look when they were touched already.
     """
-    if before.process.executable != after.process.executable or not _same(before, after):
+    if before.process.executable != after.process.executable or not same_layout(before, after):
         yield LAYOUT
         return
     if _tids(before) != _tids(after):
@@ -38,13 +36,6 @@ def touched_without_owner(snapshot: Snapshot, owned: Snapshot) -> frozenset[int 
     """Return the starts of anonymous mappings that are resident and have no owner in *owned*."""
     pairs = zip(snapshot.mappings, owned.mappings, strict=True)
     return frozenset(m.start for m, o in pairs if o.owner is None and m.path is None and _resident(m))
-
-
-def _same(before: Snapshot, after: Snapshot) -> bool:
-    if len(before.mappings) != len(after.mappings):
-        return False
-    pairs = zip(before.mappings, after.mappings, strict=True)
-    return all(was[_FIELDS] == now[_FIELDS] for was, now in pairs)
 
 
 def _tids(snapshot: Snapshot) -> list[int]:
@@ -80,21 +71,6 @@ def _likely(mapping: Mapping, was: Owner) -> Mapping:
 
 
 def kept(before: Snapshot, after: Snapshot) -> Snapshot:
-    """Copy the owners of *before* to *after*, which has the same layout.
-
-    What is resident of the parts of a mapping is read anew where the mapping's own figures moved.
-    """
-    mappings = list(after.mappings)
-    moved = []
-    for at, (was, now) in enumerate(zip(before.mappings, after.mappings, strict=True)):
-        if was.owner is not None:
-            mappings[at] = now.owned_by(was.owner)
-            if was.owner.name == MIXED and was.values != now.values:
-                moved.append(at)
-    if moved:
-        with LiveMemory(after.process.pid or 0, mappings=after.mappings) as memory:
-            for at in moved:
-                mappings[at] = recounted(memory, after, mappings[at])
-    doubts = [doubt for doubt in before.origin.doubts if doubt.startswith("owners:")]
-    noted = after.noting(*doubts, owners=True)
-    return noted.model_copy(update={"mappings": tuple(mappings)})
+    """Copy the owners of *before* to *after*, which has the same layout."""
+    with LiveMemory(after.process.pid or 0, mappings=after.mappings) as memory:
+        return with_owners_of(before, after, memory)

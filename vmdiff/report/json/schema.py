@@ -88,6 +88,9 @@ class MoverRecord(TypedDict, total=False):
     kind: str
     object: str
     delta: Required[int]
+    at_least: Annotated[
+        bool, Field(description="Whether it may account for more, which could not be told apart.")
+    ]
 
 
 class AnswerRecord(TypedDict):

@@ -1,0 +1,52 @@
+"""A second look at memory that moved between the reading of its counters and the counting of its pages.
+
+Owners are looked for after the counters were read, and what a program touches meanwhile makes the pages of
+a mapping that several owners share not add up to its counters, so that nothing is known of its parts.
+A new reading of the same layout needs no new search: its pages are counted at once.
+"""
+
+from vmdiff.model import MIXED, Mapping, PlacedMapping, Snapshot
+from vmdiff.owners.memory_port import Memory
+from vmdiff.owners.part_counters import recounted
+
+_OF_THE_LAYOUT = slice(0, Mapping._fields.index("owner"))
+
+
+def uncounted(snapshot: Snapshot, memory: Memory) -> int:
+    """Count the mappings of several owners whose pages can be counted and did not add up."""
+    return sum(
+        memory.residency((mapping.start, mapping.end)) is not None
+        for mapping in snapshot.placed
+        if _lacks_counts(snapshot, mapping)
+    )
+
+
+def _lacks_counts(snapshot: Snapshot, mapping: Mapping) -> bool:
+    if mapping.owner is None or mapping.owner.name != MIXED or snapshot.value(mapping, "rss") is None:
+        return False
+    return any(part.rss is None for part in mapping.owner.parts)
+
+
+def same_layout(before: Snapshot, after: Snapshot) -> bool:
+    """Say whether the mappings of two readings of a process are the same but for their counters."""
+    if len(before.mappings) != len(after.mappings):
+        return False
+    pairs = zip(before.mappings, after.mappings, strict=True)
+    return all(was[_OF_THE_LAYOUT] == now[_OF_THE_LAYOUT] for was, now in pairs)
+
+
+def with_owners_of(before: Snapshot, after: Snapshot, memory: Memory) -> Snapshot:
+    """Return *after* with the owners of *before*, which has the same layout.
+
+    What is resident of the parts of a mapping is read anew where its figures moved, or it was not known.
+    """
+    mappings = list(after.mappings)
+    for at, (was, now) in enumerate(zip(before.mappings, after.mappings, strict=True)):
+        if was.owner is None:
+            continue
+        owned = now.owned_by(was.owner)
+        moved = isinstance(was, PlacedMapping) and (was.values != now.values or _lacks_counts(before, was))
+        mappings[at] = recounted(memory, after, owned) if moved else owned
+    doubts = [doubt for doubt in before.origin.doubts if doubt.startswith("owners:")]
+    noted = after.noting(*doubts, owners=True)
+    return noted.model_copy(update={"mappings": tuple(mappings)})
