@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.draw import PAGE
-from vmdiff.comparison.owner_bounds import Bounds, owner_bounds, proven_moves
+from vmdiff.comparison.owner_bounds import OwnerBounds, owner_bounds, proven_moves
 from vmdiff.comparison.tally import Grouping, tallied
 from vmdiff.model import Kind, Mapping, Origin, Owner, Part, Snapshot
 from vmdiff.model.piece import NOT_SPLIT
@@ -35,7 +35,7 @@ def holding(rss: int, *pieces: tuple[str, int, int | None]) -> Snapshot:
 def test_bounds_follow_from_the_room_of_the_others(taken: Snapshot, expected: dict) -> None:
     found = owner_bounds(taken, "rss")
 
-    assert found == {name: Bounds(low * PAGE, high * PAGE) for name, (low, high) in expected.items()}
+    assert found == {name: OwnerBounds(low * PAGE, high * PAGE) for name, (low, high) in expected.items()}
 
 
 PIECES = st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 9), st.booleans()), min_size=1, max_size=6)

@@ -12,14 +12,14 @@ from vmdiff.model.memory_figures import figure
 from vmdiff.model.piece import pieces_of
 
 
-class Bounds(NamedTuple):
+class OwnerBounds(NamedTuple):
     """Bytes of an owner: at the least, and at the most."""
 
     least: int
     most: int
 
 
-def owner_bounds(snapshot: Snapshot, counter: str) -> dict[str, Bounds]:
+def owner_bounds(snapshot: Snapshot, counter: str) -> dict[str, OwnerBounds]:
     """Return the bounds of *counter* for every group of owners; equal ones where it is known exactly."""
     least: Counter[str] = Counter()
     most: Counter[str] = Counter()
@@ -27,10 +27,10 @@ def owner_bounds(snapshot: Snapshot, counter: str) -> dict[str, Bounds]:
         for group, bounds in _of_mapping(snapshot, mapping, counter).items():
             least[group] += bounds.least
             most[group] += bounds.most
-    return {group: Bounds(least[group], most[group]) for group in most}
+    return {group: OwnerBounds(least[group], most[group]) for group in most}
 
 
-def _of_mapping(snapshot: Snapshot, mapping: Mapping, counter: str) -> dict[str, Bounds]:
+def _of_mapping(snapshot: Snapshot, mapping: Mapping, counter: str) -> dict[str, OwnerBounds]:
     cut = pieces_of(snapshot, mapping)
     whole = figure({name: snapshot.value(mapping, name) for name in snapshot.counters}, counter)
     if whole is None:
@@ -42,7 +42,7 @@ def _of_mapping(snapshot: Snapshot, mapping: Mapping, counter: str) -> dict[str,
         room[piece.group] += 0 if piece.counts[counter] is not None else piece.counts["size"] or 0
     left, all_room = whole - known.total(), room.total()
     return {
-        group: Bounds(
+        group: OwnerBounds(
             known[group] + max(0, left - (all_room - room[group])), known[group] + min(left, room[group])
         )
         for group in known
@@ -55,7 +55,7 @@ def proven_moves(before: Snapshot | None, after: Snapshot, counter: str) -> dict
     Without *before* it is what they have at the least.
     """
     sides = [owner_bounds(side, counter) if side else {} for side in (before, after)]
-    nothing = Bounds(0, 0)
+    nothing = OwnerBounds(0, 0)
     moves = {}
     for group in {**sides[0], **sides[1]}:
         was, now = (side.get(group, nothing) for side in sides)
