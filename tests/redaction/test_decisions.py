@@ -64,7 +64,7 @@ DECISIONS: dict[type, dict[str, str]] = {
     Thread: {"tid": KEPT, "name": OTHER},
     Usage: {
         **dict.fromkeys(("tid", "certainty", "in_use", "free", "cached", "overhead", "releasable"), KEPT),
-        **dict.fromkeys(("reserved", "blocks", "sizes"), KEPT),
+        **dict.fromkeys(("reserved", "blocks", "sizes", "types_certainty"), KEPT),
         **dict.fromkeys(("owner", "label", "source", "types", "partial"), PUBLIC),
     },
     Mapping: {

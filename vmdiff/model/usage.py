@@ -30,7 +30,9 @@ class Usage(Frozen):
 
     *blocks* is how many blocks are in use. *sizes* has a (block size, blocks in use, free blocks) for each
     block size, ascending; *types* a (name, objects, bytes) for each type of object or context. Both are
-    empty where nobody counted. *partial* says why a figure is missing or may be off; None if none is.
+    empty where nobody counted. *types_certainty* is "likely" where objects were recognised by how they look,
+    "certain" where the program's own records name them. *partial* says why a figure is missing or may be off;
+    None if none is.
     """
 
     owner: Name
@@ -47,6 +49,7 @@ class Usage(Frozen):
     blocks: Count | None = None
     sizes: Annotated[tuple[BlockSize, ...], Field(max_length=MOST_GROUPS)] = ()
     types: Annotated[tuple[TypeCount, ...], Field(max_length=MOST_GROUPS)] = ()
+    types_certainty: Certainty | None = None
     partial: Text | None = None
 
     @model_validator(mode="after")

@@ -58,6 +58,7 @@ POLICIES: abc.Mapping[str, Policy] = {
     "usage[].label": texts.label,
     "usage[].source": texts.sentence,
     "usage[].certainty": kept,
+    "usage[].types_certainty": kept,
     "usage[].types[][]": texts.one_of(vocabulary.TYPES, "type"),
     "usage[].partial": texts.sentence,
 }

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -69,12 +70,18 @@ def objects(usage: Usage) -> dict[str, int]:
     return {name: count for name, count, _ in usage.types}
 
 
-@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: "{}.{}".format(*version))
-def test_the_objects_that_were_made_are_counted(version: tuple[int, int]) -> None:
-    """Against the same program that makes none; instances have dicts of their own up to 3.10."""
+def program_of(version: tuple[int, int]) -> str:
+    """Return the interpreter of a version; skip the test where there is none."""
     program = interpreter(version)
     if program is None:
         pytest.skip("this version of Python is not here")
+    return program
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: "{}.{}".format(*version))
+def test_the_objects_that_were_made_are_counted(version: tuple[int, int]) -> None:
+    """Against the same program that makes none; instances have dicts of their own up to 3.10."""
+    program = program_of(version)
     without, made = (counted(f"WHAT = {what!r}" + MADE, program) for what in ("none", "made"))
     before, after = objects(without), objects(made)
     expected = EXPECTED | ({"dict": 15_000} if version < (3, 11) else {})
@@ -102,19 +109,79 @@ def test_what_was_freed_is_not_counted() -> None:
     assert [objects(before).get(name, 0) for name in names] == [objects(none).get(name, 0) for name in names]
 
 
-def test_numbers_that_look_like_objects_are_none() -> None:
-    """Arrays of an object's first words, the very pattern that is looked for: a count and a type."""
-    code = """
+ALIKE = """
 import os, signal
 from array import array
-kept = [array("Q", [1, id(TYPE)] * 4) for _ in range(10_000)] if COUNT else None
+class Node: pass
+one = Node()
+pairs = {int: [4], float: [4], complex: [4]}
+pairs |= dict.fromkeys((str, bytes, tuple, list, dict, set, bytearray, Node), range(1, 33))
+kept = [array("Q", [1, id(kind)] * count) for kind in pairs for count in pairs[kind] for _ in range(COUNT)]
 os.write(1, b"ready\\n")
 signal.pause()
 """
-    for name in ("int", "float", "str", "complex"):
-        none, some = (counted(code.replace("TYPE", name).replace("COUNT", count)) for count in "01")
-        assert objects(some)["array.array"] - objects(none).get("array.array", 0) == 10_000
-        assert objects(some).get(name, 0) - objects(none).get(name, 0) < 100
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: "{}.{}".format(*version))
+def test_numbers_that_look_like_objects_are_none(version: tuple[int, int]) -> None:
+    """Arrays of an object's first words, the very pattern that is looked for: a count and a type.
+
+    In blocks of every size, if its objects have more than these; else of one that none of them takes.
+    """
+    program = program_of(version)
+    none, some = (objects(counted(ALIKE.replace("COUNT", count), program)) for count in ("1", "500"))
+
+    assert some["array.array"] - none["array.array"] == (3 + 8 * 32) * 499
+    names = ("int", "float", "complex", "str", "bytes", "tuple", "list", "dict", "set", "bytearray", "Node")
+    mistaken = {name: some.get(name, 0) - none.get(name, 0) for name in names}
+    assert {name: count for name, count in mistaken.items() if count >= 100} == {}
+
+
+TRACKED = """
+import collections, dataclasses, datetime, decimal, enum, fractions, gc, os, signal
+Pair = collections.namedtuple("Pair", "a b")
+Single = collections.namedtuple("Single", "a")
+Number, Text, Raw, Row = (type(name, (base,), {}) for name, base in
+    [("Number", int), ("Text", str), ("Raw", bytes), ("Row", tuple)])
+class Weekday(enum.IntEnum):
+    MONDAY, TUESDAY = 0, 1
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: int = 0
+class Wide:
+    def __init__(self):
+        for n in range(25): setattr(self, "x%d" % n, n)
+kept = [[make(n) for n in range(1000)] for make in (
+    lambda n: Pair(n, n), lambda n: Single(n), lambda n: Number(n ** (n % 9)), lambda n: Text("x" * (n % 40)),
+    lambda n: Raw(b"x" * (n % 40)), lambda n: Row(range(n % 20)), Point, lambda n: Wide(), lambda n: [*range(n % 30)],
+    lambda n: {n: 1, "s": 2}, lambda n: set(range(n % 9)), lambda n: frozenset(range(n % 9)), lambda n: vars(Point(n)),
+    lambda n: collections.OrderedDict(a=n), lambda n: collections.deque([n]), lambda n: collections.Counter("ab"),
+    lambda n: (lambda: n), lambda n: (n for _ in "a"), lambda n: memoryview(b"abc"), lambda n: [].append,
+    lambda n: iter([n]), lambda n: slice(n, n), fractions.Fraction, decimal.Decimal, lambda n: ValueError(n))]
+gc.collect()
+known = collections.Counter(type(one).__name__ for one in gc.get_objects() if not isinstance(one, type))
+for name, count in known.items():
+    os.write(1, (name + " " + str(count) + "\\n").encode())
+os.write(1, b"ready\\n")
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: "{}.{}".format(*version))
+def test_every_object_that_the_collector_knows_is_counted(version: tuple[int, int]) -> None:
+    """Types, and instances of more than 512 bytes, are malloc's; of the others a few ended since."""
+    with running([program_of(version), "-c", TRACKED]) as (process, said):
+        wait_until_waiting(process.pid, 1)
+        (usage,) = read_inside(process.pid, cpython)
+
+    have = Counter[str]()
+    for name, count, _ in usage.types:
+        have[name.rpartition(".")[2]] += count
+    known = {name: int(count) for name, (count,) in said.items()}
+    assert len(known) > 50
+    assert {name: (count, have[name]) for name, count in known.items() if have[name] < count - 3} == {}
+    assert usage.types_certainty == "likely"
 
 
 def test_lists_of_types_are_no_objects() -> None:

@@ -1,30 +1,27 @@
 """Count CPython's objects by type, with the buffers that belong to them.
 
 Every block in use of a pool is looked at. It is an object if the word where its type belongs, by that very
-type's flags, is the address of a type, the word before can be a reference count, and the block has the size
-that such an object takes. What else is in use (the tables of dicts, the items of lists) goes to the object
-that has its address. Facts: Include/cpython/{listobject,dictobject,setobject,bytearrayobject}.h,
-Include/internal/pycore_dict.h of CPython 3.9 to 3.14; numpy/core/include/numpy/ndarraytypes.h.
+type's flags, is the address of a type, and all else is as in such an object (`cpython_evidence`). What else
+is in use (the tables of dicts, the items of lists) goes to the object that has its address. Facts:
+Include/cpython/{listobject,dictobject,setobject,bytearrayobject}.h, Include/internal/pycore_dict.h of
+CPython 3.9 to 3.14; numpy/core/include/numpy/ndarraytypes.h.
 """
 
-from collections import Counter, abc
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from vmdiff.owners.inside.cpython_buffers import Buffers
+from vmdiff.owners.inside.cpython_evidence import BlockEvidence
 from vmdiff.owners.inside.cpython_types import TypeObject, Types
+from vmdiff.owners.inside.pool_view import PoolView
 from vmdiff.owners.machine_words import raw_each
 from vmdiff.owners.runtimes.cpython_arenas import Pool
 from vmdiff.owners.runtimes.cpython_runtime import Interpreter
 
 NO_OBJECT = "(no object)"
-_HEADER_WORDS = 6
 _TOGETHER = 256  # pools
-_PLACES = (1, 3, 5)  # the words of a block where a type may be
-_OVERFLOW = 0xFFFF << 32  # never set in a reference count, always in an address of user space above 4 GiB
-_COUNT = _STATE = 0xFFFFFFFF
-_LOWEST = 0x10000  # addresses begin here (vm.mmap_min_addr)
 
 Row = tuple[str, int, int]
 
@@ -52,6 +49,7 @@ class _Counting:
         self.types = Types(self.scene, interpreter.symbols["PyType_Type"])
         self.types.learn([self.types.root])
         self.buffers = Buffers(self.scene, pools, interpreter.version)
+        self._evidence = BlockEvidence(self.scene, interpreter.version)
         self.objects: Counter[int] = Counter()
         self.bytes: Counter[int] = Counter()
         self.in_use = sum(pool.used * pool.size for pool in pools)
@@ -65,21 +63,21 @@ class _Counting:
         for length, some in groupby(pools, key=lambda pool: pool.length):
             together = [*some]
             raws = raw_each(self.scene, [pool.start for pool in together], length)
-            views += [_View.of(pool, raw) for pool, raw in zip(together, raws, strict=True)]
+            views += [PoolView.of(pool, raw) for pool, raw in zip(together, raws, strict=True)]
         found = [view for view in views if view is not None]
         self.whole = self.whole and len(found) == len(views)
         self.types.learn(self.buffers.outside({at for view in found for at in view.candidates()}))
         for view in found:
             self._count(view)
 
-    def _count(self, view: "_View") -> None:
+    def _count(self, view: PoolView) -> None:
         size = view.pool.size
         for place, column in view.columns.items():
             every = self._kinds(place, size)
             kinds = {at: every[at] for at in every.keys() & {*column}}
             if not kinds:
                 continue
-            found = view.objects(place, kinds)
+            found = self._evidence.objects(view, place, kinds)
             view.taken.update(found)
             for at, count in Counter([column[index] for index in found]).items():
                 self.objects[at] += count
@@ -110,75 +108,3 @@ class _Counting:
         yield from ((name, count, size) for name, (count, size) in ordered)
         rest = self.in_use - sum(self.bytes.values()) - self.buffers.pooled
         yield NO_OBJECT, self.blocks - sum(self.objects.values()) - self.buffers.pooled_blocks, max(rest, 0)
-
-
-class _View:
-    """The blocks in use of a pool, as columns of words."""
-
-    def __init__(self, pool: Pool, words: memoryview, free: Iterable[int]) -> None:
-        self.pool, self.words = pool, words
-        self.stride = pool.size // 8
-        self.end = _HEADER_WORDS + pool.carved * self.stride
-        self.taken = {*free}
-        places = [place for place in _PLACES if place < self.stride]
-        self.columns = {place: self.column(place) for place in places}
-
-    @classmethod
-    def of(cls, pool: Pool, raw: bytes | None) -> "_View | None":
-        """Return the view of a pool; None if its list of free blocks is not what its header says."""
-        if raw is None:
-            return None
-        words = memoryview(raw).cast("Q")
-        free = _free_blocks(pool, words)
-        return None if free is None else cls(pool, words, free)
-
-    def column(self, place: int) -> list[int]:
-        """Return word *place* of every block that was handed out at least once."""
-        return self.words[_HEADER_WORDS + place : self.end : self.stride].tolist()
-
-    def candidates(self) -> set[int]:
-        """Return what may be addresses of types."""
-        return {value for column in self.columns.values() for value in {*column} if value >= _LOWEST}
-
-    def address(self, index: int) -> int:
-        """Return the address of a block."""
-        return self.pool.first + index * self.pool.size
-
-    def objects(self, place: int, kinds: abc.Mapping[int, TypeObject]) -> list[int]:
-        """Return which blocks are objects of *kinds*, the address of which is their word *place*."""
-        column, taken = self.columns[place], self.taken
-        found = [
-            index
-            for index, (count, at) in enumerate(zip(self.column(place - 1), column, strict=True))
-            if at in kinds and count & _COUNT and not count & _OVERFLOW and index not in taken
-        ]
-        counted = {at for at, kind in kinds.items() if kind.counted}
-        if not counted or place + 1 >= self.stride:
-            return found
-        words = self._words_of_size(place, kinds)
-        misfits = {
-            (at, said)
-            for at, said in {(column[index], words[index]) for index in found if column[index] in counted}
-            if not kinds[at].fits_with(self.pool.size, *said)
-        }
-        return [n for n in found if (column[n], words[n]) not in misfits] if misfits else found
-
-    def _words_of_size(self, place: int, kinds: abc.Mapping[int, TypeObject]) -> list[tuple[int, int]]:
-        """Return of every block the words that would tell an object's size: one, and a text's second."""
-        after = self.column(place + 1)
-        if place + 3 < self.stride and any(kind.is_text for kind in kinds.values()):
-            return [(n, state & _STATE) for n, state in zip(after, self.column(place + 3), strict=True)]
-        return [(word, 0) for word in after]
-
-
-def _free_blocks(pool: Pool, words: memoryview) -> list[int] | None:
-    """Follow the list of freed blocks; None unless it has as many as are not in use."""
-    found: list[int] = []
-    at = pool.free
-    for _ in range(pool.carved - pool.used):
-        index, rest = divmod(at - pool.first, pool.size)
-        if rest or not 0 <= index < pool.carved:
-            return None
-        found.append(index)
-        at = words[(at - pool.start) // 8]
-    return found if at == 0 and len({*found}) == len(found) else None

@@ -59,7 +59,12 @@ def _counted(found: Interpreter, heap: Heap, seen: Usage) -> Usage:
 
     counts = census(found, heap.pools or ())
     steady = counts.whole and all(pools(found.scene, arena) is not None for arena in heap.arenas)
-    return seen.model_copy(update={"types": counts.rows, "partial": seen.partial if steady else MOVED})
+    changes = {
+        "types": counts.rows,
+        "types_certainty": "likely",
+        "partial": seen.partial if steady else MOVED,
+    }
+    return seen.model_copy(update=changes)
 
 
 def _unknown(found: Interpreter, reason: str) -> Usage:

@@ -6,7 +6,7 @@ dict or, from 3.12 on, managed weak references); then come the reference count a
 Include/object.h, Include/cpython/object.h, Include/internal/pycore_object.h of CPython 3.9 to 3.14.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from vmdiff.owners.machine_words import raw_each, unpacked
@@ -19,8 +19,6 @@ _MANAGED, _HAVE_GC, _READY = 0b11 << 3, 1 << 14, 1 << 12
 _LIST, _DICT, _TYPE = 1 << 25, 1 << 29, 1 << 31
 _INT, _TUPLE, _BYTES, _TEXT = 1 << 24, 1 << 26, 1 << 27, 1 << 28
 _INLINE_VALUES = 1 << 2
-# Bytes of PyASCIIObject and PyCompactUnicodeObject by those of PyUnicodeObject: up to 3.11, later.
-_TEXT_HEADS = {80: (48, 72), 64: (40, 56)}
 _LARGEST = 1 << 20
 _MOST_TYPES = 1 << 18
 
@@ -64,44 +62,34 @@ class TypeObject:
 
     @property
     def is_text(self) -> bool:
-        """Whether its objects are texts, which tell their size in two words."""
+        """Whether its objects are texts."""
         return bool(self.flags & _TEXT)
 
     @property
-    def counted(self) -> bool:
-        """Whether an object's word after its type tells its size: of ints, tuples, bytes and texts."""
-        return bool(self.flags & (_INT | _TUPLE | _BYTES | _TEXT))
+    def is_bytes(self) -> bool:
+        """Whether its objects are bytes."""
+        return bool(self.flags & _BYTES)
+
+    @property
+    def is_int(self) -> bool:
+        """Whether its objects are whole numbers, which have their sign in the word of their length."""
+        return bool(self.flags & _INT)
+
+    @property
+    def has_length(self) -> bool:
+        """Whether the length of an object says exactly how many bytes it takes."""
+        return bool(self.flags & (_INT | _TUPLE | _BYTES))
+
+    @property
+    def has_inline_values(self) -> bool:
+        """Whether the values of an instance's attributes follow the instance itself."""
+        return bool(self.flags & _INLINE_VALUES)
 
     def fits(self, block: int) -> bool:
         """Return whether a block of *block* bytes is one that some object of this type may take."""
-        if self.item_size or self.flags & (_TEXT | _INLINE_VALUES):
+        if self.item_size or self.is_text or self.has_inline_values:
             return block >= _rounded(self.head + 16)
         return _rounded(self.head + self.basic_size) == block
-
-    def fits_with(self, block: int, word: int, state: int) -> bool:
-        """Return whether an object takes a block of *block* bytes.
-
-        *word* is the one after its type; of a text, *state* is the one two further on.
-        """
-        return any(_rounded(self.head + size) == block for size in self._sizes(word, state))
-
-    def _sizes(self, word: int, state: int) -> Iterator[int]:
-        """Yield the sizes that an object may have: which of them depends on the version."""
-        if self.is_text:
-            ascii_head, head = _TEXT_HEADS.get(self.basic_size, (0, 0))
-            for bits in (state >> 2, state >> 16):  # what comes before them has 2 bits or 16
-                width, compact, ascii_only = bits & 7, bits >> 3 & 1, bits >> 4 & 1
-                if not compact:
-                    yield self.basic_size
-                elif width in {1, 2, 4} and head:
-                    yield (ascii_head if ascii_only else head) + (word + 1) * width
-        elif self.flags & _INT:  # the sign is in the size up to 3.11, later in 3 bits below the size
-            signed = word - (1 << 64) if word >> 63 else word
-            for digits in (abs(signed), word >> 3):
-                yield self.basic_size + max(digits, 1) * self.item_size
-            yield self.basic_size + abs(signed) * self.item_size
-        else:
-            yield self.basic_size + word * self.item_size
 
 
 def _rounded(size: int) -> int:

@@ -78,6 +78,7 @@ def _usage(scene: Scene, tree: _Tree, *, steady: bool) -> Usage:
         cached=None if free is None else 0,
         overhead=None if free is None else 0,
         types=_types(scene, tree) if tree.whole else (),
+        types_certainty="certain" if tree.whole else None,
         partial=reason,
     )
 
