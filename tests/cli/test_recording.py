@@ -1,5 +1,7 @@
 """`vmdiff record`: quiet when piped, whole when killed, gone on with when started again."""
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,3 +73,36 @@ def test_interrupted_it_ends_with_130(tmp_path):
         recorder.communicate()
 
     assert recorder.returncode == 130
+
+
+# Run a command on a file system of so many KiB, and copy out what is on it, which goes with the namespace.
+FULL = """
+mount -t tmpfs -o size="$1" none "$2" || exit 99
+kept=$3; disk=$2; shift 3
+"$@"; status=$?
+cp -r "$disk" "$kept" && exit $status
+"""
+
+
+@pytest.mark.skipif(
+    bool(os.geteuid()) or shutil.which("unshare") is None, reason="mounting a small disk needs root"
+)
+@pytest.mark.parametrize("size", ["64k", "128k"])
+def test_a_full_disk_ends_it_with_one_line_and_what_was_written_is_whole(size, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with obedient() as program:
+        command = [sys.executable, "-m", "vmdiff", "record", str(program.pid), "-o", disk / "r"]
+        private = ["unshare", "--mount", "sh", "-c", FULL, "sh", size, disk, tmp_path / "kept"]
+        done = subprocess.run([*private, *command, "--every", "1ms"], capture_output=True, text=True)
+        program.grow(1)  # it does as it is told still
+
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("No space left on device; nothing was written")
+    assert f"{disk}/r/" in line
+    kept = tmp_path / "kept" / "r"
+    written = [json_document.load(data, source=name) for name, data in series_folder.documents(kept)]
+    assert len(written) >= 2
+    assert [number for number, _ in series_folder.points(kept)] == list(range(len(written)))
+    assert len(list(kept.iterdir())) == len(written)

@@ -2,11 +2,14 @@
 
 import gc
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vmdiff.cli import output
+
+if TYPE_CHECKING:
+    from vmdiff.cli.gauge_file import GaugeFile
 
 # Late imports: a command line that is wrong loads neither models nor rich.
 
@@ -53,6 +56,18 @@ def record(
             metavar="COMMAND", help="Read through a command that runs sh elsewhere, as snap --via does."
         ),
     ] = None,
+    gauges: Annotated[
+        Path | None,
+        typer.Option(
+            "--openmetrics",
+            metavar="FILE",
+            help="Keep the latest point in FILE, too (.prom for node_exporter's textfile collector).",
+        ),
+    ] = None,
+    top: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, help="Owners and roles with a name of their own in --openmetrics."),
+    ] = 10,
     plain: Annotated[
         bool, typer.Option("--plain", help="Write every point as an ordinary document, ten times as large.")
     ] = False,
@@ -64,6 +79,13 @@ def record(
     from vmdiff.recording.recorder import record as recorded
 
     gc.enable()  # commands are short and do without; this one may run for a night
+    kept = None if gauges is None else _gauge_file(gauges, target, top)
+
+    def notify(message: str) -> None:
+        output.say(message)
+        if kept is not None:  # what is recorded ended, or is out of reach
+            kept.remove()
+
     points = recorded(
         target,
         to,
@@ -76,8 +98,10 @@ def record(
         inside=inside,
         plain=plain,
         via=via,
-        notify=output.say,
+        notify=notify,
     )
+    if kept is not None:
+        points = kept.kept(points)
     if not output.is_terminal():
         for _ in points:
             pass
@@ -86,6 +110,12 @@ def record(
 
     width, colour = output.look(None)
     watched(points, to, width=width, colour=colour)
+
+
+def _gauge_file(path: Path, target: str, top: int) -> "GaugeFile":
+    from vmdiff.cli.gauge_file import GaugeFile
+
+    return GaugeFile(path, target, top)
 
 
 def _seconds(text: str, option: str) -> float:

@@ -119,10 +119,7 @@ class FigureColumns:
 
     def add(self, moment: Moment) -> None:
         """Fold one more snapshot, or the sums over a set, into the columns."""
-        if isinstance(moment, SnapshotSet):
-            sums = _sums_of_set(moment)
-        else:
-            sums = dict(_sums(moment, mappings=self._mappings))
+        sums = sums_of(moment, mappings=self._mappings)
         for grouping in (TOTAL, *GROUPINGS, MAPPING, USAGE, ROLE):
             known = frozenset(COUNTERS).intersection(
                 *(_known(member, grouping) for member in members_of(moment))
@@ -160,6 +157,13 @@ def _known(snapshot: Snapshot, grouping: str) -> frozenset[str]:
     if grouping == USAGE or (grouping == "owner" and not snapshot.origin.owners):
         return frozenset()
     return frozenset(counter for counter in COUNTERS if snapshot.total(counter) is not None)
+
+
+def sums_of(moment: Moment, *, mappings: bool = False) -> abc.Mapping[Key, Sums]:
+    """Return the figures of each group at one moment; of a set they are sums over its processes."""
+    if isinstance(moment, SnapshotSet):
+        return _sums_of_set(moment)
+    return dict(_sums(moment, mappings=mappings))
 
 
 def _sums(snapshot: Snapshot, *, mappings: bool) -> Iterator[tuple[Key, Sums]]:

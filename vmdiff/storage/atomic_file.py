@@ -13,6 +13,7 @@ from vmdiff.errors import InputError, OutputError
 from vmdiff.storage import file_lock
 
 LARGEST_INPUT = 1 << 30  # bytes
+_PRIVATE = 0o600  # the mode of files: memory maps tell where to attack a process
 _PARTIAL = ".vmdiff-partial"
 _NAME_KEPT = 50  # characters of up to 4 bytes; a name may have 255 bytes
 _O_TMPFILE = getattr(os, "O_TMPFILE", 0)  # Linux only
@@ -55,8 +56,8 @@ def read_from(stream: BinaryIO | None, source: str, *, largest: int = LARGEST_IN
     return data
 
 
-def write(path: Path | str, chunks: Iterable[bytes], *, force: bool = False) -> None:
-    """Write a file that only its owner may read, whole or not at all.
+def write(path: Path | str, chunks: Iterable[bytes], *, force: bool = False, mode: int = _PRIVATE) -> None:
+    """Write a file that only its owner may read (unless *mode* says more), whole or not at all.
 
     Without *force* an existing file is an error and stays as it is, even one that appears meanwhile.
 
@@ -70,7 +71,7 @@ def write(path: Path | str, chunks: Iterable[bytes], *, force: bool = False) -> 
         if _is_stream(path):
             _write_through(path, chunks)
         else:
-            _write(path, chunks, force=force)
+            _write(path, chunks, force=force, mode=mode)
     except FileExistsError as error:
         raise OutputError(f"{path}: exists already; --force overwrites it") from error
     except (OSError, ValueError) as error:
@@ -84,7 +85,7 @@ def create(path: Path) -> int:
         FileExistsError: there is one of that name.
         OSError: it cannot be created.
     """
-    return os.open(path, _CREATE, 0o600)
+    return os.open(path, _CREATE, _PRIVATE)
 
 
 def check_free(path: Path) -> None:
@@ -112,17 +113,17 @@ def _write_through(path: Path, chunks: Iterable[bytes]) -> None:
             file.write(chunk)
 
 
-def _write(path: Path, chunks: Iterable[bytes], *, force: bool) -> None:
-    if force or not _write_unnamed(path, chunks):
-        _write_aside(path, chunks, force=force)
+def _write(path: Path, chunks: Iterable[bytes], *, force: bool, mode: int) -> None:
+    if force or not _write_unnamed(path, chunks, mode=mode):
+        _write_aside(path, chunks, force=force, mode=mode)
 
 
-def _write_unnamed(path: Path, chunks: Iterable[bytes]) -> bool:
+def _write_unnamed(path: Path, chunks: Iterable[bytes], *, mode: int) -> bool:
     """Write through O_TMPFILE and link the file into place. Return False if that is unsupported."""
     if not _O_TMPFILE:
         return False
     try:
-        descriptor = os.open(path.parent, _O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path.parent, _O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, _PRIVATE)
     except OSError as error:
         if error.errno in _NO_TMPFILE and path.parent.is_dir():
             return False
@@ -131,19 +132,19 @@ def _write_unnamed(path: Path, chunks: Iterable[bytes]) -> bool:
     if not os.path.lexists(unnamed):  # no /proc here, so it could not be linked when it is whole
         os.close(descriptor)
         return False
-    with _filled(descriptor, chunks):
+    with _filled(descriptor, chunks, mode):
         # Naming a folder makes Python call linkat, which alone follows the link.
         os.link(unnamed, path, src_dir_fd=descriptor, follow_symlinks=True)
     return True
 
 
-def _write_aside(path: Path, chunks: Iterable[bytes], *, force: bool) -> None:
+def _write_aside(path: Path, chunks: Iterable[bytes], *, force: bool, mode: int) -> None:
     """Write under a temporary name and rename when the file is whole."""
     _remove_litter(path)
     temporary = path.parent / f".{path.name[:_NAME_KEPT]}.{os.urandom(4).hex()}{_PARTIAL}"
     descriptor = create(temporary)
     try:
-        with _filled(descriptor, chunks):
+        with _filled(descriptor, chunks, mode):
             if not _NAMED_WHEN_CLOSED:
                 _rename(temporary, path, force=force)
         if _NAMED_WHEN_CLOSED:
@@ -186,7 +187,7 @@ def _remove_litter(path: Path) -> None:
 
 
 @contextmanager
-def _filled(descriptor: int, chunks: Iterable[bytes]) -> Iterator[None]:
+def _filled(descriptor: int, chunks: Iterable[bytes], mode: int) -> Iterator[None]:
     """Write the chunks to an open file and sync it to the disk before the body names it."""
     with os.fdopen(descriptor, "wb") as file:
         file_lock.lock(descriptor)
@@ -194,6 +195,8 @@ def _filled(descriptor: int, chunks: Iterable[bytes]) -> Iterator[None]:
         for chunk in chunks:
             file.write(chunk)
         file.flush()
+        if mode != _PRIVATE:
+            os.fchmod(descriptor, mode)
         os.fsync(descriptor)
         yield
 
