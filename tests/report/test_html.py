@@ -15,10 +15,10 @@ from tests.report.worlds import comparisons
 from vmdiff.answer import answer, summary
 from vmdiff.comparison.compare import Comparison, compare
 from vmdiff.findings import find, find_in
-from vmdiff.model import Owner, Part, Redaction, Snapshot
+from vmdiff.model import Mapping, Owner, Part, Redaction, Snapshot, Usage
 from vmdiff.model.piece import NOT_SPLIT
 from vmdiff.report import RENDERERS, Format, ViewOptions, wording
-from vmdiff.report.html import facts_table
+from vmdiff.report.html import facts_table, usage_bars
 from vmdiff.storage.html_embedding import carried, is_report
 
 
@@ -272,3 +272,65 @@ def test_the_page_opens_with_the_answer_and_the_cause_comes_before_the_addresses
     ]
 
     assert places == sorted(places)
+
+
+def headline(text: str) -> dict[str, tuple[str, str]]:
+    found = re.findall(r'<div class="figure (\w+)">\s*<h2>(\w+)</h2>\s*<p class="big \w*">([^<]*)<', text)
+    return {name: (weight, big) for weight, name, big in found}
+
+
+def test_a_figure_of_the_headline_is_as_loud_as_it_weighs() -> None:
+    base = pictures.anonymous(0x1000_0000, 400 * pictures.MIB, 10 * pictures.MIB)
+    filled = pictures.anonymous(0x1000_0000, 400 * pictures.MIB, 351 * pictures.MIB)
+    mapped = pictures.anonymous(0x7000_0000, pictures.MIB)
+    reserved = pictures.anonymous(0x7000_0000, 900 * pictures.MIB)
+    page = pictures.anonymous(0x1000_0000, 400 * pictures.MIB, 10 * pictures.MIB + pictures.PAGE)
+
+    def loudness(*after: Mapping) -> dict[str, str]:
+        text = report(compare(pictures.snapshot(base), pictures.snapshot(*after)))
+        return {name: weight for name, (weight, _) in headline(text).items()}
+
+    assert list(loudness(filled)) == ["resident", "private", "swap", "virtual"]
+    assert loudness(filled, mapped) == {
+        "resident": "main",
+        "private": "large",
+        "swap": "small",
+        "virtual": "small",
+    }
+    assert loudness(base, reserved)["virtual"] == "medium"  # addresses are never the loudest
+    assert loudness(page)["resident"] == "medium"  # 4 of 10,240 KiB are nothing to shout about
+
+
+def used(**figures: int | None) -> Usage:
+    return Usage(owner="malloc heap", source="glibc", certainty="certain", **figures)
+
+
+def test_bars_of_what_is_in_use_are_the_json_documents_figures_at_one_scale() -> None:
+    before, after = (
+        pictures.server(grown=grown).model_copy(update={"usage": (usage,)})
+        for grown, usage in (
+            (False, used(in_use=6 * pictures.MIB, free=2 * pictures.MIB)),
+            (True, used(in_use=30 * pictures.MIB, free=10 * pictures.MIB)),
+        )
+    )
+    comparison = compare(before, after)
+    (row,) = usage_bars.of_comparison(comparison).rows
+    (written,) = json.loads(RENDERERS[Format.JSON].comparison(comparison, (), ViewOptions()))["usage"]
+
+    assert row.cells == (("+24.0 MiB", "6,144 KiB → 30.0 MiB"), ("+8,192 KiB", "2,048 KiB → 10.0 MiB"))
+    assert written["delta"]["in_use"] == 24 * pictures.MIB
+    assert row.bars == (
+        (("in_use", 0, 150), ("free", 150, 50)),
+        (("in_use", 0, 750), ("free", 750, 250)),
+    )
+    (alone,) = usage_bars.of_snapshot(after).rows
+    assert alone.cells == (("30.0 MiB", ""), ("10.0 MiB", ""))
+    assert "In use, or freed and kept" in report(comparison)
+
+
+def test_what_is_in_use_has_no_bar_where_it_is_not_known_for_certain() -> None:
+    shown = pictures.server().model_copy(
+        update={"usage": (used(in_use=6 * pictures.MIB, free=0, partial="it moved"), used(free=pictures.MIB))}
+    )
+    assert usage_bars.of_snapshot(shown).rows == ()
+    assert "In use, or freed" not in report(shown)

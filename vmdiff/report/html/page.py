@@ -9,7 +9,7 @@ but the one style sheet and the one script, by their hashes.
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -19,7 +19,7 @@ from vmdiff.comparison.compare import Comparison
 from vmdiff.findings import Finding
 from vmdiff.model import Snapshot
 from vmdiff.report import wording
-from vmdiff.report.html import facts_table, page_data
+from vmdiff.report.html import facts_table, page_data, usage_bars
 from vmdiff.report.options import ViewOptions
 from vmdiff.report.view import compose
 from vmdiff.report.view.compose import ComparisonView, Figure, Row, SnapshotView, Table
@@ -37,7 +37,7 @@ def comparison(found: Comparison, findings: Sequence[Finding], options: ViewOpti
     shown = compose.of_comparison(found, findings, _wide(options))
     return _page(
         shown,
-        figures=[_change_figure(figure) for figure in shown.figures],
+        figures=list(_figures(shown.figures, [figure.delta for figure in shown.figures], _change_figure)),
         kicker="memory comparison",
         told=[text for text in (shown.when, shown.match) if text],
         counts="; ".join(text for text in (shown.counts, shown.faults) if text),
@@ -46,6 +46,7 @@ def comparison(found: Comparison, findings: Sequence[Finding], options: ViewOpti
         facts_title="The two snapshots",
         sides=("before", "after"),
         fact_groups=facts_table.of(found.before, found.after),
+        usage=usage_bars.of_comparison(found),
         data=page_data.of_comparison(found, shown.table),
         carried=(found.before, found.after),
     )
@@ -56,7 +57,7 @@ def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions)
     shown = compose.of_snapshot(taken, findings, _wide(options))
     return _page(
         shown,
-        figures=[_size_figure(figure) for figure in shown.figures],
+        figures=list(_figures(shown.figures, [figure.after for figure in shown.figures], _size_figure)),
         kicker="memory snapshot",
         told=[shown.when],
         counts=shown.counts,
@@ -65,6 +66,7 @@ def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions)
         facts_title="The snapshot",
         sides=("value",),
         fact_groups=facts_table.of(taken),
+        usage=usage_bars.of_snapshot(taken),
         data=page_data.of_snapshot(taken, shown.table),
         carried=(taken,),
     )
@@ -121,20 +123,50 @@ def _footer(count: int) -> str:
     return "Made by vmdiff. Both snapshots ride inside this file: vmdiff compare report.html reads them back."
 
 
-def _change_figure(figure: Figure) -> dict[str, Any]:
+_Dress = Callable[[Figure], tuple[str, str, str]]
+_ORDER = ("resident", "private", "swap", "virtual")
+_ADDRESSES = "virtual"  # addresses are no memory, so they are never the loudest
+_NOTEWORTHY = 100  # a change below a hundredth of what there is, is not loud
+_FAR_LESS = 20
+
+
+def _figures(
+    figures: Sequence[Figure], amounts: Sequence[int | None], dress: _Dress
+) -> Iterator[dict[str, Any]]:
+    """Yield the figures of the headline, what is resident first, each as loud as it weighs."""
+    pairs = list(zip(figures, amounts, strict=True))
+    most = max(_least(figure, amount) for figure, amount in pairs if figure.name != _ADDRESSES)
+    for figure, amount in sorted(pairs, key=lambda pair: _ORDER.index(pair[0].name)):
+        big, tone, small = dress(figure)
+        weight = _weight(figure.name, abs(amount or 0), most)
+        yield {
+            "name": figure.name, "big": big, "small": small, "tone": tone, "note": figure.note,
+            "weight": weight,
+        }  # fmt: skip
+
+
+def _least(figure: Figure, amount: int | None) -> int:
+    """Return what a figure must come to, to be the loudest: itself, or a hundredth of all there is."""
+    return max(abs(amount or 0), max(figure.before or 0, figure.after or 0) // _NOTEWORTHY)
+
+
+def _weight(name: str, amount: int, most: int) -> str:
+    """Say how large a figure is written, by its share of *most*."""
+    if amount * 2 >= most and name != _ADDRESSES:
+        return "main" if name == "resident" else "large"
+    return "medium" if name == "resident" or (amount and amount * _FAR_LESS >= most) else "small"
+
+
+def _change_figure(figure: Figure) -> tuple[str, str, str]:
     delta = figure.delta
     tone = "none" if not delta else "up" if delta > 0 else "down"
-    small = f"{wording.size(figure.before)} → {wording.size(figure.after)}"
-    return _figure(figure, wording.signed(delta), tone, small)
+    sides = (figure.before, figure.after)
+    small = "" if sides == (0, 0) else " → ".join(map(wording.size, sides))
+    return wording.signed(delta), tone, small
 
 
-def _size_figure(figure: Figure) -> dict[str, Any]:
-    return _figure(figure, wording.size(figure.after), "", "")
-
-
-def _figure(figure: Figure, big: str, tone: str, small: str) -> dict[str, Any]:
-    main = figure.name == "resident"
-    return {"name": figure.name, "big": big, "small": small, "tone": tone, "note": figure.note, "main": main}
+def _size_figure(figure: Figure) -> tuple[str, str, str]:
+    return wording.size(figure.after), "", ""
 
 
 @cache

@@ -259,7 +259,7 @@ def _stated_note(before: str, after: str) -> str:
 def _stated(snapshot: Snapshot, counter: str) -> str:
     """Return the total that the kernel or the listing itself states, where it is another by 1 % or more."""
     stated, total = value_of(snapshot.rollup or {}, counter), value_of(snapshot.totals, counter)
-    if stated is None or (total is not None and abs(stated - total) * 100 < stated):
+    if stated is None or stated == total or (total is not None and abs(stated - total) * 100 < stated):
         return ""
     return wording.size(stated)
 

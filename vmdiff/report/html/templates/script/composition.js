@@ -56,6 +56,7 @@ function panels() {
     return panelElement(panel, extent, wide, box.clientWidth);
   });
   box.replaceChildren(...made);
+  byId("unowned").hidden = !box.querySelector(".unowned");
 }
 
 function panelElement({ key, name, sum }, extent, wide, whole) {
@@ -65,7 +66,7 @@ function panelElement({ key, name, sum }, extent, wide, whole) {
   field.append(...cells.map((cell, at) => cellElement(cell, key, extent, at)));
   if (sum && !cells.length) field.classList.add("sliver");
   field.addEventListener("keydown", (event) => cellKey(event, field, cells));
-  const caption = el("p", { className: "caption" }, name ? el("span", {}, name) : "", el("b", {}, figureOf(key, sum)));
+  const caption = el("p", { className: "caption" }, name ? el("span", {}, name) : "", el("b", {}, figureOf(key, sum)), el("span", {}, D.columns[picture.column]));
   const panel = el("div", { className: sum ? "panel" : "panel empty" }, caption, field);
   if (wide) panel.style.width = `${(100 * extent.w) / whole}%`;
   return panel;
@@ -83,7 +84,7 @@ function spread(here, key, box, depth) {
   const shown = rest.length ? [...kids.slice(0, drawn), folded(`${count(rest.length, "other")}`, rest, here)] : kids;
   return squarify(shown.map((kid) => kid[key]), box).flatMap((place, at) => {
     const kid = shown[at];
-    if (depth || kid.folded || !kid.kids.size || place.w < 44 || place.h < 46) return [{ node: kid, place, frame: false }];
+    if (depth || kid.folded || !kid.kids.size || place.w < 60 || place.h < 46) return [{ node: kid, place, frame: false }];
     const inner = { x: place.x + 2, y: place.y + 19, w: place.w - 5, h: place.h - 22 };
     return [{ node: kid, place, frame: true }, ...spread(kid, key, inner, depth + 1)];
   });
@@ -96,9 +97,9 @@ function cellElement({ node: here, place, frame }, key, extent, at) {
   Object.assign(made.style, { left: share(place.x, extent.w), width: share(place.w, extent.w), top: `${place.y}px`, height: `${place.h}px`,
     backgroundColor: tint(colour, frame ? 0.2 : 0.42) });
   if (colour === paint.unowned) made.classList.add("unowned");
-  const again = here.name === here.parent?.name; // the figure says more than the same name once more
-  if (place.w > 40 && place.h > 15 && !again) made.append(el("span", {}, brief(here.name)));
-  if (place.w > 54 && place.h > (frame || again ? 15 : 32)) made.append(el("small", {}, figureOf(key, here[key])));
+  const name = brief(here);
+  if (name && place.w > 40 && place.h > 15) made.append(el("span", {}, name));
+  if (place.w > (frame ? 100 : 54) && place.h > (frame || !name ? 15 : 32)) made.append(el("small", {}, figureOf(key, here[key])));
   made.addEventListener("click", () => enter(here));
   made.addEventListener("focus", () => { tell(here); rove(made); });
   made.addEventListener("mousemove", (event) => tip(nodeLines(here), event.clientX, event.clientY));
@@ -106,7 +107,13 @@ function cellElement({ node: here, place, frame }, key, extent, at) {
   return made;
 }
 
-const brief = (name) => (name.startsWith("/") ? name.slice(name.lastIndexOf("/") + 1) : name);
+// What a cell is called where room is scarce: the end of a path, and not once more what the group around it is called.
+function brief({ name, parent }) {
+  if (name.startsWith("/")) return name.slice(name.lastIndexOf("/") + 1);
+  if (!parent?.parent || !name.startsWith(parent.name)) return name;
+  const more = name.slice(parent.name.length).trim().replace(/^\((.*)\)$/, "$1").replace(/(, |^)likely$/, "");
+  return /^\d+$/.test(more) ? name : more;
+}
 
 function nodeColour(here) {
   if (picture.by === "kind" || picture.by === "object") return paint.kinds.get(text(L.kind[here.first]));
@@ -145,7 +152,7 @@ function crumbs() {
   const way = trail(picture.at);
   byId("crumbs").hidden = !way.length;
   byId("crumbs").replaceChildren(...[picture.tree, ...way].flatMap((here, at, all) => {
-    const name = at ? brief(here.name) : `all of it`;
+    const name = at ? brief(here) : "all of it";
     if (at === all.length - 1) return [el("span", { "aria-current": "true" }, name)];
     const back = el("button", { type: "button", className: "link" }, name);
     back.addEventListener("click", () => enter(here));

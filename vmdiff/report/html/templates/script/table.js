@@ -3,13 +3,16 @@
 const body = el("tbody");
 const foot = el("tfoot");
 const narrow = matchMedia("screen and (max-width: 760px)");
+const ownerOf = (row) => (row.title.includes(row.owner) ? "" : row.owner); // not where the name says it
+const OWNED = ROWS.some(ownerOf);
 const HEADS = [
-  ...(ALONE ? [] : [["word", "change", 96, "only-wide"]]),
+  ...(ALONE ? [] : [["word", "change", 92, "only-wide"]]),
   ["what", ALONE ? "mapping" : "what", null, ""],
-  ["owner", "owner", 170, "only-wide"],
-  ["where", "address", 232, "only-wide"],
-  ...D.columns.map((name, at) => [at, name, 104, at === RESIDENT ? "n" : "n only-wide"]),
+  ...(OWNED ? [["owner", "owner", 140, "only-widest"]] : []),
+  ["where", "address", 206, "only-widest"],
+  ...D.columns.map((name, at) => [at, name, 96, at === RESIDENT ? "n" : "n only-wide"]),
 ];
+const medium = matchMedia("screen and (max-width: 1080px)");
 
 function table() {
   const head = el("tr", {}, ...HEADS.map(([key, name, width, extra]) => {
@@ -46,7 +49,7 @@ function sortBy(key) {
   refresh();
 }
 
-const across = () => (narrow.matches ? 2 : HEADS.length); // columns that are shown
+const across = () => HEADS.filter(([, , , extra]) => !(narrow.matches && /only/.test(extra)) && !(medium.matches && /widest/.test(extra))).length;
 const rowHeight = () => (narrow.matches ? 50 : 30);
 let drawn = "";
 let detailHeight = 0;
@@ -73,7 +76,7 @@ function draw(force = false) {
   const opened = view.detail === null ? -1 : entries.findIndex((entry) => entry.row.at === view.detail);
   shown.push(gap(first * height + (opened >= 0 && opened < first ? detailHeight : 0)));
   for (let at = first; at < last; at += 1) {
-    shown.push(rowElement(entries[at], at));
+    shown.push(rowElement(entries[at], at, first));
     if (at === opened) shown.push(detailElement(entries[at].row));
   }
   const left = view.print ? 0 : entries.length - last;
@@ -111,15 +114,17 @@ function colourName(row) {
 }
 
 // Where a path is too long for its place, its end says more than its middle.
-function nameOf(row) {
+function nameOf(row, again) {
+  if (again) return el("span", { className: "name again" }, row.title);
   const slash = row.title.lastIndexOf("/");
   const parts = slash > 8 ? [row.title.slice(0, slash), row.title.slice(slash)] : [row.title];
   return el("span", { className: "name" }, ...parts.map((part) => el("span", {}, part)));
 }
 
-function rowElement({ row, level, figures, shown }, at) {
+function rowElement({ row, level, figures, shown }, at, first) {
   const open = folds(row) && view.open.has(row.at);
   const partly = folds(row) && shown < row.members.length ? `${shown} match` : "";
+  const again = !folds(row) && at > first && entries[at - 1].row.title === row.title; // a name once more says nothing
   const under = [row.word, row.owner || row.kind, row.where].filter(Boolean).join(" · ");
   const title = folds(row) ? row.title : `${row.title}${row.perms ? `\n${row.perms}` : ""}${row.note ? `\n${row.note}` : ""}`;
   const cells = [
@@ -127,11 +132,11 @@ function rowElement({ row, level, figures, shown }, at) {
     el("td", { className: "what", title },
       el("div", { className: level ? "lead level" : "lead" },
         el("span", { className: "twist", "aria-hidden": "true" }, folds(row) ? (open ? "▾" : "▸") : ""),
-        isFold(row) ? null : dot(row), nameOf(row),
+        isFold(row) ? null : dot(row), nameOf(row, again),
         partly || row.note ? el("span", { className: "note" }, partly || row.note) : null),
       el("span", { className: "under" }, under)),
-    el("td", { className: "owner only-wide", title: row.owner }, row.owner),
-    el("td", { className: "where only-wide" }, row.where),
+    ...(OWNED ? [el("td", { className: "owner only-widest", title: row.owner }, ownerOf(row))] : []),
+    el("td", { className: "where only-widest" }, row.where),
     ...figures.map((value, column) => el("td", { className: `n${column === RESIDENT ? "" : " only-wide"}` }, value ? figure(value) : value === null ? "?" : "")),
   ];
   return el("tr", {
@@ -147,7 +152,7 @@ function totals() {
   const label = filtering() ? "total of these" : "total";
   foot.replaceChildren(el("tr", { className: "total" },
     ...(ALONE ? [] : [el("td", { className: "only-wide" })]),
-    el("td", {}, label), el("td", { className: "only-wide" }), el("td", { className: "only-wide" }),
+    el("td", {}, label), ...(OWNED ? [el("td", { className: "only-widest" })] : []), el("td", { className: "only-widest" }),
     ...sum.map((value, column) => el("td", { className: `n${column === RESIDENT ? "" : " only-wide"}` }, figure(value)))));
   byId("matched").textContent = filtering() ? `${tally(matched)} of ${tally(LEAVES)}` : tally(LEAVES);
 }
