@@ -1,15 +1,22 @@
 """The page that describes the documents names all that is in them, and its example is one."""
 
+import json
 import re
 from pathlib import Path
 from typing import get_args
 
+from pydantic import TypeAdapter
+
+from tests.sets.made import made, member
 from vmdiff.comparison.change import ChangeName
 from vmdiff.model import KNOWN_COUNTERS, Kind, Snapshot
 from vmdiff.model.mapping import MappingRecord
+from vmdiff.model.snapshot_set import ControlGroup, Missing, SnapshotSet
 from vmdiff.report.json import trend_schema
 from vmdiff.report.json.schema import adapter
+from vmdiff.report.json.set_record import set_json, sets_json
 from vmdiff.series.verdict import JudgementName
+from vmdiff.sets.set_comparison import compare_sets
 from vmdiff.storage import json_document
 
 PAGE = (Path(__file__).parents[1] / "docs" / "format.md").read_text()
@@ -33,6 +40,25 @@ def test_every_key_of_a_comparison_is_described():
 
 def test_every_key_and_verdict_of_a_trend_is_described():
     assert {*keys(trend_schema.adapter().json_schema()), *get_args(JudgementName)} - NAMED == set()
+
+
+def keys_within(value):
+    """Give every key of a JSON value, however deep."""
+    for part in value if isinstance(value, list) else value.values() if isinstance(value, dict) else ():
+        yield from keys_within(part)
+    if isinstance(value, dict):
+        yield from value
+
+
+def test_every_key_of_a_set_and_of_what_is_said_of_sets_is_described():
+    snapshots = made(member(1, shared=8192, sharers=2), member(2, shared=8192, sharers=2))
+    group = ControlGroup(path="/x", version=2, current=5, stat={"anon": 4})
+    snapshots = snapshots.model_copy(update={"cgroup": group, "missing": (Missing(pid=3, reason="ended"),)})
+    texts = set_json(snapshots), sets_json(compare_sets(snapshots, made(member(1, heap=8192))))
+    named = {one for part in re.findall(r"`(.*?)`", PAGE) for one in re.findall(r"\w+", part)}
+
+    assert {key for text in texts for key in keys_within(json.loads(text))} - named == set()
+    assert set(keys(TypeAdapter(SnapshotSet).json_schema())) - named == set()
 
 
 def test_the_keys_of_a_mapping_are_those_of_its_table():

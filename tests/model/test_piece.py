@@ -75,8 +75,11 @@ def test_counters_of_resident_pages_follow_from_them_where_that_is_certain() -> 
     assert column(found, "anonymous") == [2 * PAGE, PAGE]  # all that is resident
     assert column(found, "private") == column(found, "private_dirty") == [0, PAGE]
     assert column(found, "swap_pss") == [PAGE // 2, 0]  # only one has swapped pages
-    assert column(found, "pss") == [None, None]
+    assert column(found, "pss") == [PAGE, PAGE]  # what is private counts in full, so the first has the rest
     assert column(found, "next_years") == [None, None]  # nobody knows what it counts
+    both = part(0, 4, rss=2 * PAGE, private=0), part(4, 8, rss=2 * PAGE, private=PAGE)
+    unsure = {"rss": 4 * PAGE, "pss": 2 * PAGE, "private_dirty": PAGE}
+    assert column(cut(unsure, *both), "pss") == [None, None]  # shared pages of both, some by more processes
 
 
 def test_memory_whose_owners_have_no_bounds_is_not_split() -> None:

@@ -114,6 +114,10 @@ def test_what_means_no_process_is_said(target: str) -> None:
             ["/usr/lib/chromium/chromium", "--type=renderer", "--token=s3cret"],
             "chromium renderer",
         ),
+        ("chromium", ["/usr/lib/chromium/chromium --type=renderer --token=s3cret"], "chromium renderer"),
+        ("redis-check-rdb", ["redis-server *:6379"], "redis-server"),
+        ("redis-check-rdb", ["redis-rdb-bgsave *:6379"], "redis-rdb-bgsave"),
+        ("redis-check-rdb", ["s3cret *:6379"], "redis-check-rdb"),
         (
             "chromium",
             ["chromium", "--type=utility", "--utility-sub-type=network.mojom.NetworkService"],
@@ -126,7 +130,7 @@ def test_what_means_no_process_is_said(target: str) -> None:
     ],
 )
 def test_a_role_keeps_no_word_that_could_be_a_secret(program: str, words: list[str], role: str) -> None:
-    assert roles({5: Place(program, words, None)}) == {5: role}
+    assert roles({5: Place(program, words, None, "redis-server")}) == {5: role}
 
 
 def test_workers_of_one_program_are_told_from_their_master() -> None:

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections import abc
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -87,11 +88,19 @@ def redis() -> Iterator[Redis]:
 
 
 class Postgres:
-    """A session with a backend of its own."""
+    """A session with a backend of its own, of the server in a *folder*."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, words: abc.Sequence[object], process: "subprocess.Popen[str]", folder: Path) -> None:
+        self._words = words
         self._process = process
+        self.folder = folder
         self.pid = int(self.ask("select pg_backend_pid()"))
+
+    @contextmanager
+    def another(self) -> Iterator["Postgres"]:
+        """Connect once more."""
+        with _session(self._words, self.folder) as session:
+            yield session
 
     def reconnect(self) -> None:
         """Go on with another backend, which has looked at nothing yet."""
@@ -108,7 +117,18 @@ class Postgres:
 
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
+def _session(words: abc.Sequence[object], folder: Path) -> Iterator[Postgres]:
+    with subprocess.Popen(
+        [*map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield Postgres(words, process, folder)
+        finally:
+            process.kill()
+
+
+@contextmanager
+def postgres(buffers: str = "512MB") -> Iterator[Postgres]:
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
     if programs is None:
         absent("postgresql is not installed")
@@ -122,21 +142,16 @@ def postgres() -> Iterator[Postgres]:
     def run(*words: object) -> None:
         subprocess.run([*map(str, words)], check=True, cwd=folder, stdout=subprocess.DEVNULL, **other)  # type: ignore[call-overload]
 
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c shared_buffers=512MB"
+    options = (
+        f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c shared_buffers={buffers}"
+    )
     try:
         run(programs / "initdb", "-D", folder / "data", "-A", "trust", "-U", "postgres")
         run(programs / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-o", options, "-w", "start")
         try:
-            with subprocess.Popen(
-                [programs / "psql", "-h", folder, "-U", "postgres", "-AtqX", "postgres"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            ) as process:
-                try:
-                    yield Postgres(process)
-                finally:
-                    process.kill()
+            words = (programs / "psql", "-h", folder, "-U", "postgres", "-AtqX", "postgres")
+            with _session(words, folder) as first:
+                yield first
         finally:
             run(programs / "pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop")
     finally:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from vmdiff.answer.of_control_group import answer_of_group, answer_of_groups
 from vmdiff.answer.sentence import Answer, Mover
+from vmdiff.model import Kind
 from vmdiff.model.snapshot_set import SnapshotSet
 from vmdiff.sets.set_comparison import Became, SetComparison
 from vmdiff.sets.set_totals import by_role, shared_objects, total
@@ -37,8 +38,9 @@ def _answer_of_processes(snapshots: SnapshotSet) -> Answer:
     )
     shared = next(iter(shared_objects(snapshots)), None)
     once = ""
-    if shared is not None and (shared.held.pss or 0) >= _SHARED_SHARE * whole.pss:
-        once = f"; {shared.name} {_size(shared.held.pss)} shared by {shared.processes:,}, counted once"
+    if shared is not None and shared.shared and shared.shared >= _SHARED_SHARE * whole.pss:
+        name = shared.name.rpartition("/")[2] if shared.kind is Kind.IMAGE else shared.name
+        once = f"; {name} {size(shared.shared)} shared by {shared.processes:,}, counted once"
     return Answer(f"{size(whole.pss)} in {count}{beside}: {', '.join(roles)}{once}", "pss", whole.pss)
 
 

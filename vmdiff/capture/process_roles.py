@@ -39,6 +39,7 @@ _WORDS = re.compile(
 _TYPE = re.compile(r"--type=([a-z][a-z-]{0,30})")
 _SERVICE = re.compile(r"--utility-sub-type=([a-z_]{1,30})\.mojom\.")
 _PREFORKED = re.compile(r"(?:^|/)(gunicorn|celery|uvicorn|hypercorn|uwsgi|unicorn|puma|sidekiq|hivemind|rq)$")
+_TITLED = re.compile(r"redis-(?:rdb|aof)-[a-z]{1,20}|redis-sentinel|valkey-(?:rdb|aof)-[a-z]{1,20}")
 _LOOKED_AT = 8  # words of a command line: an interpreter and its options stand before a script
 
 
@@ -52,8 +53,11 @@ WELL_KNOWN_ROLES = frozenset(
         "chromium gpu-process",
         "chromium renderer",
         "chromium utility",
+        "chromium utility network",
+        "chromium utility storage",
         "chromium zygote",
         "php-fpm: pool",
+        "redis-rdb-bgsave",
         "redis-server",
         "sshd: session",
     }
@@ -61,11 +65,12 @@ WELL_KNOWN_ROLES = frozenset(
 
 
 class Place(NamedTuple):
-    """What a role follows from: the executable's name, the command line, and the parent's number."""
+    """What a role follows from: the executable's name, command line, parent, and the kernel's name."""
 
     program: str
     words: abc.Sequence[str]
     parent: int | None
+    name: str = ""
 
 
 def roles(places: abc.Mapping[int, Place]) -> dict[int, str]:
@@ -79,13 +84,29 @@ def _own_role(place: Place) -> str:
     title = place.words[0] if place.words else ""
     if found := _TITLE.match(title):
         return f"{found[1]}: {_kept(found[1], found[2])}"
-    if kind := next((match[1] for word in place.words if (match := _TYPE.fullmatch(word))), None):
-        service = next((match[1] for word in place.words if (match := _SERVICE.match(word))), None)
+    words = [part for word in place.words for part in word.split(" ")]  # Chromium joins them in one title
+    if kind := next((match[1] for word in words if (match := _TYPE.fullmatch(word))), None):
+        service = next((match[1] for word in words if (match := _SERVICE.match(word))), None)
         return " ".join(filter(None, (place.program, kind, service)))
     for word in place.words[:_LOOKED_AT]:
         if found := _PREFORKED.search(word):
             return found[1]
-    return place.program
+    return _called(place)
+
+
+def _called(place: Place) -> str:
+    """Return the name that a program was started by, which counts where one file is several programs.
+
+    ``/usr/bin/redis-server`` may be a link to ``redis-check-rdb``, and all of BusyBox is one file. The kernel
+    keeps the first 15 bytes of the name that was started (TASK_COMM_LEN), and a program may write over its
+    arguments, so both must say the same.
+    """
+    title = place.words[0].partition(" ")[0].rpartition("/")[2].removeprefix("-") if place.words else ""
+    if _TITLED.fullmatch(title):
+        return title
+    alike = title.startswith(place.program) or place.program.startswith(title)
+    is_known = bool(title and place.name) and title.encode()[:15].decode(errors="ignore") == place.name
+    return title if is_known and not alike else place.program
 
 
 def _kept(program: str, title: str) -> str:

@@ -95,7 +95,7 @@ def _place(folder: ProcessFolder) -> Place:
         stat = folder.stat()
     except ProcessError:
         return Place(program, words, None)
-    return Place(program or stat.name, words, stat.parent)
+    return Place(program or stat.name, words, stat.parent, stat.name)
 
 
 def _with_role(member: Snapshot, placed: abc.Mapping[int, str]) -> Snapshot:

@@ -36,7 +36,8 @@ class Tally(NamedTuple):
     """Sums of pieces, which add up to the snapshot's totals.
 
     *unsplit* are (owner, counter) where some of it could not be split among the owners of one mapping; that
-    is counted under `NOT_SPLIT`, so these owners' sums are not all that they have.
+    is counted under `NOT_SPLIT`, so these owners' sums are not all that they have. Of PSS they have at least
+    what is private.
     """
 
     sums: abc.Mapping[Key, Sums]
@@ -112,16 +113,17 @@ class _Adder:
         left = _with_private(self._snapshot.sums((mapping,)))
         known = [name for name, amount in left.items() if amount is not None]
         for piece in every:
-            left = {name: add((amount, -(piece.counts[name] or 0))) for name, amount in left.items()}
+            left = {name: add((amount, -_at_least(piece, name))) for name, amount in left.items()}
         keys = [self._key(mapping, piece.group, piece.owner) for piece in chosen]
         shares = [
-            {name: piece.counts[name] or 0 if name in known else None for name in left} for piece in chosen
+            {name: _at_least(piece, name) if name in known else None for name in left} for piece in chosen
         ]
         for name in known:
             lacking = [at for at, piece in enumerate(chosen) if piece.counts[name] is None]
             all_chosen = len(lacking) == sum(piece.counts[name] is None for piece in every)
             if all_chosen and len({keys[at] for at in lacking}) == 1:
-                shares[lacking[0]][name], left[name] = left[name], 0
+                shares[lacking[0]][name] = add((shares[lacking[0]][name], left[name]))
+                left[name] = 0
             else:
                 self._unsplit |= {(chosen[at].group, name) for at in lacking}
         for key, share in zip(keys, shares, strict=True):
@@ -139,6 +141,14 @@ class _Adder:
 
     def _key(self, mapping: Mapping, group: str, owner: Owner | None) -> Key:
         return Key(str(mapping.kind), group, self._named(mapping, owner))
+
+
+def _at_least(piece: Piece, counter: str) -> int:
+    """Return what a piece surely has of a counter: of PSS, what no other process maps."""
+    amount = piece.counts[counter]
+    if amount is None and counter == "pss":
+        amount = piece.counts[PRIVATE]
+    return amount or 0
 
 
 def _with_private(sums: Sums) -> Sums:

@@ -152,6 +152,8 @@ def _shares(
         columns[kept] = private
     columns |= {"size": [*sizes], "accessible": [*sizes] if accessible else [0] * len(sizes)}
     columns |= {"rss": rss, "swap": swap, PRIVATE: private}
+    if None in columns.get("pss", ()):
+        columns["pss"] = _with_all_shares(whole, rss, private)
     return [{name: columns[name][at] for name in whole} for at in range(len(sizes))]
 
 
@@ -171,6 +173,25 @@ def _settled(whole: int | None, counted: Sequence[int | None], sizes: Sequence[i
             for size, amount in zip(sizes, counted, strict=True)
         ]
     return [left if amount is None and len(uncounted) == 1 else amount for amount in counted]
+
+
+def _with_all_shares(
+    whole: Counts, rss: Sequence[int | None], private: Sequence[int | None]
+) -> list[int | None]:
+    """Return the PSS of each stretch: what is private counts in full, the rest is of the one that shares."""
+    pss, alone = whole["pss"], whole[PRIVATE]
+    unknown: list[int | None] = [None] * len(rss)
+    if pss is None or alone is None or None in rss or None in private:
+        return unknown
+    kept = [amount or 0 for amount in private]
+    sharing = [at for at, amount in enumerate(rss) if (amount or 0) > kept[at]]
+    if len(sharing) > 1 or sum(kept) != alone or pss < alone:
+        return unknown
+    return (
+        [amount + (pss - alone if at in sharing else 0) for at, amount in enumerate(kept)]
+        if sharing
+        else unknown
+    )
 
 
 def _parts_of(amount: int | None, whole: int | None, counted: Sequence[int | None]) -> list[int | None]:

@@ -11,6 +11,7 @@ from vmdiff.sets.cgroup_account import account, account_change
 from vmdiff.sets.set_comparison import Became, MemberPair, SetComparison
 from vmdiff.sets.set_totals import (
     Grouping,
+    GroupRow,
     Held,
     RoleRow,
     by_role,
@@ -22,6 +23,7 @@ from vmdiff.sets.set_totals import (
 from vmdiff.units import signed, size
 
 MOST_ROWS = 12
+_LONGEST_NAME = 36  # which leaves room for three figures in 80 columns
 _WHERE = {"owner": "by owner", "kind": "by kind", "object": "by object"}
 
 
@@ -30,22 +32,16 @@ def set_sections(
 ) -> abc.Iterator[tuple[str, list[TextColumn]]]:
     """Yield the tables of a set: a title and the columns of each."""
     yield "", _role_columns(by_role(snapshots), total(snapshots), most)
-    groups = grouped(snapshots, by)[:most]
-    yield (
-        _WHERE[by],
-        [
-            TextColumn("name", tuple(name for name, _ in groups), "left", wraps=True),
-            TextColumn("pss", tuple(_size(pss) for _, pss in groups)),
-        ],
-    )
+    yield _WHERE[by], _group_columns(grouped(snapshots, by), most)
     if objects := shared_objects(snapshots)[:most]:
         yield (
             "shared, each counted once",
             [
-                TextColumn("object", tuple(row.name for row in objects), "left", wraps=True),
+                TextColumn("object", tuple(_short(row.name) for row in objects), "left"),
                 TextColumn("processes", tuple(f"{row.processes:,}" for row in objects)),
-                TextColumn("size", tuple(_size(row.size) for row in objects), rank=1),
-                TextColumn("pss", tuple(_size(row.held.pss) for row in objects)),
+                TextColumn("size", tuple(_size(row.size) for row in objects), rank=2),
+                TextColumn("shared", tuple(_size(row.shared) for row in objects)),
+                TextColumn("private to one", tuple(_size(row.held.private) for row in objects), rank=1),
             ],
         )
     if snapshots.cgroup is not None and (lines := account(snapshots.cgroup)):
@@ -71,7 +67,7 @@ def comparison_sections(
             f"where, {_WHERE[by]}",
             [
                 TextColumn("role", tuple(row.role for row in moved), "left", wraps=True),
-                TextColumn("name", tuple(row.name for row in moved), "left", wraps=True),
+                TextColumn("name", tuple(_short(row.name) for row in moved), "left", wraps=True),
                 TextColumn("pss", tuple(_signed(row.delta) for row in moved)),
             ],
         )
@@ -109,6 +105,31 @@ def _charged(found: SetComparison) -> abc.Iterator[tuple[str, list[TextColumn]]]
             TextColumn("", tuple("can be dropped" if line.freed else "" for line in changes), "left"),
         ],
     )
+
+
+def _group_columns(rows: abc.Sequence[GroupRow], most: int) -> list[TextColumn]:
+    """Return a row for each group that holds anything; a PSS with ``+`` is the least that it can be."""
+    held = [row for row in rows if any(value != 0 for value in row.held)]
+    shown = held[:most]
+    return [
+        TextColumn("name", tuple(_short(row.name) for row in shown), "left"),
+        TextColumn("pss", tuple(_known(row) for row in shown)),
+        TextColumn("private", tuple(_size(row.held.private) for row in shown), rank=1),
+        TextColumn("swap", tuple(_size(row.held.swap) for row in shown), rank=3),
+        TextColumn("resident, added up", tuple(_size(row.held.rss) for row in shown), rank=2),
+    ]
+
+
+def _known(row: GroupRow) -> str:
+    return _size(row.known) if row.held.pss == row.known else f"{size(row.known or 0)} +"
+
+
+def _short(name: str) -> str:
+    """Shorten a path to its last parts."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    end = name[-_LONGEST_NAME + 1 :]
+    return "…" + end[max(0, end.find("/")) :]
 
 
 def _role_columns(rows: abc.Sequence[RoleRow], whole: Held, most: int) -> list[TextColumn]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from vmdiff.model import Snapshot, add
 from vmdiff.model.snapshot_set import SnapshotSet, role_of
-from vmdiff.sets.set_totals import Grouping, Held, held_by, pss_by, total
+from vmdiff.sets.set_totals import Grouping, Held, held_by, known_pss, total
 
 
 class Became(StrEnum):
@@ -40,7 +40,7 @@ class MemberPair(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """What one owner (or kind, or object) of one role's processes grew by, in bytes of PSS."""
+    """What one owner (or kind, or object) of one role's processes grew by: bytes of PSS surely its own."""
 
     role: str
     name: str
@@ -76,7 +76,7 @@ class SetComparison:
         sums: dict[tuple[str, str], int | None] = {}
         for pair in self.pairs:
             for side, sign in ((pair.after, 1), (pair.before, -1)):
-                for name, pss in ({} if side is None else pss_by(side, by)).items():
+                for name, pss in ({} if side is None else known_pss(side, by)).items():
                     key = pair.role, name
                     sums[key] = add((sums.get(key, 0), _signed(pss, sign)))
         rows = [Moved(role, name, delta) for (role, name), delta in sums.items() if delta != 0]

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from vmdiff.comparison import tally
 from vmdiff.model import Kind, Mapping, Snapshot, add
 from vmdiff.model.memory_figures import figure
+from vmdiff.model.piece import PRIVATE
 from vmdiff.model.snapshot_set import SnapshotSet, role_of
 
 Grouping = Literal["owner", "kind", "object"]
@@ -44,14 +45,35 @@ class RoleRow(NamedTuple):
     held: Held
 
 
+class GroupRow(NamedTuple):
+    """What one owner, kind or object holds over all processes.
+
+    *held* has None for what could not be split among the owners of a mapping. *known* is the PSS that is
+    surely its own, which is all of it or, where that is unknown, the private memory; the rows' add up.
+    """
+
+    name: str
+    known: int | None
+    held: Held
+
+
 class ObjectRow(NamedTuple):
-    """What is behind one file, memfd or piece of shared memory, however many processes map it."""
+    """What is behind one file, memfd or piece of shared memory, however many processes map it.
+
+    *held* includes the pages that a process has of its own there, such as those it wrote to.
+    """
 
     name: str
     kind: Kind
     processes: int
     size: int | None
     held: Held
+
+    @property
+    def shared(self) -> int | None:
+        """The bytes that are not of one process alone, each page once."""
+        pss, private = self.held.pss, self.held.private
+        return None if pss is None or private is None else max(0, pss - private)
 
 
 def members(snapshots: SnapshotSet) -> list[Member]:
@@ -61,8 +83,7 @@ def members(snapshots: SnapshotSet) -> list[Member]:
 
 def held_by(snapshot: Snapshot) -> Held:
     """Return what one process holds."""
-    totals = snapshot.totals
-    return Held(totals.get("pss"), figure(totals, "resident"), figure(totals, "private"), totals.get("swap"))
+    return _held(snapshot.totals)
 
 
 def by_role(snapshots: SnapshotSet) -> list[RoleRow]:
@@ -82,20 +103,27 @@ def total(snapshots: SnapshotSet) -> Held:
     return _sum(held_by(one) for one in snapshots.members)
 
 
-def grouped(snapshots: SnapshotSet, by: Grouping) -> list[tuple[str, int | None]]:
-    """Return the PSS by owner, kind or object over all processes, the largest first."""
+def grouped(snapshots: SnapshotSet, by: Grouping) -> list[GroupRow]:
+    """Return what each owner, kind or object holds over all processes, the largest first."""
     tallies = [tally.tallied(member) for member in snapshots.members]
-    unsplit = frozenset().union(*(made.unsplit for made in tallies))
-    sums: dict[str, int | None] = {}
+    unsplit = frozenset().union(*(made.unsplit for made in tallies)) if by == "owner" else frozenset()
+    held: dict[str, list[Held]] = {}
     for made in tallies:
-        for name, counts in made.by(tally.Grouping(by), unsplit).items():
-            sums[name] = add((sums.get(name, 0), counts.get("pss")))
-    return sorted(sums.items(), key=lambda row: (-(row[1] or 0), row[0]))
+        for name, counts in made.by(tally.Grouping(by), frozenset()).items():
+            held.setdefault(name, []).append(_held(counts))
+    rows = [_group_row(name, _sum(some), unsplit) for name, some in held.items()]
+    return sorted(rows, key=lambda row: (-(row.known or 0), -(row.held.rss or 0), row.name))
 
 
-def pss_by(snapshot: Snapshot, by: Grouping) -> dict[str, int | None]:
-    """Return the PSS of one process by owner, kind or object."""
-    sums = tally.tallied(snapshot).by(tally.Grouping(by))
+def _group_row(name: str, held: Held, unsplit: abc.Set[tuple[str, str]]) -> GroupRow:
+    """Return the row of a group; what could not be split among the owners of a mapping is unknown."""
+    withheld = {field: None for field in Held._fields if (name, field) in unsplit}
+    return GroupRow(name, held.pss, held._replace(**withheld))
+
+
+def known_pss(snapshot: Snapshot, by: Grouping) -> dict[str, int | None]:
+    """Return the PSS of one process that is surely of an owner, kind or object (`GroupRow`); it adds up."""
+    sums = tally.tallied(snapshot).by(tally.Grouping(by), frozenset())
     return {name: counts.get("pss") for name, counts in sums.items()}
 
 
@@ -113,16 +141,15 @@ def shared_objects(snapshots: SnapshotSet) -> list[ObjectRow]:
         )
         for (_, _, path), some in found.items()
     ]
-    return sorted((row for row in rows if row.processes > 1), key=lambda row: -(row.held.pss or 0))
+    return sorted((row for row in rows if row.processes > 1), key=lambda row: -(row.shared or 0))
 
 
 def _behind(mapped: abc.Sequence[tuple[int, Snapshot, Mapping]]) -> Held:
-    return _sum(_held(member, mapping) for _, member, mapping in mapped)
+    return _sum(_held(member.sums((mapping,))) for _, member, mapping in mapped)
 
 
-def _held(member: Snapshot, mapping: Mapping) -> Held:
-    counts = {name: member.value(mapping, name) for name in member.counters}
-    return Held(counts.get("pss"), figure(counts, "resident"), figure(counts, "private"), counts.get("swap"))
+def _held(counts: abc.Mapping[str, int | None]) -> Held:
+    return Held(counts.get("pss"), figure(counts, "resident"), figure(counts, PRIVATE), counts.get("swap"))
 
 
 def _largest(mapped: abc.Sequence[tuple[int, Snapshot, Mapping]]) -> int | None:

@@ -31,7 +31,11 @@ def set_json(snapshots: SnapshotSet) -> str:
                 {"role": one.role, "pid": one.pid, **one.held._asdict()} for one in members(snapshots)
             ],
             "groups": {
-                by: [{"name": name, "pss": pss} for name, pss in grouped(snapshots, by)] for by in _GROUPINGS
+                by: [
+                    {"name": row.name, "known_pss": row.known, **row.held._asdict()}
+                    for row in grouped(snapshots, by)
+                ]
+                for by in _GROUPINGS
             },
             "shared": [
                 {
@@ -39,6 +43,7 @@ def set_json(snapshots: SnapshotSet) -> str:
                     "kind": row.kind,
                     "processes": row.processes,
                     "size": row.size,
+                    "shared": row.shared,
                     **row.held._asdict(),
                 }
                 for row in shared_objects(snapshots)

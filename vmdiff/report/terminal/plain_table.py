@@ -1,12 +1,14 @@
 """A table of texts that fits a width: columns that matter least go first, only names are wrapped."""
 
 from collections import abc
+from textwrap import fill
 from typing import Literal, NamedTuple
 
 from vmdiff.harmless_text import printable
 
 # Late imports: what rich costs, a report as JSON or Markdown need not pay.
 
+# rich narrows columns below their least width rather than wrap a title, so titles are wrapped here.
 _GAP = 2
 _WRAPPED = 12  # columns that a name gets at least
 _NO_BREAK = "\ue000"  # of the private use area, and in no table that is written
@@ -31,6 +33,11 @@ class TextColumn(NamedTuple):
         words = max(map(len, self.title.split()), default=0)
         return max(words, min(longest, _WRAPPED) if self.wraps else longest)
 
+    @property
+    def widest(self) -> int:
+        """The width of its longest text."""
+        return max(len(self.title), *map(len, self.cells), 0)
+
 
 def plain_table(columns: abc.Sequence[TextColumn], *, width: int) -> str:
     """Write the table, a line a row or more; what no terminal should be sent is escaped."""
@@ -40,10 +47,10 @@ def plain_table(columns: abc.Sequence[TextColumn], *, width: int) -> str:
 
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
     shown = _fitting(columns, width)
+    tight = sum(column.widest + _GAP for column in shown) - _GAP > width
     for column in shown:
-        table.add_column(
-            Text(column.title), justify=column.align, overflow="fold", min_width=column.narrowest
-        )
+        title = fill(column.title, column.narrowest) if tight else column.title
+        table.add_column(Text(title), justify=column.align, overflow="fold", min_width=column.narrowest)
     for row in zip(*(_cells(column) for column in shown), strict=True):
         table.add_row(*map(Text, row))
     console = Console(width=width, no_color=True, highlight=False)

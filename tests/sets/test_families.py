@@ -1,0 +1,52 @@
+"""Families of real processes, read while they stand still: sums are those of the kernel and of smem."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from tests.sets import families
+from vmdiff import sources
+from vmdiff.capture import read
+from vmdiff.capture.process_set import read_set
+from vmdiff.capture.process_tree import choose
+from vmdiff.report.set_report import set_text
+from vmdiff.sets.set_comparison import Became, compare_sets
+from vmdiff.sets.set_totals import total
+
+POSTGRES = {"postgres": 1, "postgres: backend": 5, "postgres: checkpointer": 1, "postgres: walwriter": 1}
+FAMILIES = [
+    pytest.param(lambda: families.postgres_with(5), POSTGRES, id="postgres"),
+    pytest.param(lambda: families.gunicorn(2), {"gunicorn master": 1, "gunicorn worker": 2}, id="gunicorn"),
+    pytest.param(families.redis_saving, {"redis-server": 1, "redis-rdb-bgsave": 1}, id="redis"),
+    pytest.param(
+        lambda: families.chromium(2),
+        {"chromium": 1, "chromium renderer": 2, "chromium gpu-process": 1, "chromium utility network": 1},
+        id="chromium",
+        marks=pytest.mark.xdist_group("chromium"),
+    ),
+    pytest.param(lambda: families.tree(40), {}, id="a tree of 40"),
+]
+
+
+@pytest.mark.parametrize(("family", "roles"), FAMILIES)
+def test_sums_are_the_kernels_and_smems_and_roles_are_told(
+    family: Callable[[], AbstractContextManager[int]], roles: dict[str, int], tmp_path: Path
+) -> None:
+    with family() as root, families.standing_still(root) as pids:
+        live = [sources.snap_set([f"tree:{root}"], owners=False) for _ in range(2)]
+        proc = families.copied(pids, tmp_path / "proc")
+    copy = read_set(choose([f"tree:{root}"], proc), read, freeze=False, limit=None, proc=proc)
+    held, smem = total(copy), families.stated_by_smem(proc)
+    rollup = families.stated_by_the_kernel(pids, "Pss", proc)
+    assert len(copy.members) == len(live[0].members) == smem["processes"] == len(pids)
+    assert (held.pss, held.rss, held.private) == (smem["pss"], smem["rss"], smem["uss"])
+    # smaps rounds the PSS of each mapping down to KiB (fs/proc/task_mmu.c).
+    assert 0 <= rollup - (held.pss or 0) <= 1024 * sum(len(one.mappings) for one in copy.members)
+    assert total(live[0]).rss == total(live[1]).rss == held.rss
+    assert {pair.became for pair in compare_sets(*live).pairs} == {Became.SAME}
+    found = Counter(one.process.role for one in live[0].members)
+    assert all(found[role] >= count for role, count in roles.items()), found
+    assert max(map(len, set_text(live[0], "object", width=80).split("\n")[2:])) <= 80
