@@ -17,7 +17,7 @@ from vmdiff.storage import atomic_file
 if TYPE_CHECKING:  # what is not known before a process is being read is loaded meanwhile
     from vmdiff.model import Snapshot
     from vmdiff.model.snapshot_set import SnapshotSet
-    from vmdiff.owners import Memory
+    from vmdiff.owners import Memory, Scene
     from vmdiff.storage.json_document import DocumentReader
 
 # Late imports: taking a snapshot loads neither the formats nor the reports (tests/test_economy.py).
@@ -64,7 +64,7 @@ def snap(
                 snapshot = snapshot.model_copy(update={"tags": dict(tags)})
             if not owners:
                 return snapshot
-            look = _owned if freeze else partial(with_owners, inside=inside)
+            look = _with_owners_only if freeze else partial(with_owners, inside=inside)
             owned = look(folder, snapshot)
             return owned if folder.was(identity) else snapshot.noting(_ANOTHER_PROGRAM)
 
@@ -103,7 +103,8 @@ def snap_set(
         if not owners:
             return snapshot
         # The records inside allocators take longest to read, so a set that stands still goes without them.
-        owned = _owned(folder, snapshot) if freeze else with_owners(folder, snapshot, inside=inside)
+        look = _with_owners_only if freeze else partial(with_owners, inside=inside)
+        owned = look(folder, snapshot)
         return owned if folder.was(identity) else snapshot.noting(_ANOTHER_PROGRAM)
 
     chosen = choose(targets)
@@ -142,49 +143,57 @@ def _frozen(
 def with_owners(folder: ProcessFolder, snapshot: "Snapshot", *, inside: bool = False) -> "Snapshot":
     """Look for who asked for the memory of a snapshot that was just read, and for what is in use of it."""
     from vmdiff.capture.live_memory import LiveMemory
+    from vmdiff.owners.inside import QUICK, WHOLE, look_inside
 
-    owned = _owned(folder, snapshot)
-    with LiveMemory(folder.pid, folder=folder, mappings=owned.mappings) as memory:
-        return _with_usage(owned, memory, inside=inside)
+    scene = _owned(folder, snapshot)
+    with LiveMemory(folder.pid, folder=folder, mappings=scene.snapshot.mappings) as memory:
+        scene = scene.with_owners(scene.snapshot, memory)
+        usage = look_inside(scene, WHOLE if inside else QUICK)
+    return scene.snapshot.model_copy(update={"usage": usage})
 
 
-def _owned(folder: ProcessFolder, snapshot: "Snapshot") -> "Snapshot":
+def _with_owners_only(folder: ProcessFolder, snapshot: "Snapshot") -> "Snapshot":
+    return _owned(folder, snapshot).snapshot
+
+
+def _owned(folder: ProcessFolder, snapshot: "Snapshot") -> "Scene":
     """Look for owners, and again as long as pages moved before those of each owner were counted."""
-    owned, left = _looked_at(folder, snapshot)
+    scene, left = _looked_at(folder, snapshot)
     for _ in range(_LOOKS_AGAIN):
-        if not left or not _is_quick(owned):
+        if not left or not _is_quick(scene.snapshot):
             break
         try:
-            again, fewer = _looked_at_again(folder, owned)
+            again, fewer = _looked_at_again(folder, scene)
         except ProcessError:  # it ended, and what was read of it stays
             break
-        owned, left = (again, fewer) if fewer < left else (owned, left)
-    return owned
+        scene, left = (again, fewer) if fewer < left else (scene, left)
+    return scene
 
 
-def _looked_at(folder: ProcessFolder, snapshot: "Snapshot") -> "tuple[Snapshot, int]":
+def _looked_at(folder: ProcessFolder, snapshot: "Snapshot") -> "tuple[Scene, int]":
     """Return a snapshot with owners, and how many mappings of several owners did not add up."""
     from vmdiff.capture.live_memory import LiveMemory
-    from vmdiff.owners import RULES, Scene, assign
+    from vmdiff.owners import RULES, Scene, assigned
     from vmdiff.owners.second_look import uncounted
 
     with LiveMemory(folder.pid, folder=folder, mappings=snapshot.mappings) as memory:
-        owned = assign(Scene(snapshot, memory), RULES)
-        return owned, uncounted(owned, memory)
+        scene = assigned(Scene(snapshot, memory), RULES)
+        return scene, uncounted(scene.snapshot, memory)
 
 
-def _looked_at_again(folder: ProcessFolder, owned: "Snapshot") -> "tuple[Snapshot, int]":
+def _looked_at_again(folder: ProcessFolder, scene: "Scene") -> "tuple[Scene, int]":
     """Read the process again, and keep the owners that were found if its layout is the same."""
     from vmdiff.capture.live_memory import LiveMemory
     from vmdiff.owners.second_look import same_layout, uncounted, with_owners_of
 
+    owned = scene.snapshot
     again = read(folder, arguments=owned.process.arguments is not None, label=owned.label)
     again = again.model_copy(update={"tags": owned.tags})
     if not same_layout(owned, again):
         return _looked_at(folder, again)
     with LiveMemory(folder.pid, folder=folder, mappings=again.mappings) as memory:
         kept = with_owners_of(owned, again, memory)
-        return kept, uncounted(kept, memory)
+        return scene.with_owners(kept, memory), uncounted(kept, memory)
 
 
 def _is_quick(snapshot: "Snapshot") -> bool:

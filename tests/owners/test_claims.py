@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from hypothesis import given, settings
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.work import assert_linear, lines
 from vmdiff.model import Mapping, Origin, Snapshot
-from vmdiff.owners import Claim, Scene, assign
+from vmdiff.owners import Claim, Rule, Scene, assign, assigned
+from vmdiff.owners.claim import Learned
 
 PAGE = 0x1000
 NAMES = {"name": "a", "record": "b", "shape": "c"}
@@ -142,3 +144,24 @@ def test_many_claims_on_one_mapping_are_all_kept() -> None:
     random.Random(1).shuffle(pieces)
 
     assert len(settled(space((0, 100_000)), *pieces).mappings[0].owner.parts) == 30_000
+
+
+@dataclass(frozen=True)
+class Place(Learned):
+    """Something that a rule found."""
+
+    at: int
+
+
+def test_what_a_rule_learns_reaches_later_rules_and_those_who_come_after_all_of_them() -> None:
+    seen: list[Place | None] = []
+    rules: list[Rule] = [
+        lambda scene: [*(seen.append(scene.settled.learned(Place)) or ()), Place(7), claim(0, 2)],
+        lambda scene: seen.append(scene.settled.learned(Place)) or (),
+    ]
+
+    after = assigned(Scene(space((0, 4))), rules)
+
+    assert seen == [None, Place(7)]
+    assert after.settled.learned(Place) == Place(7)
+    assert list(after.owned) == ["b"]

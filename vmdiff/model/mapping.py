@@ -236,6 +236,7 @@ class Mapping(NamedTuple):
 
 
 _OWNER, _VALUES = map(Mapping._fields.index, ("owner", "values"))
+_TRAITS = itemgetter(*map(Mapping._fields.index, ("perms", "kind", "path")))
 
 Content = tuple[Any, ...]  # the fields of a mapping besides its bounds, in their order
 
@@ -285,6 +286,11 @@ def taken_apart(
     """Yield the start, the end, the other fields but the values, and the values of each mapping."""
     at = _VALUES
     return ((mapping.start, mapping.end, mapping[2:at], mapping.values) for mapping in mappings)
+
+
+def traits(mappings: Iterable[Mapping]) -> Iterator[tuple[str, Kind, str | None]]:
+    """Yield the permissions, the kind and the path of each mapping."""
+    return map(_TRAITS, mappings)
 
 
 def bounds(mappings: Iterable[Mapping]) -> list[tuple[int | None, int | None]]:

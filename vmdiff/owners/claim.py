@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from vmdiff.model import Basis, owner
 from vmdiff.model.owner import Owner, certainty
@@ -41,16 +41,34 @@ class Doubt(NamedTuple):
     text: str
 
 
+class Learned:
+    """A value that a rule returns beside its claims: what later rules and readers need not find again.
+
+    There is one value of each type in a process.
+    """
+
+    __slots__ = ()
+
+
+_Learned = TypeVar("_Learned", bound=Learned)
+
+
 class SettledMemory:
     """What earlier rules have settled, so that later rules need not look there again."""
 
-    def __init__(self, claims: Sequence[Claim] = ()) -> None:
-        """Take the certain claims of earlier rules."""
+    def __init__(self, claims: Sequence[Claim] = (), learned: Sequence[Learned] = ()) -> None:
+        """Take the certain claims of earlier rules, and what else they returned."""
         self._claims = tuple(claims)
+        self._learned = {type(value): value for value in learned}
 
     def with_claims(self, claims: Iterable[Claim]) -> "SettledMemory":
         """Return these and further claims."""
-        return SettledMemory((*self._claims, *claims))
+        return SettledMemory((*self._claims, *claims), tuple(self._learned.values()))
+
+    def learned(self, type_: type[_Learned]) -> _Learned | None:
+        """Return the value of this type that a rule returned; None where none did."""
+        value = self._learned.get(type_)
+        return value if isinstance(value, type_) else None
 
     @cached_property
     def threads(self) -> frozenset[int]:

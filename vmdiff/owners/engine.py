@@ -3,36 +3,41 @@
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from vmdiff.model import MIXED, Owner, Part, PlacedMapping, Snapshot, Unclaimed
 from vmdiff.model.owner import certainty
-from vmdiff.owners.claim import Claim, Doubt, SettledMemory
+from vmdiff.owners.claim import Claim, Doubt, Learned, SettledMemory
 from vmdiff.owners.memory_port import Memory
 from vmdiff.owners.part_counters import count_parts
 from vmdiff.owners.scene import Scene
 
-Rule = Callable[[Scene], Iterable[Claim | Doubt]]
+Rule = Callable[[Scene], Iterable[Claim | Doubt | Learned]]
 HeldPiece = tuple[int, int, Claim]
 
 
 def assign(scene: Scene, rules: Iterable[Rule]) -> Snapshot:
-    """Give the snapshot with the owners that *rules* find.
+    """Return the snapshot with the owners that *rules* find: see `assigned`."""
+    return assigned(scene, rules).snapshot
+
+
+def assigned(scene: Scene, rules: Iterable[Rule]) -> Scene:
+    """Return the scene with the owners that *rules* find in its snapshot, and with what the rules learned.
 
     Certain claims stand before likely ones, then earlier rules before later ones; what a claim
     loses to a stronger one it keeps elsewhere. A mapping that one claim covers whole has that
     owner, one that several share is ``mixed``, with parts. Owners already there stay. What the
     process's memory did not permit is a doubt of the snapshot.
     """
-    claims, doubts = _ranked(scene, rules)
-    owners = _settle(scene, claims)
-    mappings = tuple(
-        mapping
-        if (owner := owners.get(index)) is None or mapping.owner is not None
-        else mapping.owned_by(owner)
-        for index, mapping in enumerate(scene.snapshot.mappings)
-    )
-    noted = scene.snapshot.noting(*_refusals(scene.memory), *doubts, owners=True)
-    return noted.model_copy(update={"mappings": mappings})
+    found = _found(scene, rules)
+    owners = _settle(scene, found.certain + found.likely)
+    mappings = list(scene.snapshot.mappings)
+    for index, owner in owners.items():
+        if mappings[index].owner is None:
+            mappings[index] = mappings[index].owned_by(owner)
+    noted = scene.snapshot.noting(*_refusals(scene.memory), *found.doubts, owners=True)
+    owned = scene.with_owners(noted.model_copy(update={"mappings": tuple(mappings)}), scene.memory)
+    return owned.after(SettledMemory(found.certain, found.learned))
 
 
 def _refusals(memory: Memory | None) -> Iterator[str]:
@@ -41,19 +46,29 @@ def _refusals(memory: Memory | None) -> Iterator[str]:
         yield f"owners: no permission for {what} of the process, so fewer are found and fewer are certain"
 
 
-def _ranked(scene: Scene, rules: Iterable[Rule]) -> tuple[list[Claim], list[str]]:
-    """Run the rules in order; return all claims, the certain ones first, and what the rules doubt."""
-    certain: list[Claim] = []
-    likely: list[Claim] = []
-    doubts: list[str] = []
+class _RuleYields(NamedTuple):
+    """What rules yielded, each list in their order."""
+
+    certain: list[Claim]
+    likely: list[Claim]
+    doubts: list[str]
+    learned: list[Learned]
+
+
+def _found(scene: Scene, rules: Iterable[Rule]) -> _RuleYields:
+    """Run the rules in order."""
+    found = _RuleYields([], [], [], [])
     for rule in rules:
-        scene = scene.after(SettledMemory(certain))  # what a rule computed of the layout is kept for the next
-        yielded = list(rule(scene))
-        claims = [claim for claim in yielded if isinstance(claim, Claim)]
-        certain += [claim for claim in claims if claim.is_certain]
-        likely += [claim for claim in claims if not claim.is_certain]
-        doubts += [doubt.text for doubt in yielded if isinstance(doubt, Doubt)]
-    return certain + likely, doubts
+        # What a rule computed of the layout is kept for the next.
+        scene = scene.after(SettledMemory(found.certain, found.learned))
+        for yielded in list(rule(scene)):
+            if isinstance(yielded, Claim):
+                (found.certain if yielded.is_certain else found.likely).append(yielded)
+            elif isinstance(yielded, Doubt):
+                found.doubts.append(yielded.text)
+            else:
+                found.learned.append(yielded)
+    return found
 
 
 def _settle(scene: Scene, claims: Sequence[Claim]) -> dict[int, Owner]:

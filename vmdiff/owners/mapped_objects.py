@@ -5,7 +5,7 @@ from functools import cached_property
 
 from vmdiff.elf.headers import ElfHeaders, SegmentType, read_headers
 from vmdiff.elf.symbols import dynamic_names, symbol_values
-from vmdiff.model import Kind, PlacedMapping
+from vmdiff.model import PlacedMapping
 from vmdiff.owners.memory_port import Memory
 
 _FIRST_MAPPINGS = 16
@@ -115,11 +115,9 @@ class MappedObject:
 def mapped_objects(
     mappings: Sequence[PlacedMapping], memory: Memory | None, page_size: int
 ) -> Iterator[MappedObject]:
-    """Group the mappings of images into loads: the same file, rising offsets."""
+    """Group *mappings* of images into loads: the same file, rising offsets."""
     loads: dict[tuple[str | None, str | None, str | None], list[PlacedMapping]] = {}
     for mapping in mappings:
-        if mapping.kind is not Kind.IMAGE:
-            continue
         key = mapping.device, mapping.inode, mapping.path
         load = loads.setdefault(key, [])
         if load and _begins_another(load[-1], mapping):

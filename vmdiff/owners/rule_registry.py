@@ -11,7 +11,7 @@ from importlib import import_module
 from vmdiff.owners.allocators.glibc import glibc
 from vmdiff.owners.allocators.jemalloc import jemalloc
 from vmdiff.owners.allocators.musl import musl
-from vmdiff.owners.claim import Claim, Doubt
+from vmdiff.owners.claim import Claim, Doubt, Learned
 from vmdiff.owners.engine import Rule
 from vmdiff.owners.kernel.images import images, loader
 from vmdiff.owners.kernel.kernel_names import names
@@ -30,7 +30,7 @@ def where_mapped(library: str, module: str) -> Rule:
     Most processes have none of these libraries, and importing the rules takes as long as a small snapshot.
     """
 
-    def rule(scene: Scene) -> Iterator[Claim | Doubt]:
+    def rule(scene: Scene) -> Iterator[Claim | Doubt | Learned]:
         if scene.find_object(library) is not None:
             yield from getattr(import_module(f"vmdiff.owners.{module}"), module.rpartition(".")[2])(scene)
 

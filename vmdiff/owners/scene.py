@@ -1,12 +1,14 @@
 """What an owner rule may look at: the layout of a process, its objects, its threads and its memory."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain
 from typing import NamedTuple
 
-from vmdiff.model import Kind, Mapping, Owner, Part, PlacedMapping, Snapshot
+from vmdiff.model import AddressIndex, Kind, Mapping, Owner, Part, PlacedMapping, Snapshot
+from vmdiff.model.mapping import traits
 from vmdiff.owners.claim import SettledMemory
 from vmdiff.owners.mapped_objects import MappedObject, mapped_objects
 from vmdiff.owners.memory_port import Memory
@@ -38,6 +40,17 @@ class Scene:
         later.settled = settled
         return later
 
+    def with_owners(self, snapshot: Snapshot, memory: Memory | None) -> "Scene":
+        """Return the scene of the same layout for those who look for what owners do with their memory.
+
+        *snapshot* has the same mappings, with owners, maybe later counters. What the rules learned is kept,
+        and of what was computed of the layout what does not hold mappings.
+        """
+        owned = Scene(snapshot, memory)
+        owned.settled = self.settled
+        owned.__dict__["_alike"] = self._alike
+        return owned
+
     @property
     def mappings(self) -> tuple[PlacedMapping, ...]:
         """The mappings that have both bounds, in address order."""
@@ -67,9 +80,40 @@ class Scene:
         return self.snapshot.by_address.span(start, end)
 
     @cached_property
+    def _alike(self) -> dict[tuple[str, Kind, str | None], list[int]]:
+        """The places of the mappings by permissions, kind and path: these are few where mappings are many."""
+        found: defaultdict[tuple[str, Kind, str | None], list[int]] = defaultdict(list)
+        for place, key in enumerate(traits(self.mappings)):
+            found[key].append(place)
+        return dict(found)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths and names that mappings have; one may be there twice."""
+        return tuple(path for _, _, path in self._alike if path is not None)
+
+    def places(self, wanted: Callable[[str, Kind, str | None], bool]) -> Sequence[int]:
+        """Return, in order, the places in `mappings` of those whose permissions, kind and path are *wanted*.
+
+        The question is asked once for all mappings that are alike, so that a rule that looks for something
+        rare costs nothing in a process with many mappings.
+        """
+        chosen = [places for key, places in self._alike.items() if wanted(*key)]
+        return chosen[0] if len(chosen) == 1 else sorted(chain.from_iterable(chosen))
+
+    def select(self, wanted: Callable[[str, Kind, str | None], bool]) -> tuple[PlacedMapping, ...]:
+        """Return, in address order, the mappings whose permissions, kind and path are *wanted*."""
+        mappings = self.mappings
+        return tuple([mappings[place] for place in self.places(wanted)])
+
+    def of_kind(self, *kinds: Kind) -> tuple[PlacedMapping, ...]:
+        """Return, in address order, the mappings of some *kinds*."""
+        return self.select(lambda _, kind, __: kind in kinds)
+
+    @cached_property
     def plain(self) -> tuple[PlacedMapping, ...]:
         """The private anonymous mappings without a name that are readable and writable."""
-        return tuple(mapping for mapping in self.mappings if is_plain(mapping))
+        return self.select(_plain)
 
     @cached_property
     def touched(self) -> tuple[PlacedMapping, ...]:
@@ -97,13 +141,20 @@ class Scene:
         return {name: tuple(ranges) for name, ranges in found.items()}
 
     @cached_property
+    def writable(self) -> AddressIndex[PlacedMapping]:
+        """The mappings that the process can read and write."""
+        return AddressIndex(self.select(lambda perms, _, __: perms.startswith("rw")))
+
+    @cached_property
     def guarded(self) -> tuple[tuple[PlacedMapping, PlacedMapping], ...]:
         """The plain mappings that have a few inaccessible pages right below, after those pages."""
-        return tuple(
-            (below, above)
-            for below, above in pairwise(self.mappings)
-            if is_guard(below, above) and is_plain(above)
+        reserved = self.places(lambda _, kind, __: kind is Kind.RESERVED)
+        pairs = (
+            (self.mappings[place], above)
+            for place in reserved
+            for above in self.mappings[place + 1 : place + 2]
         )
+        return tuple((below, above) for below, above in pairs if is_guard(below, above) and is_plain(above))
 
     @cached_property
     def objects(self) -> tuple[MappedObject, ...]:
@@ -112,7 +163,7 @@ class Scene:
         Debuggers, profilers and symbolisers map whole files to read them, libraries that they use among them:
         what has neither code nor variables mapped is no load.
         """
-        found = mapped_objects(self.mappings, self.memory, self.page_size)
+        found = mapped_objects(self.of_kind(Kind.IMAGE), self.memory, self.page_size)
         return tuple(thing for thing in found if any(m.perms[:3] != "r--" for m in thing.mappings))
 
     def find_object(self, *parts: str) -> MappedObject | None:
@@ -150,8 +201,12 @@ def is_plain(mapping: Mapping) -> bool:
 
     Huge pages of hugetlbfs (MAP_HUGETLB) have a file of the kernel's behind them.
     """
-    nameless = mapping.path is None or mapping.path == "/anon_hugepage"
-    return nameless and mapping.perms[:2] == "rw" and mapping.kind is Kind.ANONYMOUS
+    return _plain(mapping.perms, mapping.kind, mapping.path)
+
+
+def _plain(perms: str, kind: Kind, path: str | None) -> bool:
+    nameless = path is None or path == "/anon_hugepage"
+    return nameless and perms[:2] == "rw" and kind is Kind.ANONYMOUS
 
 
 def is_guard(below: PlacedMapping, mapping: PlacedMapping) -> bool:

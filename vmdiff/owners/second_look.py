@@ -17,7 +17,7 @@ def uncounted(snapshot: Snapshot, memory: Memory) -> int:
     return sum(
         memory.residency((mapping.start, mapping.end)) is not None
         for mapping in snapshot.placed
-        if _lacks_counts(snapshot, mapping)
+        if mapping.owner is not None and _lacks_counts(snapshot, mapping)
     )
 
 

@@ -12,14 +12,15 @@ from vmdiff.model import Basis, Kind, PlacedMapping
 from vmdiff.owners.allocators.glibc_state import (
     HEAP_SIZE,
     Glibc,
+    GlibcPlace,
     LargeBlocks,
     MallocArena,
-    find_glibc,
     find_large_blocks,
+    locate_glibc,
+    read_glibc,
     words,
 )
 from vmdiff.owners.allocators.large_blocks import ChunkForm, LargeBlock, Search, believed, search
-from vmdiff.owners.allocators.plain_runs import plain_runs
 from vmdiff.owners.claim import Claim, Doubt
 from vmdiff.owners.scene import Scene, is_plain
 from vmdiff.units import size
@@ -39,9 +40,13 @@ class ArenaHeap(NamedTuple):
     end: int
 
 
-def glibc(scene: Scene) -> Iterator[Claim | Doubt]:
+def glibc(scene: Scene) -> Iterator[Claim | Doubt | GlibcPlace]:
     """Claim what brk gave to malloc, the heaps of further arenas, and large blocks."""
-    records = find_glibc(scene) if scene.can_read else None
+    records = None
+    if scene.can_read:
+        place = locate_glibc(scene)
+        yield place
+        records = read_glibc(scene, place)
     yield from _brk(scene, records)
     if records is not None:
         yield from _regions(scene, records.arenas[0])
@@ -158,7 +163,7 @@ def _large_blocks(scene: Scene, records: Glibc) -> Iterator[Claim | Doubt]:
     if records.large is not None and not records.large.blocks:
         return
     short = 0 if records.arenas[0].layout.fast_bins else _SHORT
-    found = search(scene, plain_runs(scene), ChunkForm(scene, short), records.large)
+    found = search(scene, ChunkForm(scene, short), records.large)
     again = find_large_blocks(scene)  # the process goes on meanwhile
     counts = [counted for counted in (records.large, again) if counted is not None]
     sure = next((agreed for counted in counts if (agreed := believed(found.blocks, counted))), None)

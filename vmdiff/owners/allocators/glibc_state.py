@@ -7,13 +7,14 @@ arena is that the circle leads back to it. Sources: malloc/malloc.c, malloc/aren
 
 import re
 import struct
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from vmdiff.model import Kind, PlacedMapping
+from vmdiff.model import Kind
 from vmdiff.owners.allocators.scattered_arena import find_regions
+from vmdiff.owners.claim import Learned
 from vmdiff.owners.mapped_objects import MappedObject
 from vmdiff.owners.object_constants import Constants
 from vmdiff.owners.scene import Scene, is_plain
@@ -138,19 +139,25 @@ class Glibc(NamedTuple):
     large: LargeBlocks | None
 
 
-class Grounds:
-    """The memory where chunks may be: readable, writable, private."""
+@dataclass(frozen=True, slots=True)
+class GlibcPlace(Learned):
+    """Where a process has the main arena, None where it has none: that stays as long as it lives.
 
-    def __init__(self, mappings: Sequence[PlacedMapping]) -> None:
-        held = [m for m in mappings if m.perms.startswith("rw")]
-        self._starts = [mapping.start for mapping in held]
-        self._ends = [mapping.end for mapping in held]
+    *version* is None where the library does not tell.
+    """
+
+    main: tuple[int, StateLayout] | None
+    version: str | None
+
+
+class Grounds:
+    """The memory where chunks may be: readable and writable."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._at = scene.writable.at
 
     def __contains__(self, address: object) -> bool:
-        if not isinstance(address, int):
-            return False
-        at = bisect_right(self._starts, address) - 1
-        return at >= 0 and address < self._ends[at]
+        return isinstance(address, int) and self._at(address) is not None
 
 
 def words(scene: Scene, address: int, count: int) -> Sequence[int] | None:
@@ -161,18 +168,28 @@ def words(scene: Scene, address: int, count: int) -> Sequence[int] | None:
 
 def find_glibc(scene: Scene) -> Glibc | None:
     """Find the arenas of a process, the main one first; None where there is no glibc or no arena."""
-    library = scene.find_object("libc.so.6", "libc-2.")
-    main = _main_arena(scene, library)
-    if main is None:
+    return read_glibc(scene, scene.settled.learned(GlibcPlace) or locate_glibc(scene))
+
+
+def read_glibc(scene: Scene, place: GlibcPlace) -> Glibc | None:
+    """Read the arenas as they are now, the main one first; None where there is none."""
+    if place.main is None:
         return None
-    address, layout = main
+    address, layout = place.main
     large = find_large_blocks(scene)
     huge = large.huge_page if large else 0
     step = _HUGE_PAGES_OF_HEAP * huge or HEAP_SIZE[layout.word]
     circle = _circle(scene, address, layout)
     arenas = tuple(_arena(scene, at, layout, state, step, is_main=at == address) for at, state in circle)
-    version = None if library is None else _version(scene, library)
-    return Glibc(version, arenas, large)
+    return Glibc(place.version, arenas, large)
+
+
+def locate_glibc(scene: Scene) -> GlibcPlace:
+    """Look for the main arena and the version of the C library."""
+    library = scene.find_object("libc.so.6", "libc-2.")
+    main = _main_arena(scene, library)
+    version = None if main is None or library is None else _version(scene, library)
+    return GlibcPlace(main, version)
 
 
 def _version(scene: Scene, library: MappedObject) -> str | None:
@@ -185,7 +202,7 @@ def _version(scene: Scene, library: MappedObject) -> str | None:
 
 def _main_arena(scene: Scene, library: MappedObject | None) -> tuple[int, StateLayout] | None:
     """Find the main arena in libc's data, or of a static program by its symbol."""
-    grounds = Grounds(scene.mappings)
+    grounds = Grounds(scene)
     if library is not None:
         places: Iterator[tuple[int, StateLayout]] = _like_arenas(scene, library)
     else:
@@ -200,7 +217,7 @@ def _main_arena(scene: Scene, library: MappedObject | None) -> tuple[int, StateL
 def _in_static_program(scene: Scene) -> Iterator[tuple[int, StateLayout]]:
     """Yield where a static program that uses brk may have the main arena: its symbol, or anything like it."""
     program = scene.executable
-    if program is None or scene.has_musl or all(m.kind is not Kind.HEAP for m in scene.mappings):
+    if program is None or scene.has_musl or not scene.of_kind(Kind.HEAP):
         return
     symbol = program.symbols(["main_arena"]).get("main_arena")
     if symbol is not None:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from vmdiff.owners.allocators.glibc_state import LargeBlocks
-from vmdiff.owners.allocators.plain_runs import PlainRun, gaps
+from vmdiff.owners.allocators.plain_runs import PlainRun, gaps, plain_runs
 from vmdiff.owners.scene import Scene
 
 MOST_PAGES = 131_072  # without a header at their start that are looked at in one process
@@ -64,11 +64,18 @@ class ChunkForm:
         return None
 
 
-def search(scene: Scene, runs: Sequence[PlainRun], form: ChunkForm, expected: LargeBlocks | None) -> Search:
-    """Look for large blocks in *runs*: at the start of each, behind each block, then in what is left."""
-    found = _chains(scene, runs, form, expected)
+def search(scene: Scene, form: ChunkForm, expected: LargeBlocks | None) -> Search:
+    """Look for large blocks at the start of each run of memory, behind each block, then in what is left.
+
+    Runs that are as long as the mean block come first: mostly they are few, and hold all blocks.
+    """
+    mean = expected.size // max(expected.blocks, 1) if expected else 0
+    found = _chains(scene, plain_runs(scene, mean), form, expected)
+    if mean and not _is_reached(found, expected):
+        found = sorted([*found, *_chains(scene, plain_runs(scene, limit=mean), form, expected)])
     if _is_reached(found, expected):
         return Search(tuple(found), all=True)
+    runs = plain_runs(scene)
     found, complete = _with_inner(scene, runs, found, form)
     for _ in range(_MOST_ROUNDS):
         if _is_reached(found, expected):

@@ -1,9 +1,14 @@
 """Stretches of plain memory, whatever the kernel merged into one mapping or split into several."""
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
+from operator import attrgetter, ne
 from typing import NamedTuple
 
 from vmdiff.owners.scene import Scene
+
+_START, _END = attrgetter("start"), attrgetter("end")
 
 
 class PlainRun(NamedTuple):
@@ -13,26 +18,28 @@ class PlainRun(NamedTuple):
     end: int
 
 
-def plain_runs(scene: Scene) -> list[PlainRun]:
-    """Return the runs that have pages in memory or in swap, in address order.
+def plain_runs(scene: Scene, least: int = 0, limit: int = 1 << 64) -> list[PlainRun]:
+    """Return the runs that have pages in memory or in swap and *least* bytes or more, less than *limit*.
 
-    Mappings that touch are one run: ``madvise`` cuts a block in two, neighbours with equal flags become one.
+    They are in address order. Mappings that touch are one run: ``madvise`` cuts a block in two, neighbours
+    with equal flags become one. What is settled of a run is left out after its length was looked at.
     """
-    touched = {mapping.start for mapping in scene.touched}
-    found: list[PlainRun] = []
-    start = reach = 0
-    live = False
-    for mapping in scene.plain:
-        low, high = mapping.start, mapping.end
-        if low != reach:
-            if live:
-                found.append(PlainRun(start, reach))
-            start, live = low, False
-        reach = high
-        live = live or low in touched
-    if live:
-        found.append(PlainRun(start, reach))
-    return list(gaps(found, scene.settled.ranges))
+    touched = list(map(_START, scene.touched))
+    found = (PlainRun(low, high) for low, high in _joined(scene) if least <= high - low < limit)
+    return list(gaps([run for run in found if _has_one(touched, run)], scene.settled.ranges))
+
+
+def _joined(scene: Scene) -> Iterable[tuple[int, int]]:
+    """Return where plain mappings that touch begin and end, without a loop: there may be thousands."""
+    starts, ends = list(map(_START, scene.plain)), list(map(_END, scene.plain))
+    begins = [*map(ne, starts, (None, *ends)), True]
+    return zip(compress(starts, begins), compress(ends, begins[1:]), strict=True)
+
+
+def _has_one(addresses: Sequence[int], run: PlainRun) -> bool:
+    """Return whether one of the addresses, which ascend, lies in a run."""
+    at = bisect_left(addresses, run.start)
+    return at < len(addresses) and addresses[at] < run.end
 
 
 def gaps(runs: Sequence[PlainRun], taken: Sequence[tuple[int, int]]) -> Iterator[PlainRun]:

@@ -57,7 +57,7 @@ class _Lister:
     def __init__(self, scene: Scene, found: Glibc) -> None:
         version = tuple(map(int, found.version.split("."))) if found.version else _MIXED_SINCE
         self._scene, self._found, self._word = scene, found, scene.word_size
-        self._grounds = Grounds(scene.mappings)
+        self._grounds = Grounds(scene)
         self._lists = ChunkLists(
             PageWords(scene), self._grounds, scene.word_size, mixed=version >= _MIXED_SINCE
         )

@@ -93,7 +93,7 @@ def _name(found: Glibc) -> str:
 
 def _nothing_found(scene: Scene) -> Iterator[Usage]:
     """Yield an unknown where a heap is there that no record explains."""
-    heaps = [mapping for mapping in scene.mappings if mapping.kind is Kind.HEAP]
+    heaps = scene.of_kind(Kind.HEAP)
     if any(mapping.owner is None or mapping.owner.name == _HEAP for mapping in heaps):
         why = "no main arena of glibc's malloc: the heap is another allocator's, or the program is static"
         yield Usage(owner=_HEAP, source="glibc malloc_state", certainty="likely", partial=why)
@@ -110,7 +110,7 @@ class _Arenas:
         self._main = found.arenas[0].address
         self._name = _name(found)
         self._words = PageWords(scene)
-        self._grounds = Grounds(scene.mappings)
+        self._grounds = Grounds(scene)
         self._lists = ChunkLists(self._words, self._grounds, scene.word_size, mixed=version >= _MIXED_SINCE)
         self._threads = thread_variables(scene)
         self._walks = budget.allows(walk=sum(arena.system for arena in found.arenas))

@@ -7,7 +7,7 @@ elsewhere: there nothing is found.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import compress, count
+from itertools import chain, compress, count, islice
 from operator import eq
 
 from vmdiff.owners.allocators.glibc_state import words
@@ -39,10 +39,14 @@ def _others(scene: Scene) -> Iterator[tuple[int, frozenset[int]]]:
 
 
 def _first(scene: Scene) -> Iterator[tuple[int, frozenset[int]]]:
+    """Yield the first thread's: in memory that the loader is known to have for it, else in small mappings."""
     pid = scene.snapshot.process.pid or 0
-    small = [mapping for mapping in scene.touched if mapping.size <= _LARGEST_TLS]
-    for mapping in small[-_MOST_SMALL:]:  # the loader's is among the last, beside the libraries
-        if found := _near_record(scene, mapping.start, mapping.end):
+    proven = (
+        (start, end) for start, end, owner in owned_ranges(scene, "loader") if owner.label == "main thread"
+    )
+    small = (held.range for held in reversed(scene.touched) if held.size <= _LARGEST_TLS)
+    for start, end in chain(proven, islice(small, _MOST_SMALL)):  # the loader's is among the last
+        if found := _near_record(scene, start, end):
             yield pid, found
             return
 

@@ -22,7 +22,7 @@ _BLINK_FROM = 32 << 20
 
 def chromium(scene: Scene) -> Iterator[Claim]:
     """Claim by place and alignment what lies in the large reservations of a browser process."""
-    if any(mapping.path.endswith(_DATA) for mapping in scene.mappings if mapping.path):
+    if any(path.endswith(_DATA) for path in scene.paths):
         yield from _claims(scene)
 
 

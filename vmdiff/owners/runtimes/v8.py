@@ -52,11 +52,11 @@ class _Chunk(NamedTuple):
 
 def v8(scene: Scene) -> Iterator[Claim]:
     """Claim the chunks of V8's heap, and the executable memory beside them."""
+    if not _has_v8(scene):
+        return
     aligned = [mapping for mapping in scene.mappings if not mapping.start % _ALIGNED]
     candidates = [mapping for mapping in aligned if _may_begin(mapping)]
     heads = _heads(scene, [mapping.start for mapping in candidates])
-    if not any(heads) or not _has_v8(scene):
-        return
     chunks = [
         chunk
         for mapping, head in zip(candidates, heads, strict=True)
@@ -67,10 +67,13 @@ def v8(scene: Scene) -> Iterator[Claim]:
         code = any("x" in held.perms for held in scene.within(chunk.start, chunk.end))
         basis: Basis = "record" if shared.intersection(chunk.head.links) else "shape"
         yield Claim(chunk.start, chunk.end, "v8 code" if code else "v8 heap", basis, _EVIDENCE[basis])
-    for mapping in scene.mappings:
-        if mapping.path is None and mapping.perms[2:] == "xp":
-            evidence = "executable memory without a file, in a process with V8's heap"
-            yield Claim(mapping.start, mapping.end, "v8 code", "shape", evidence)
+    for mapping in scene.select(_may_be_code) if chunks else ():
+        evidence = "executable memory without a file, in a process with V8's heap"
+        yield Claim(mapping.start, mapping.end, "v8 code", "shape", evidence)
+
+
+def _may_be_code(perms: str, _: Kind, path: str | None) -> bool:
+    return path is None and perms[2:] == "xp"
 
 
 def _heaps(chunks: Sequence[_Chunk]) -> frozenset[tuple[int, int]]:
@@ -81,7 +84,7 @@ def _heaps(chunks: Sequence[_Chunk]) -> frozenset[tuple[int, int]]:
 
 def _has_v8(scene: Scene) -> bool:
     """Return whether an object exports V8's functions or Node's, or a start-up snapshot of V8 is mapped."""
-    if any(mapping.path and mapping.path.endswith(_SNAPSHOTS) for mapping in scene.mappings):
+    if any(path.endswith(_SNAPSHOTS) for path in scene.paths):
         return True
     if scene.find_object("libv8", "libnode"):
         return True
