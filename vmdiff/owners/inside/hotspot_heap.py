@@ -13,8 +13,9 @@ from vmdiff.owners.runtimes.hotspot_structs import HotSpot
 
 _PARTS = {"G1": 4, "Shenandoah": 1, "Parallel": 2, "ZGC": 1, "Serial": 2}
 _MOST_REGIONS = 1 << 20
-_REGION = 256  # bytes of a G1HeapRegion that are read
+_REGION = 320  # bytes of a G1HeapRegion that are read
 _COUNT = 0xFFFFFFFF
+_G1_KINDS = ("young regions", "old regions", "humongous regions", "free regions")
 _FREE, _EDEN, _SURVIVOR, _HUMONGOUS = 0, 2, 3, 4  # G1HeapRegionType; the last is a bit
 
 
@@ -51,32 +52,32 @@ def _g1(jvm: HotSpot) -> Iterator[Space]:
     places = words(jvm.scene, base, count)
     if count * size != jvm.heap[1] - jvm.heap[0] or places is None:
         return
-    sums = {
-        "young regions": (0, 0),
-        "old regions": (0, 0),
-        "humongous regions": (0, 0),
-        "free regions": (0, 0),
-    }
-    for kind, used in _g1_regions(jvm, region, places, size):
-        sums[kind] = sums[kind][0] + used, sums[kind][1] + size
-    yield from (Space(kind, used, committed) for kind, (used, committed) in sums.items())
+    regions = _g1_regions(jvm, region, places, size)
+    for kind in _G1_KINDS if regions else ():
+        used = [bytes_ for one, bytes_ in regions or () if one == kind]
+        yield Space(kind, sum(used), len(used) * size)
 
 
-def _g1_regions(jvm: HotSpot, region: str, places: Sequence[int], size: int) -> Iterator[tuple[str, int]]:
-    """Yield kind and used bytes of every region that has memory."""
-    bottom, top, type_ = (jvm.offset(name, region) for name in ("_bottom", "_top", "_type"))
+def _g1_regions(jvm: HotSpot, region: str, places: Sequence[int], size: int) -> list[tuple[str, int]] | None:
+    """Return kind and used bytes of every region that has memory; None if one is not as expected."""
+    # Up to JDK 11 the bounds are those of the classes that a region is derived from.
+    types = (region, "G1ContiguousSpace", "Space")
+    bottom, top, type_ = (jvm.offset(name, *types) for name in ("_bottom", "_top", "_type"))
     tag = jvm.offset("_tag", f"{region}Type")
     if bottom is None or top is None or type_ is None or tag is None or not jvm.heap:
-        return
-    starts = range(*jvm.heap, size)
-    known = [(at, start) for at, start in zip(places, starts, strict=True) if at]
+        return None
+    known = [(at, start) for at, start in zip(places, range(*jvm.heap, size), strict=True) if at]
+    found = []
     for (_, start), raw in zip(known, raw_each(jvm.scene, [at for at, _ in known], _REGION), strict=True):
         held = jvm.scene.at(start)
-        if raw is None or held is None or not held.accessible:
+        if held is None or not held.accessible:
             continue
-        low, high = (int.from_bytes(raw[at : at + 8], "little") for at in (bottom, top))
-        if low == start and low <= high <= low + size:
-            yield _g1_kind(int.from_bytes(raw[type_ + tag : type_ + tag + 4], "little")), high - low
+        fields = raw or bytes(_REGION)
+        low, high = (int.from_bytes(fields[at : at + 8], "little") for at in (bottom, top))
+        if low != start or not low <= high <= low + size:
+            return None
+        found.append((_g1_kind(int.from_bytes(fields[type_ + tag : type_ + tag + 4], "little")), high - low))
+    return found
 
 
 def _g1_kind(tag: int) -> str:
@@ -165,6 +166,11 @@ def _zgc(jvm: HotSpot) -> Iterator[Space]:
         capacity, used = (
             jvm.member(allocator, f"{letter}PageAllocator", name) for name in ("_capacity", "_used")
         )
+        if capacity is None and (physical := jvm.address(allocator, "ZPageAllocator", "_physical")):
+            most, capacity = (  # up to JDK 13
+                jvm.member(physical, "ZPhysicalMemoryManager", name)
+                for name in ("_max_capacity", "_capacity")
+            )
         if capacity is None:
             capacity, used = _only_partition(jvm, allocator)
         if (

@@ -3,7 +3,7 @@
 The lists of metaspace's nodes count what is committed. What is used is counted at a place to which the arenas
 of class loaders point; they are known by the free chunks of their part of metaspace. A code heap's fields
 after its tables follow one that HotSpot exports. Facts: src/hotspot/share/memory/metaspace/
-{metaspaceArena,virtualSpaceList}.hpp and src/hotspot/share/memory/heap.hpp of JDK 17 to 25.
+{metaspaceArena,virtualSpaceList}.hpp of JDK 17 to 25, and src/hotspot/share/memory/heap.hpp of JDK 11 to 25.
 """
 
 from collections.abc import Iterator, Sequence
@@ -79,10 +79,9 @@ def _followed(scene: Scene, place: int, count: int) -> tuple[int, ...] | None:
 def code_heaps(jvm: HotSpot, constants: Constants) -> Iterator[HotSpotRegion]:
     """Yield the heaps of the code cache that are as HotSpot's exported fields say."""
     heaps = jvm.static("CodeCache", "_heaps")
-    count, data = (
-        jvm.member(heaps, "GrowableArrayBase", "_len"),
-        jvm.member(heaps, "GrowableArray<int>", "_data"),
-    )
+    length = jvm.offset("_len", "GrowableArrayBase", "GenericGrowableArray")  # of JDK 17, of 11
+    count = word(jvm.scene, heaps + length) if heaps and length is not None else None
+    data = jvm.member(heaps, "GrowableArray<int>", "_data")
     if count and data:
         for heap in words(jvm.scene, data, min(count & _HALF, _MOST_CODE_HEAPS)) or ():
             yield from _code_heap(jvm, constants, heap)

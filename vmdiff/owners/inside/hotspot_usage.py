@@ -54,6 +54,13 @@ def _heap(jvm: HotSpot) -> Iterator[Usage]:
 def _regions(jvm: HotSpot, library: Sequence[PlacedMapping], constants: Constants) -> Iterator[Usage]:
     found, steady = two_readings(lambda: (*metaspace(jvm, library, constants), *code_heaps(jvm, constants)))
     yield from (_usage(region, steady=steady) for region in found)
+    if not any(region.label is None for region in found):
+        yield Usage(
+            owner="jvm metaspace",
+            source="HotSpot's metaspace arenas",
+            certainty="certain",
+            partial="metaspace is not kept as from JDK 16 on, or too little of it was found",
+        )
 
 
 def _direct(jvm: HotSpot, steps: int | None) -> Iterator[Usage]:

@@ -43,11 +43,13 @@ _WANTED: abc.Mapping[str, frozenset[str]] = {
     "ContiguousSpace": frozenset({"_bottom", "_end", "_top"}),
     "DefNewGeneration": frozenset({"_eden_space", "_from_space", "_to_space"}),
     "G1CollectedHeap": frozenset({"_hrm"}),
+    "G1ContiguousSpace": frozenset({"_top"}),
     "G1HeapRegion": frozenset({"GrainBytes", "_bottom", "_top", "_type"}),
     "G1HeapRegionManager": frozenset({"_regions"}),
     "G1HeapRegionTable": frozenset({"_base", "_length"}),
     "G1HeapRegionType": frozenset({"_tag"}),
     "GenCollectedHeap": frozenset({"_young_gen", "_old_gen"}),
+    "GenericGrowableArray": frozenset({"_len"}),
     "Generation": frozenset({"_virtual_space"}),
     "GrowableArray<int>": frozenset({"_data"}),
     "GrowableArrayBase": frozenset({"_len"}),
@@ -77,7 +79,15 @@ _WANTED: abc.Mapping[str, frozenset[str]] = {
     "Thread": frozenset({"_osthread", "_stack_base", "_stack_size"}),
     "ThreadsList": frozenset({"_length", "_threads"}),
     "ThreadsSMRSupport": frozenset({"_java_thread_list"}),
-    "Universe": frozenset({"_collectedHeap"}),
+    "Universe": frozenset(
+        {
+            "_collectedHeap",
+            "_narrow_oop._base",
+            "_narrow_oop._shift",
+            "_narrow_klass._base",
+            "_narrow_klass._shift",
+        }
+    ),
     "VirtualSpace": frozenset({"_low_boundary", "_high_boundary", "_low", "_high"}),
     "XCollectedHeap": frozenset({"_heap"}),
     "XHeap": frozenset({"_page_allocator"}),
@@ -85,9 +95,10 @@ _WANTED: abc.Mapping[str, frozenset[str]] = {
     "ZCollectedHeap": frozenset({"_heap"}),
     "ZHeap": frozenset({"_page_allocator"}),
     "ZNUMA": frozenset({"_count"}),
-    "ZPageAllocator": frozenset({"_max_capacity", "_capacity", "_used", "_partitions"}),
+    "ZPageAllocator": frozenset({"_max_capacity", "_capacity", "_used", "_partitions", "_physical"}),
     "ZPartition": frozenset({"_capacity", "_used"}),
     "ZPerNUMAZPartition": frozenset({"_addr"}),
+    "ZPhysicalMemoryManager": frozenset({"_max_capacity", "_capacity"}),
     "vmClasses": frozenset({_STRING_CLASS[0]}),
 }
 ARCHIVE = (".jsa",)
@@ -128,6 +139,21 @@ class HotSpot:
     def string_class(self) -> int | None:
         """The address of the class of strings."""
         return self.static("vmClasses", *_STRING_CLASS) or self.static("SystemDictionary", *_STRING_CLASS)
+
+    def narrow(self, what: str) -> tuple[int, int] | None:
+        """Return what references ("oop") or classes ("klass") of 4 bytes stand for: base and shift.
+
+        Up to JDK 12 the fields are Universe's.
+        """
+        type_ = {"oop": "CompressedOops", "klass": "CompressedKlassPointers"}[what]
+        prefix = f"_narrow_{what}."
+        holder = (
+            type_
+            if (type_, "_base") in self.fields or (type_, f"{prefix}_base") in self.fields
+            else "Universe"
+        )
+        base, shift = (self.static(holder, name, prefix + name) for name in ("_base", "_shift"))
+        return None if base is None or shift is None else (base, shift & 31)
 
     def static(self, type_: str, *names: str) -> int | None:
         """Give the word in the first static field of *names* that there is."""

@@ -34,15 +34,11 @@ class JavaHeap(NamedTuple):
     def of(cls, machine: HotSpot) -> "JavaHeap | None":
         """Read what is needed from the JVM's tables; None where it is not there."""
         bounds = machine.heap
-        base = machine.static("CompressedOops", "_base", "_narrow_oop._base")
-        shift = machine.static("CompressedOops", "_shift", "_narrow_oop._shift")
-        class_base = machine.static("CompressedKlassPointers", "_base", "_narrow_klass._base")
-        class_shift = machine.static("CompressedKlassPointers", "_shift", "_narrow_klass._shift")
+        references, classes = machine.narrow("oop"), machine.narrow("klass")
         string = machine.string_class
-        if not bounds or not string or None in {base, shift, class_base, class_shift}:
+        if not bounds or not string or references is None or classes is None:
             return None
-        narrow = string - (class_base or 0) >> ((class_shift or 0) & 31)
-        return cls(machine.scene, *bounds, base or 0, (shift or 0) & 31, string, narrow)
+        return cls(machine.scene, *bounds, *references, string, string - classes[0] >> classes[1])
 
     def text_in(self, raw: bytes) -> str | None:
         """Give the text of the first String that the object *raw* refers to."""
