@@ -11,7 +11,7 @@ from tests.sets.made import made, member
 from vmdiff.comparison.change import ChangeName
 from vmdiff.model import KNOWN_COUNTERS, Kind, Snapshot
 from vmdiff.model.mapping import MappingRecord
-from vmdiff.model.snapshot_set import ControlGroup, Missing, SnapshotSet
+from vmdiff.model.snapshot_set import CachedFile, ControlGroup, Missing, SnapshotSet
 from vmdiff.report.json import trend_schema
 from vmdiff.report.json.schema import adapter
 from vmdiff.report.json.set_record import set_json, sets_json
@@ -52,7 +52,8 @@ def keys_within(value):
 
 def test_every_key_of_a_set_and_of_what_is_said_of_sets_is_described():
     snapshots = made(member(1, shared=8192, sharers=2), member(2, shared=8192, sharers=2))
-    group = ControlGroup(path="/x", version=2, current=5, stat={"anon": 4})
+    file = CachedFile(path="/x", size=1, cached=1, dirty=0, mapped=True, in_memory=False)
+    group = ControlGroup(path="/x", version=2, current=5, stat={"anon": 4}, files=(file,))
     snapshots = snapshots.model_copy(update={"cgroup": group, "missing": (Missing(pid=3, reason="ended"),)})
     texts = set_json(snapshots), sets_json(compare_sets(snapshots, made(member(1, heap=8192))))
     named = {one for part in re.findall(r"`(.*?)`", PAGE) for one in re.findall(r"\w+", part)}

@@ -93,7 +93,7 @@ def snap_set(
         InputError: a target means nothing.
         ProcessError: no process of a target could be read.
     """
-    from vmdiff.capture.control_groups import account_of
+    from vmdiff.capture.control_groups import account_with_files
     from vmdiff.capture.process_set import read_set
     from vmdiff.capture.process_tree import choose
 
@@ -111,7 +111,7 @@ def snap_set(
     found = read_set(chosen, taken, freeze=freeze, limit=freeze_limit)
     if not found.members:
         raise ProcessError("; ".join(one.reason for one in found.missing[:3]) or "no process to read")
-    account = None if chosen.cgroup is None else account_of(chosen.cgroup)
+    account = None if chosen.cgroup is None else account_with_files(chosen.cgroup, found.members)
     return found.model_copy(update={"label": label, "tags": dict(tags or {}), "cgroup": account})
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from vmdiff.model import Kind, Mapping, Origin, Owner, Part, Process, Redaction, Snapshot, Thread, Usage
 from vmdiff.model.owner import Unclaimed
 from vmdiff.model.snapshot import Host
-from vmdiff.model.snapshot_set import ControlGroup, Missing, SnapshotSet
+from vmdiff.model.snapshot_set import CachedFile, ControlGroup, Missing, SnapshotSet
 from vmdiff.redaction import redact
 
 KEPT = "kept"  # numbers, times and words of which the model allows only a few
@@ -59,6 +59,11 @@ DECISIONS: dict[type, dict[str, str]] = {
     ControlGroup: {
         **dict.fromkeys(("version", "current", "max", "high", "peak"), KEPT),
         **dict.fromkeys(("path", "events", "stat"), PUBLIC),
+        "files": INSIDE,
+    },
+    CachedFile: {
+        **dict.fromkeys(("size", "cached", "dirty", "mapped", "in_memory"), KEPT),
+        "path": PUBLIC,
     },
     Missing: {"pid": KEPT, "name": OTHER, "reason": PUBLIC},
     Thread: {"tid": KEPT, "name": OTHER},

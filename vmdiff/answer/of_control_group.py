@@ -2,8 +2,9 @@
 
 The limit is the group's own; a group above it may have a smaller one. What *can be dropped* is clean page
 cache and reclaimable slab: the kernel frees these before it kills (cgroup-v2.rst, "Memory Interface Files").
-It is an upper
-bound: pages that are locked stay. Swapping is not counted as room, for nobody knows whether there is any.
+It is an upper bound: pages that are locked stay. Version 1 does not say how much of the kernel's own memory
+can go, so the bound is without that, and says so. Swapping is not counted as room, for nobody knows whether
+there is any.
 """
 
 from vmdiff.model.snapshot_set import ControlGroup
@@ -20,7 +21,8 @@ def answer_of_group(group: ControlGroup) -> str:
         return f"what is charged to {group.path} is unknown"
     lines = sorted(account(group), key=lambda line: -line.bytes)
     largest = ", ".join(f"{line.name} {size(line.bytes)}" for line in lines[:_MOST] if line.bytes > 0)
-    return f"{group.path} is charged {size(group.current)}: {largest}; {_room(group)}{_kills(group)}"
+    told = f"{group.path} is charged {size(group.current)}: {largest}{_largest_file(group)}"
+    return f"{told}; {_room(group)}{_kills(group)}"
 
 
 def answer_of_groups(before: ControlGroup, after: ControlGroup) -> str:
@@ -36,13 +38,29 @@ def answer_of_groups(before: ControlGroup, after: ControlGroup) -> str:
     return f"{after.path} {change}{': ' if told else ''}{told}; {_room(after)}{killed}"
 
 
+def _largest_file(group: ControlGroup) -> str:
+    """Name the file that most of the page cache is of, if one is."""
+    cached = sum(line.bytes for line in account(group) if line.freed and line.name.startswith("page cache"))
+    file = next((file for file in group.files if not file.in_memory), None)
+    if file is None or cached < _NOTEWORTHY or 2 * file.cached < cached:
+        return ""
+    return f" (of {file.path} {size(file.cached)} is cached)"
+
+
 def _room(group: ControlGroup) -> str:
-    dropped = sum(line.bytes for line in account(group) if line.freed)
-    goes = f"up to {size(dropped)} of it can be dropped" if dropped else "nothing of it can be dropped"
+    lines = account(group)
+    dropped = sum(line.bytes for line in lines if line.freed)
+    unknown = sum(line.bytes for line in lines if line.freed is None)
+    perhaps = f", of {size(unknown)} in the kernel an unknown part" if unknown >= _NOTEWORTHY else ""
+    goes = f"up to {size(dropped)} of it can be dropped{perhaps}" if dropped else _nothing(perhaps)
     if group.max is None or group.current is None:
         return f"it has no limit of its own, {goes}"
     left = max(0, group.max - group.current)
-    return f"the limit of {size(group.max)} is {size(left)} away, {goes} before"
+    return f"the limit of {size(group.max)} is {size(left)} away, before it {goes}"
+
+
+def _nothing(perhaps: str) -> str:
+    return f"no page cache can be dropped{perhaps}" if perhaps else "nothing of it can be dropped"
 
 
 def _kills(group: ControlGroup) -> str:

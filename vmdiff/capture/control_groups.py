@@ -6,12 +6,13 @@ a limit that was never set reads as PAGE_COUNTER_MAX, the largest multiple of a 
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from vmdiff.capture.process_dir import PROC
 from vmdiff.errors import InputError, ProcessError
+from vmdiff.model import Snapshot
 from vmdiff.model.snapshot_set import ControlGroup
 
 _MOST_GROUPS = 10_000  # below one
@@ -39,6 +40,17 @@ def members_of(path: str, proc: Path = PROC) -> Iterator[int]:
             raise ProcessError(f"cgroup:{path}: more than {_MOST_GROUPS:,} groups in it")
         if "cgroup.procs" in files:
             yield from _numbers(Path(group) / "cgroup.procs")
+
+
+def account_with_files(path: str, members: Sequence[Snapshot]) -> ControlGroup:
+    """Read what the memory controller of a group says, and which files of its *members* are cached.
+
+    Raises:
+        InputError: there is no such group.
+    """
+    from vmdiff.capture.cached_files import cached_files  # what an account alone does not need
+
+    return account_of(path).model_copy(update={"files": cached_files(members)})
 
 
 def account_of(path: str, proc: Path = PROC) -> ControlGroup:

@@ -19,6 +19,7 @@ from vmdiff.model import Mapping
 _LOCAL = frozenset(
     {"bcachefs", "btrfs", "devtmpfs", "hugetlbfs", "overlay", "ramfs", "rootfs", "tmpfs", "zfs"}
 )
+_IN_MEMORY = frozenset({"devtmpfs", "ramfs", "rootfs", "tmpfs"})
 # With these a server may stand between the block device and us, or mounting happens on the way.
 _WITH_SERVER = frozenset({"autofs", "fuseblk", "gfs2", "ocfs2"})
 # Objects of the kernel's own, which have no place in a file system: mm/shmem.c, mm/memfd.c, ipc/shm.c,
@@ -31,6 +32,7 @@ KERNELS_OWN = re.compile(
 class Mount(NamedTuple):
     """A row of ``mountinfo``; *device* as ``maps`` spells it."""
 
+    number: str
     device: str
     point: str
     type: str
@@ -50,6 +52,15 @@ class FileSystems:
             local = self._is_local(place[0]) and not self._leads_elsewhere(place[1])
             self._known[place] = local or KERNELS_OWN.match(place[1]) is not None
         return self._known[place]
+
+    def local_mount(self, number: str) -> Mount | None:
+        """Return the mount of that number if its files can be looked at without waiting for a server."""
+        found = next((mount for mount in self._mounts if mount.number == number), None)
+        return found if found is not None and self._is_local(found.device) else None
+
+    def in_memory(self, device: str) -> bool:
+        """Say whether files of a device are nowhere but in memory (tmpfs and its kind)."""
+        return any(mount.device == device and mount.type in _IN_MEMORY for mount in self._mounts)
 
     def _is_local(self, device: str) -> bool:
         types = {mount.type for mount in self._mounts if mount.device == device}
@@ -88,4 +99,5 @@ def _mounts(lines: Iterable[str]) -> Iterable[Mount]:
         if dash and len(words) >= 5:
             major, _, minor = words[2].partition(":")
             point = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), words[4])
-            yield Mount(f"{int(major):02x}:{int(minor):02x}", point, tail.split(" ")[0])
+            device = f"{int(major):02x}:{int(minor):02x}"
+            yield Mount(words[0], device, point, tail.split(" ")[0])

@@ -1,4 +1,4 @@
-"""How much of a file is behind a mapping, and how much of that the page cache has, mapped here or not.
+"""How much of a file the page cache has, mapped here or not: by file, and by what is behind a mapping.
 
 Touching what is cached costs a minor fault only; the rest has to be read. Told by cachestat(2), since
 Linux 6.5 (mm/filemap.c), which needs the file open. Only large mappings of files on local disks are
@@ -37,7 +37,7 @@ def with_file_facts(folder: ProcessFolder, files: FileSystems, named: abc.Mappin
     Nothing is added where there are none, or this kernel does not tell.
     """
     large = [index for index, mapping in named.items() if _may_be_asked(mapping)]
-    if not large or os.uname().machine not in _MACHINES:
+    if not large or not may_be_known():
         return FileFacts(dict(named))
     large = sorted(large, key=lambda index: named[index].size or 0, reverse=True)[:_MOST]
     deadline = time.perf_counter() + _SECONDS
@@ -56,18 +56,19 @@ def _may_be_asked(mapping: Mapping) -> bool:
 
 def _facts(folder: ProcessFolder, mapping: Mapping, deadline: float) -> tuple[int | None, int | None]:
     """Give how many bytes of the file are in the mapping's stretch, and how many of them are cached."""
-    descriptor = _open(folder, mapping)
+    descriptor = open_mapped(folder, mapping)
     if descriptor is None:
         return None, None
     try:
         offset = mapping.offset or 0
         length = max(0, min(mapping.size or 0, os.fstat(descriptor).st_size - offset))
-        return length, _count(descriptor, offset, length, deadline)
+        held = cached(descriptor, offset, length, deadline)
+        return length, None if held is None else held.bytes
     finally:
         os.close(descriptor)
 
 
-def _open(folder: ProcessFolder, mapping: Mapping) -> int | None:
+def open_mapped(folder: ProcessFolder, mapping: Mapping) -> int | None:
     """Open the very file: by its mapping where that is allowed, else by its name if that leads to it."""
     for name in (f"map_files/{mapping.start:x}-{mapping.end:x}", f"root{mapping.path}"):
         with suppress(OSError, ValueError):
@@ -84,18 +85,32 @@ def _is_of(status: os.stat_result, mapping: Mapping) -> bool:
     return (device_of(status), str(status.st_ino)) == (mapping.device, mapping.inode)
 
 
-def _count(descriptor: int, offset: int, size: int, deadline: float) -> int | None:
-    """Give the cached bytes of a stretch of a file; None where it is not told, or not in time."""
+class Cached(NamedTuple):
+    """Bytes of a stretch of a file that the page cache holds, and those of them that are to be written."""
+
+    bytes: int
+    dirty: int
+
+
+def may_be_known() -> bool:
+    """Say whether this machine numbers its system calls so that cachestat(2) can be asked."""
+    return os.uname().machine in _MACHINES
+
+
+def cached(descriptor: int, offset: int, size: int, deadline: float) -> Cached | None:
+    """Return what is cached of a stretch of an open file; None where that is unknown, or not in time."""
     import ctypes  # 2 ms, for kernels that have cachestat()
 
     from vmdiff.capture.kernel_structs import CacheStat, CacheStatRange
 
     call = ctypes.CDLL(None, use_errno=True).syscall
-    found, pages = CacheStat(), 0
+    found, pages, dirty = CacheStat(), 0, 0
     for start in range(offset, offset + size, _STEP):
         stretch = CacheStatRange(start, min(_STEP, offset + size - start))
         where = ctypes.byref(stretch), ctypes.byref(found)
         if time.perf_counter() > deadline or call(_CACHESTAT, descriptor, *where, 0):
             return None
         pages += found.nr_cache
-    return min(pages * os.sysconf("SC_PAGE_SIZE"), size)
+        dirty += found.nr_dirty + found.nr_writeback
+    page = os.sysconf("SC_PAGE_SIZE")
+    return Cached(min(pages * page, size), min(dirty * page, size))

@@ -21,13 +21,29 @@ class Missing(Frozen):
     reason: Text
 
 
+class CachedFile(Frozen):
+    """A file that a process has open or mapped, and the bytes of it that the page cache holds.
+
+    *dirty* of them are not written back yet. *in_memory*: it is nowhere else (tmpfs, memfd), so nothing of it
+    can be dropped. *mapped*: a process of the group maps it, in part at least.
+    """
+
+    path: Text
+    size: Bytes
+    cached: Bytes
+    dirty: Bytes
+    mapped: bool
+    in_memory: bool
+
+
 class ControlGroup(Frozen):
     """What a control group's memory controller says of itself; bytes, None where unknown.
 
     *current* is all memory that is charged to the group; *max* and *high* are its limits (None: none that
     is known), *peak* the most that *current* ever was. *events* counts what happened at a limit (``oom``,
     ``oom_kill``, ``max``, ``high``), *stat* has the kernel's names of ``memory.stat``: bytes where the kernel
-    counts bytes. Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
+    counts bytes. Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst. *files* are those that its
+    processes have at hand and the page cache holds most of; a file's pages may be charged to another group.
     """
 
     path: Text
@@ -38,6 +54,7 @@ class ControlGroup(Frozen):
     peak: Bytes | None = None
     events: dict[Name, Count] = Field(default_factory=dict)
     stat: dict[Name, Count] = Field(default_factory=dict)
+    files: tuple[CachedFile, ...] = ()
 
 
 def role_of(member: Snapshot) -> str:

@@ -41,9 +41,9 @@ def redact(snapshots: Iterable[Snapshot], *, key: bytes | None = None) -> tuple[
 def redact_sets(sets: Iterable[SnapshotSet], *, key: bytes | None = None) -> tuple[SnapshotSet, ...]:
     """Return sets as strangers may see them: one name has one pseudonym in all members of all of them."""
     originals = tuple(sets)
-    members, names = _together(tuple(chain.from_iterable(one.members for one in originals)), key)
+    members, names, paths = _together(tuple(chain.from_iterable(one.members for one in originals)), key)
     left = iter(members)
-    policies = {**POLICIES, **SET_POLICIES}
+    policies = {**POLICIES, **SET_POLICIES, "cgroup.files[].path": lambda _, text: paths(text)}
     shells = (fields(one.model_copy(update={"members": ()}), "", policies, names) for one in originals)
     return tuple(
         SnapshotSet(**{**shell, "members": tuple(islice(left, len(one.members)))})
@@ -51,8 +51,10 @@ def redact_sets(sets: Iterable[SnapshotSet], *, key: bytes | None = None) -> tup
     )
 
 
-def _together(originals: tuple[Snapshot, ...], key: bytes | None) -> tuple[tuple[Snapshot, ...], Pseudonyms]:
-    """Redact snapshots alike; return the pseudonyms, too, for what else is to be redacted with them."""
+def _together(
+    originals: tuple[Snapshot, ...], key: bytes | None
+) -> tuple[tuple[Snapshot, ...], Pseudonyms, Paths]:
+    """Redact snapshots alike; return also how names and paths are, for what is redacted with them."""
     secret = hashlib.sha256(key).digest() if key is not None else secrets.token_bytes(32)
     names = Pseudonyms(secret, _secrets(originals), _ids(originals))
     held = {path for snapshot in originals for path in _paths(snapshot)}
@@ -65,7 +67,7 @@ def _together(originals: tuple[Snapshot, ...], key: bytes | None) -> tuple[tuple
     fits = key is None or run == names.run
     treat = Mappings(names, paths, moved)
     redacted = tuple(_redacted(snapshot, names, paths, treat, run, fits=fits) for snapshot in originals)
-    return redacted, names
+    return redacted, names, paths
 
 
 def visible(snapshot: Snapshot) -> list[Visible]:

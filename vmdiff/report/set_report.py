@@ -5,7 +5,7 @@ from typing import Any
 
 from vmdiff.answer.of_set import answer_of_set, answer_of_sets
 from vmdiff.harmless_text import printable
-from vmdiff.model.snapshot_set import SnapshotSet
+from vmdiff.model.snapshot_set import CachedFile, ControlGroup, SnapshotSet
 from vmdiff.report.terminal.plain_table import TextColumn, plain_table
 from vmdiff.sets.cgroup_account import account, account_change
 from vmdiff.sets.set_comparison import Became, MemberPair, SetComparison
@@ -24,6 +24,7 @@ from vmdiff.units import signed, size
 
 MOST_ROWS = 12
 _LONGEST_NAME = 36  # which leaves room for three figures in 80 columns
+_GOES = {True: "can be dropped", False: "", None: "can be dropped in part"}
 _WHERE = {"owner": "by owner", "kind": "by kind", "object": "by object"}
 
 
@@ -44,15 +45,38 @@ def set_sections(
                 TextColumn("private to one", tuple(_size(row.held.private) for row in objects), rank=1),
             ],
         )
-    if snapshots.cgroup is not None and (lines := account(snapshots.cgroup)):
+    if snapshots.cgroup is not None:
+        yield from _account_sections(snapshots.cgroup, most)
+
+
+def _account_sections(group: ControlGroup, most: int) -> abc.Iterator[tuple[str, list[TextColumn]]]:
+    """Yield what is charged to a control group, and the files of its processes that are cached most."""
+    if lines := account(group):
         yield (
-            f"charged to {snapshots.cgroup.path}",
+            f"charged to {group.path}",
             [
                 TextColumn("what", tuple(line.name for line in lines), "left"),
                 TextColumn("bytes", tuple(_size(line.bytes) for line in lines)),
-                TextColumn("", tuple("can be dropped" if line.freed else "" for line in lines), "left"),
+                TextColumn("", tuple(_GOES[line.freed] for line in lines), "left"),
             ],
         )
+    if files := group.files[:most]:
+        yield (
+            "files of its processes in the page cache (some may be charged to another group)",
+            [
+                TextColumn("file", tuple(_short(file.path) for file in files), "left"),
+                TextColumn("cached", tuple(_size(file.cached) for file in files)),
+                TextColumn("to be written", tuple(_size(file.dirty) for file in files), rank=2),
+                TextColumn("size", tuple(_size(file.size) for file in files), rank=1),
+                TextColumn("", tuple(_how(file) for file in files), "left"),
+            ],
+        )
+
+
+def _how(file: CachedFile) -> str:
+    return ", ".join(
+        word for word, holds in (("mapped", file.mapped), ("in memory only", file.in_memory)) if holds
+    )
 
 
 def comparison_sections(
@@ -102,7 +126,7 @@ def _charged(found: SetComparison) -> abc.Iterator[tuple[str, list[TextColumn]]]
         [
             TextColumn("what", tuple(line.name for line in changes), "left"),
             TextColumn("change", tuple(_signed(line.bytes) for line in changes)),
-            TextColumn("", tuple("can be dropped" if line.freed else "" for line in changes), "left"),
+            TextColumn("", tuple(_GOES[line.freed] for line in changes), "left"),
         ],
     )
 

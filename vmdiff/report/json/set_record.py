@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from vmdiff.answer.of_set import answer_of_set, answer_of_sets
-from vmdiff.model.snapshot_set import SnapshotSet
+from vmdiff.model.snapshot_set import ControlGroup, SnapshotSet
 from vmdiff.sets.cgroup_account import account
 from vmdiff.sets.set_comparison import SetComparison
 from vmdiff.sets.set_totals import Grouping, by_role, grouped, held_by, members, shared_objects, total
@@ -48,12 +48,17 @@ def set_json(snapshots: SnapshotSet) -> str:
                 }
                 for row in shared_objects(snapshots)
             ],
-            "account": []
-            if snapshots.cgroup is None
-            else [line._asdict() for line in account(snapshots.cgroup)],
+            **_account(snapshots.cgroup),
             "missing": [one.model_dump(mode="json") for one in snapshots.missing],
         }
     )
+
+
+def _account(group: ControlGroup | None) -> dict[str, list[Any]]:
+    if group is None:
+        return {"account": [], "files": []}
+    files = [file.model_dump(mode="json") for file in group.files]
+    return {"account": [line._asdict() for line in account(group)], "files": files}
 
 
 def sets_json(found: SetComparison) -> str:
