@@ -308,6 +308,63 @@ def series(
             yield file, (set_document if several else reader).load(document, source=file)
 
 
+class EverySnapshot:
+    """Reads all snapshots that files hold, cheaper the more these resemble each other."""
+
+    def __init__(self) -> None:
+        from vmdiff.storage import json_document, series_folder
+
+        self._reader = json_document.DocumentReader()
+        self._keyframes = series_folder.Keyframes()
+
+    def of(self, path: Path | str) -> "tuple[Snapshot, ...]":
+        """Return what a file holds: one, the members of a set, both of a report, every listing of a text.
+
+        Members have the label and the tags of their set where they have none of their own.
+
+        Raises:
+            InputError: it cannot be read, or is nothing that vmdiff reads.
+        """
+        from vmdiff.importers.file_kinds import FileKind, kind_of_file
+        from vmdiff.storage import html_embedding, point_delta, set_document, unpacking
+
+        name, choice = _chosen_file(str(path))
+        if _is_elf(name):
+            return (load(name),)
+        source, data = _read(name)
+        if point_delta.is_delta(data):
+            data = self._keyframes.document_of(data, name)
+        data, choice = unpacking.unpack(data, source=source, choice=choice)
+        if set_document.is_set(data):
+            return _by_themselves(set_document.load(data, source=source))
+        match kind_of_file(data):
+            case FileKind.DOCUMENT:
+                return (self._reader.load(data, source=source),)
+            case FileKind.REPORT:
+                return html_embedding.carried(data, source=source)
+            case _:
+                return self._listings(data, source, choice)
+
+    def _listings(self, data: bytes, source: str, choice: int | None) -> "tuple[Snapshot, ...]":
+        from vmdiff import importers
+
+        if _BUNDLE in data and (found := _bundled(data, source)) is not None:
+            return found.members
+        held = range(1, importers.count(data, source=source) + 1)
+        choices = held if choice is None and len(held) > 1 else [choice]
+        return tuple(_from_text(data, source, choice=one) for one in choices)
+
+
+def _by_themselves(several: "SnapshotSet") -> "tuple[Snapshot, ...]":
+    """Return the members of a set, each with the label and the tags that the set has."""
+    return tuple(
+        member.model_copy(
+            update={"label": member.label or several.label, "tags": {**several.tags, **member.tags}}
+        )
+        for member in several.members
+    )
+
+
 def load_pair(path: Path | str) -> "tuple[Snapshot, Snapshot]":
     """Read before and after from one file: the HTML report of a comparison, or a text with two listings.
 

@@ -8,16 +8,29 @@ from pathlib import Path
 
 import pytest
 
-from vmdiff import save
+from vmdiff import compare, save
 from vmdiff.errors import InputError
 from vmdiff.fleet.columns import COUNTERS, FACTS, OF_A_PIECE, VERSION, identify, rows
 from vmdiff.fleet.example_fleet import snapshots
 from vmdiff.fleet.export import Export
 from vmdiff.fleet.export_files import export_files
 from vmdiff.model import Mapping, Origin, Snapshot
+from vmdiff.model.snapshot_set import SnapshotSet
+from vmdiff.report import RENDERERS, Format, ViewOptions
+from vmdiff.sources import save_set
+from vmdiff.storage.series_folder import FolderWriter
 
 pq = pytest.importorskip("pyarrow.parquet")
 ROOT = Path(__file__).parents[2]
+
+
+PMAP = """77:   sleep 60
+Address           Kbytes     RSS   Dirty Mode  Mapping
+000055d0c8a00000       8       8       0 r---- sleep
+00007ffd5a000000     132      12      12 rw---   [ stack ]
+---------------- ------- ------- -------
+total kB             140      20      12
+"""
 
 
 def quiet(_: str) -> None:
@@ -204,3 +217,29 @@ def test_several_processes_read_what_one_would(many: tuple[Path, int], tmp_path:
     folder, count = many
     assert export_files([str(folder)], tmp_path / "out", notify=quiet) == (count, 0)
     assert len(identities(tmp_path / "out")) == count
+
+
+def test_a_recording_a_set_a_report_and_a_text_of_several_listings_are_all_that_they_hold(
+    few: list[Snapshot], tmp_path: Path
+) -> None:
+    folder = tmp_path / "mixed"
+    recorded = FolderWriter(folder / "recorded")
+    for minute in range(3):
+        at = datetime(2026, 11, 5, 12, minute, tzinfo=UTC)
+        recorded.write(few[0].model_copy(update={"taken_at": at}))
+    member = few[1].model_copy(update={"tags": {}})
+    save_set(
+        SnapshotSet(members=(member, few[2]), tags={"version": "9", "rack": "7"}), folder / "set.json.gz"
+    )
+    comparison = compare(few[3], few[4])
+    (folder / "report.html").write_text(
+        str(RENDERERS[Format.HTML].comparison(comparison, (), ViewOptions())), encoding="utf-8"
+    )
+    (folder / "pmap.txt").write_text(f"{PMAP}\n\n{PMAP.replace('77', '78')}")
+    said: list[str] = []
+
+    assert export_files([str(folder)], tmp_path / "out", notify=said.append) == (3 + 2 + 2 + 2, 0)
+    assert said == []
+    table = [row for part in (tmp_path / "out").rglob("*.parquet") for row in pq.read_table(part).to_pylist()]
+    of_set = {row["pid"]: (row["tag_version"], row["tag_rack"]) for row in table if row.get("tag_rack")}
+    assert of_set == {member.process.pid: ("9", "7"), few[2].process.pid: (few[2].tags["version"], "7")}

@@ -11,7 +11,9 @@ from vmdiff.cli import output
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(metavar="FILE|DIR...", help="Snapshots, listings, or folders of them, at any depth."),
+    typer.Argument(
+        metavar="FILE|DIR...", help="Snapshots, sets, recordings, listings, or folders of them, at any depth."
+    ),
 ]
 Folder = Annotated[
     Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write to, or add to.")

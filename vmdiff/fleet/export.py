@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self
 
 from vmdiff.errors import MissingExtraError, OutputError
 from vmdiff.fleet import columns as of_columns
-from vmdiff.fleet.columns import Rows
+from vmdiff.fleet.columns import Batch
 
 # Late imports: the packages of an extra are needed by nobody who does not ask for it.
 
@@ -69,16 +69,16 @@ class Export:
         finally:
             os.close(self._lock)
 
-    def add(self, rows: Rows) -> None:
-        """Write the rows of a snapshot, unless it is there already."""
-        day = self._days.get(rows.day)
+    def add(self, batch: Batch) -> None:
+        """Write the rows of those snapshots that are not there already."""
+        day = self._days.get(batch.day)
         if day is None:
-            day = self._days[rows.day] = _Day(self._pa, self._pq, self._out / f"day={rows.day}")
-        if rows.snapshot in day.known:
-            self.known += 1
-            return
-        day.add(rows)
-        self.written += 1
+            day = self._days[batch.day] = _Day(self._pa, self._pq, self._out / f"day={batch.day}")
+        fresh = batch.without(day.known)
+        self.known += len(batch.snapshots) - len(fresh.snapshots)
+        self.written += len(fresh.snapshots)
+        if fresh.snapshots:
+            day.add(fresh)
 
 
 def _locked(out: Path) -> int:
@@ -117,12 +117,13 @@ class _Day:
             raise OutputError(f"{folder}: {error.strerror}") from error
         self.known = {name for part in self._parts for name in _named(pq, part)}
 
-    def add(self, rows: Rows) -> None:
-        """Take the rows of a snapshot that is not here yet."""
-        self.known.add(rows.snapshot)
-        self._added.append(rows.snapshot)
-        self._waiting.append(rows.table)
-        self._rows += self._waiting[-1].num_rows
+    def add(self, batch: Batch) -> None:
+        """Take the rows of snapshots that are not here yet."""
+        names = [identity for identity, _ in batch.snapshots]
+        self.known.update(names)
+        self._added += names
+        self._waiting.append(batch.table)
+        self._rows += batch.table.num_rows
         if self._rows >= _ROWS_A_GROUP:
             self._flush()
 

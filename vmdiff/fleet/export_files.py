@@ -1,7 +1,7 @@
 """Export files and folders: several processes read them, one writes."""
 
 import os
-from collections import abc
+from collections import abc, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vmdiff.errors import InputError, VmdiffError
-from vmdiff.fleet.columns import Rows, rows
+from vmdiff.fleet.columns import Batch, batches
 from vmdiff.fleet.export import Export, Exported
+from vmdiff.model import Snapshot
 
 # Late imports: each reading process loads what its files need.
 
 _FILES_AT_ONCE = 16  # that a process reads between two results
+_SNAPSHOTS_AT_ONCE = 64  # whose rows are one table; a file may hold more than one
 _FEW = 64  # files that are read before other processes would have started
 _SKIPPED_NAMED = 5
 
@@ -22,11 +24,10 @@ Notify = Callable[[str], None]
 
 
 class Read(NamedTuple):
-    """What reading a file came to: the rows of its snapshots, or why there are none."""
+    """What reading some files came to: the rows of their snapshots, and (file, why) where there are none."""
 
-    path: str
-    rows: tuple[Rows, ...]
-    problem: str | None
+    batches: tuple[Batch, ...]
+    problems: tuple[tuple[str, str], ...]
 
 
 def export_files(named: abc.Sequence[str], out: Path, *, notify: Notify) -> Exported:
@@ -43,12 +44,11 @@ def export_files(named: abc.Sequence[str], out: Path, *, notify: Notify) -> Expo
     skipped: list[str] = []
     with Export(out) as export:
         for read in _reads(list(_files(named))):
-            if read.problem is not None:
-                if read.path in asked:
-                    raise InputError(read.problem)
-                skipped.append(read.problem)
-            for found in read.rows:
-                export.add(found)
+            if refused := next((why for path, why in read.problems if path in asked), None):
+                raise InputError(refused)
+            skipped += [why for _, why in read.problems]
+            for batch in read.batches:
+                export.add(batch)
         done = Exported(export.written, export.known)
     for problem in skipped[:_SKIPPED_NAMED]:
         notify(f"skipped: {problem}")
@@ -72,27 +72,33 @@ def _files(named: abc.Sequence[str]) -> Iterator[str]:
 
 def _reads(files: abc.Sequence[str]) -> Iterator[Read]:
     """Read the files in their order; many of them in as many processes as there are processors."""
+    chunks = [files[at : at + _FILES_AT_ONCE] for at in range(0, len(files), _FILES_AT_ONCE)]
     if len(files) <= _FEW:
-        yield from map(_read, files)
+        yield from map(_read, chunks)
         return
-    chunks = iter([files[at : at + _FILES_AT_ONCE] for at in range(0, len(files), _FILES_AT_ONCE)])
-    workers = os.cpu_count() or 1
+    left, workers = iter(chunks), os.cpu_count() or 1
     with ProcessPoolExecutor(workers) as pool:
         # No more than a few results wait, so that memory does not grow with the number of files.
-        ahead = [pool.submit(_read_all, chunk) for chunk in islice(chunks, 2 * workers)]
+        ahead = deque(pool.submit(_read, chunk) for chunk in islice(left, 2 * workers))
         while ahead:
-            yield from ahead.pop(0).result()
-            ahead += [pool.submit(_read_all, chunk) for chunk in islice(chunks, 1)]
+            yield ahead.popleft().result()
+            ahead.extend(pool.submit(_read, chunk) for chunk in islice(left, 1))
 
 
-def _read_all(files: abc.Sequence[str]) -> list[Read]:
-    return [_read(file) for file in files]
-
-
-def _read(file: str) -> Read:
+def _read(files: abc.Sequence[str]) -> Read:
+    """Read files, and turn what is in them into rows, some snapshots at a time."""
     from vmdiff import sources
 
-    try:
-        return Read(file, (rows(sources.load(file)),), None)
-    except VmdiffError as error:
-        return Read(file, (), str(error))
+    moments = sources.EverySnapshot()
+    made: list[Batch] = []
+    problems: list[tuple[str, str]] = []
+    waiting: list[Snapshot] = []
+    for file in files:
+        try:
+            waiting += moments.of(file)
+        except VmdiffError as error:
+            problems.append((file, str(error)))
+        if len(waiting) >= _SNAPSHOTS_AT_ONCE:
+            made += batches(waiting)
+            waiting.clear()
+    return Read((*made, *batches(waiting)), tuple(problems))
