@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from vmdiff.capture import Detail, Notify, ProcessFolder, read
 from vmdiff.errors import InputError, ProcessError
@@ -403,11 +403,18 @@ def _read(name: str) -> tuple[str, bytes]:
 def _chosen(
     snapshots: "tuple[Snapshot, ...]", choice: int | None, source: str, notify: Notify | None
 ) -> "Snapshot":
-    if choice is not None and not 1 <= choice <= len(snapshots):
-        raise InputError(f"{source}: carries {len(snapshots)} of them; there is no #{choice}")
     if choice is None and len(snapshots) > 1 and notify:
         notify(f"{source} carries two snapshots: this is the one after; {source}#1 is the one before")
-    return snapshots[-1 if choice is None else choice - 1]
+    return _one_of(snapshots, choice, source)
+
+
+_Carried = TypeVar("_Carried")
+
+
+def _one_of(carried: "tuple[_Carried, ...]", choice: int | None, source: str) -> _Carried:
+    if choice is not None and not 1 <= choice <= len(carried):
+        raise InputError(f"{source}: carries {len(carried)} of them; there is no #{choice}")
+    return carried[-1 if choice is None else choice - 1]
 
 
 def _chosen_file(name: str) -> tuple[str, int | None]:
@@ -443,17 +450,23 @@ def save(snapshot: "Snapshot", path: Path | str, *, force: bool = False) -> None
 
 
 def load_set(path: Path | str) -> "SnapshotSet | None":
-    """Read a set document; None if the file holds something else.
+    """Read a set document, or the set in an HTML report; None if the file holds something else.
+
+    Of a report of two sets it is the one after, unless ``FILE#1`` asks for the one before.
 
     Raises:
         InputError: it cannot be read, or is a set with something wrong in it.
     """
-    from vmdiff.storage import point_delta, series_folder, set_document, unpacking
+    from vmdiff.storage import html_embedding, point_delta, series_folder, set_document, unpacking
 
     name, choice = _chosen_file(str(path))
-    if name == STDIN or choice is not None or _is_elf(name) or not os.path.isfile(name):  # noqa: PTH113
+    if name == STDIN or _is_elf(name) or not os.path.isfile(name):  # noqa: PTH113
         return None
     source, data = _read(name)
+    if sets := html_embedding.carried_sets(data, source=source):
+        return _one_of(sets, choice, source)
+    if choice is not None:
+        return None
     bundled = _BUNDLE in data
     if not bundled and not set_document.may_be_set(data):
         return None
@@ -534,6 +547,19 @@ def resolve_set(named: str) -> "SnapshotSet | None":
     from vmdiff.capture.process_tree import means_a_set
 
     return snap_set([named]) if means_a_set([named]) else load_set(named)
+
+
+def resolve_sets(before: str, after: str | None) -> "list[SnapshotSet | None]":
+    """Return the sets that a command line names; one name alone may be the HTML report of two."""
+    if after is not None:
+        return [resolve_set(before), resolve_set(after)]
+    from vmdiff.storage import html_embedding
+
+    if os.path.isfile(before) and not _is_elf(before):  # noqa: PTH113
+        source, data = _read(before)
+        if sets := html_embedding.carried_sets(data, source=source):
+            return list(sets)
+    return [resolve_set(before)]
 
 
 def resolve(

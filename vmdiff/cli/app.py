@@ -272,7 +272,7 @@ def compare(
     from vmdiff.comparison.compare import compare as compare_snapshots
     from vmdiff.findings.fork_sharing import copied_on_write
 
-    sets = [sources.resolve_set(name) for name in (before, after) if name is not None]
+    sets = sources.resolve_sets(before, after)
     if any(sets):
         _compare_sets(sets, form, options, to, force=force, exit_code=exit_code)
         return

@@ -81,6 +81,10 @@ def show(snapshots: SnapshotSet, form: Format, options: ViewOptions, to: Path | 
             text = set_markdown(answer_of_set(snapshots).sentence, set_sections(snapshots, by, most))
         case Format.TERMINAL | Format.TEXT:
             text = set_text(snapshots, by, width=options.width, everything=options.show_all)
+        case Format.HTML:
+            from vmdiff.report.html import set_page
+
+            text = set_page.snapshots(snapshots)
         case _:
             raise _not_for_sets(form)
     output.show(text, to, force=force)
@@ -107,6 +111,10 @@ def compare(
             text = set_markdown(answer_of_sets(found).sentence, comparison_sections(found, by, most))
         case Format.TERMINAL | Format.TEXT:
             text = sets_text(found, by, width=options.width, everything=options.show_all)
+        case Format.HTML:
+            from vmdiff.report.html import set_page
+
+            text = set_page.comparison(found)
         case _:
             raise _not_for_sets(form)
     output.show(text, to, force=force)
@@ -120,4 +128,4 @@ def _by(options: ViewOptions) -> Grouping:
 
 
 def _not_for_sets(form: Format) -> ConditionError:
-    return ConditionError(f"--format {form}: a set is written as terminal, text, markdown or json")
+    return ConditionError(f"--format {form}: a set is written as terminal, text, markdown, html or json")

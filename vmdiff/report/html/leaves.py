@@ -6,7 +6,7 @@ column of each side adds up to the total; what cannot be split among the owners 
 the group `NOT_SPLIT`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -70,6 +70,40 @@ def of_comparison(found: Comparison, columns: Sequence[Column]) -> Iterator[Leaf
             yield Leaf(*key, title, place, *figures, item)
 
 
+def of_process(
+    before: Snapshot | None, after: Snapshot | None, columns: Sequence[Column], *, same_space: bool
+) -> Iterator[Leaf]:
+    """Yield the leaves of a process in two sets; None where it is new or ended.
+
+    In the *same_space* memory that begins where it began is one leaf, else memory that goes by one name.
+    """
+    sides = [
+        {} if taken is None else _by_place(_Cutter(taken, columns), taken, same_space=same_space)
+        for taken in (before, after)
+    ]
+    for place in dict.fromkeys((*sides[1], *sides[0])):
+        one, other = (side.get(place, _NONE) for side in sides)
+        share, where = one if other is _NONE else other
+        yield Leaf(*share.key, share.title, where, one[0].figures, other[0].figures, None)
+
+
+def _by_place(
+    cutter: "_Cutter", taken: Snapshot, *, same_space: bool
+) -> "dict[Hashable, tuple[_Share, str]]":
+    """Return what each owner has at each place, or under each name, and where that is."""
+    found: dict[Hashable, list[tuple[_Share, Mapping]]] = {}
+    for mapping in taken.mappings:
+        for share in cutter.parts((mapping,)):
+            start = mapping.start if same_space else None
+            found.setdefault((share.key, share.title if start is None else start), []).append(
+                (share, mapping)
+            )
+    return {
+        place: (_sum([share for share, _ in some]), wording.place([some[0][1]]) if len(some) == 1 else "")
+        for place, some in found.items()
+    }
+
+
 class _LeafGroup(NamedTuple):
     kind: str
     owner: str
@@ -82,6 +116,9 @@ class _Share(NamedTuple):
     key: _LeafGroup
     title: str
     figures: Figures
+
+
+_NONE = (_Share(_LeafGroup("", "", ""), "", ()), "")
 
 
 class _Cutter:

@@ -9,7 +9,7 @@ but the one style sheet and the one script, by their hashes.
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -26,8 +26,8 @@ from vmdiff.report.view.compose import ComparisonView, Figure, Row, SnapshotView
 from vmdiff.storage import html_embedding
 
 _SCRIPT = (
-    "words", "rows", "table", "detail", "filters", "colours", "chart", "squares", "tree", "composition",
-    "space", "picture", "page",
+    "words", "data", "rows", "table", "detail", "filters", "colours", "chart", "choice", "squares", "tree",
+    "composition", "space", "picture", "theme", "page",
 )  # fmt: skip
 _STATIC_ROWS = 60  # what a reader without scripts sees of the table
 
@@ -37,7 +37,7 @@ def comparison(found: Comparison, findings: Sequence[Finding], options: ViewOpti
     shown = compose.of_comparison(found, findings, _wide(options))
     return _page(
         shown,
-        figures=list(_figures(shown.figures, [figure.delta for figure in shown.figures], _change_figure)),
+        figures=list(figures_of(_in_order(shown.figures), signed=True)),
         kicker="memory comparison",
         told=[text for text in (shown.when, shown.match) if text],
         counts="; ".join(text for text in (shown.counts, shown.faults) if text),
@@ -57,7 +57,7 @@ def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions)
     shown = compose.of_snapshot(taken, findings, _wide(options))
     return _page(
         shown,
-        figures=list(_figures(shown.figures, [figure.after for figure in shown.figures], _size_figure)),
+        figures=list(figures_of(_in_order(shown.figures), signed=False)),
         kicker="memory snapshot",
         told=[shown.when],
         counts=shown.counts,
@@ -77,9 +77,24 @@ def _wide(options: ViewOptions) -> ViewOptions:
     return replace(options, by=None, show_all=False, rows=None, width=compose.NARROW, colour=False)
 
 
-def _page(
-    shown: ComparisonView | SnapshotView, *, carried: Sequence[Snapshot], data: str, **facts: Any
-) -> str:
+def _page(shown: ComparisonView | SnapshotView, *, carried: Sequence[Snapshot], **facts: Any) -> str:
+    return rendered(
+        "report.html",
+        _SCRIPT,
+        title=shown.title,
+        answer=shown.answer,
+        remarks=shown.remarks,
+        groups=shown.groups,
+        table=shown.table,
+        static_rows=_static_rows(shown.table),
+        footer=_footer(len(carried)),
+        carried=html_embedding.carry(carried),
+        **facts,
+    )
+
+
+def rendered(template: str, scripts: tuple[str, ...], *, data: str, carried: str, **facts: Any) -> str:
+    """Fill a template; *data* and *carried* are markup in which nothing from outside can end an element."""
     # 60 ms that only an HTML report costs
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -90,23 +105,15 @@ def _page(
         undefined=StrictUndefined,
         auto_reload=False,
     )
-    css, js = asset("report.css"), script(_SCRIPT)
-    first = asset("script/first.js")
-    return templates.get_template("report.html").render(
-        title=shown.title,
-        answer=shown.answer,
-        remarks=shown.remarks,
-        groups=shown.groups,
-        table=shown.table,
-        static_rows=_static_rows(shown.table),
-        footer=_footer(len(carried)),
+    css, js, first = asset("report.css"), script(scripts), asset("script/first.js")
+    return templates.get_template(template).render(
         policy=policy(css, first, js),
-        # These five are markup: three are ours, in two nothing from outside is left that could end them.
+        # These are markup: three are ours, in two nothing from outside is left that could end them.
         css=Markup(css),  # noqa: S704
         first=Markup(first),  # noqa: S704
         js=Markup(js),  # noqa: S704
         data=Markup(data),  # noqa: S704
-        carried=Markup(html_embedding.carry(carried)),  # noqa: S704
+        carried=Markup(carried),  # noqa: S704
         **facts,
     )
 
@@ -123,50 +130,50 @@ def _footer(count: int) -> str:
     return "Made by vmdiff. Both snapshots ride inside this file: vmdiff compare report.html reads them back."
 
 
-_Dress = Callable[[Figure], tuple[str, str, str]]
-_ORDER = ("resident", "private", "swap", "virtual")
-_ADDRESSES = "virtual"  # addresses are no memory, so they are never the loudest
+ADDED_UP = "resident, added up"
+_NO_MEMORY = frozenset({"virtual", ADDED_UP})  # addresses, and pages counted several times, are never loudest
 _NOTEWORTHY = 100  # a change below a hundredth of what there is, is not loud
 _FAR_LESS = 20
 
 
-def _figures(
-    figures: Sequence[Figure], amounts: Sequence[int | None], dress: _Dress
-) -> Iterator[dict[str, Any]]:
-    """Yield the figures of the headline, what is resident first, each as loud as it weighs."""
-    pairs = list(zip(figures, amounts, strict=True))
-    most = max(_least(figure, amount) for figure, amount in pairs if figure.name != _ADDRESSES)
-    for figure, amount in sorted(pairs, key=lambda pair: _ORDER.index(pair[0].name)):
-        big, tone, small = dress(figure)
-        weight = _weight(figure.name, abs(amount or 0), most)
-        yield {
-            "name": figure.name, "big": big, "small": small, "tone": tone, "note": figure.note,
-            "weight": weight,
-        }  # fmt: skip
+def figures_of(figures: Sequence[Figure], *, signed: bool) -> Iterator[dict[str, Any]]:
+    """Yield the figures of a headline, the first of them the main one, each as loud as it weighs."""
+    amounts = [abs((figure.delta if signed else figure.after) or 0) for figure in figures]
+    least = [max(figure.before or 0, figure.after or 0) // _NOTEWORTHY for figure in figures]
+    weights = [max(pair) for pair in zip(amounts, least, strict=True)]
+    most = max(
+        weight for figure, weight in zip(figures, weights, strict=True) if figure.name not in _NO_MEMORY
+    )
+    for at, (figure, amount) in enumerate(zip(figures, amounts, strict=True)):
+        words = _change_words(figure) if signed else _size_words(figure)
+        loudness = _loudness(figure.name, amount, most, first=at == 0)
+        yield {"name": figure.name, **words, "note": figure.note, "weight": loudness}
 
 
-def _least(figure: Figure, amount: int | None) -> int:
-    """Return what a figure must come to, to be the loudest: itself, or a hundredth of all there is."""
-    return max(abs(amount or 0), max(figure.before or 0, figure.after or 0) // _NOTEWORTHY)
-
-
-def _weight(name: str, amount: int, most: int) -> str:
+def _loudness(name: str, amount: int, most: int, *, first: bool) -> str:
     """Say how large a figure is written, by its share of *most*."""
-    if amount * 2 >= most and name != _ADDRESSES:
-        return "main" if name == "resident" else "large"
-    return "medium" if name == "resident" or (amount and amount * _FAR_LESS >= most) else "small"
+    if amount * 2 >= most and name not in _NO_MEMORY:
+        return "main" if first else "large"
+    return "medium" if first or (amount and amount * _FAR_LESS >= most) else "small"
 
 
-def _change_figure(figure: Figure) -> tuple[str, str, str]:
-    delta = figure.delta
+def _change_words(figure: Figure) -> dict[str, str]:
+    delta, sides = figure.delta, (figure.before, figure.after)
     tone = "none" if not delta else "up" if delta > 0 else "down"
-    sides = (figure.before, figure.after)
     small = "" if sides == (0, 0) else " → ".join(map(wording.size, sides))
-    return wording.signed(delta), tone, small
+    return {"big": wording.signed(delta), "tone": tone, "small": small}
 
 
-def _size_figure(figure: Figure) -> tuple[str, str, str]:
-    return wording.size(figure.after), "", ""
+def _size_words(figure: Figure) -> dict[str, str]:
+    return {"big": wording.size(figure.after), "tone": "", "small": ""}
+
+
+_ORDER = ("resident", "private", "swap", "virtual")
+
+
+def _in_order(figures: Sequence[Figure]) -> list[Figure]:
+    """Put what is memory first."""
+    return sorted(figures, key=lambda figure: _ORDER.index(figure.name))
 
 
 @cache

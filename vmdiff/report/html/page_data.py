@@ -78,6 +78,7 @@ class _Data:
         data = {
             "match": matched,
             "sides": [self._side(side) for side in self._sides],
+            "main": "resident",
             "columns": [column.name for column in columns],
             "totals": [_pair(totals, column) for column in columns],
             "counters": [counter.replace("_", " ") for counter in self._counters],

@@ -1,7 +1,7 @@
 // Where the growth came from, a bar a group.
 
 const moves = (column) => Object.values(D.groups).some((groups) => groups.some(([, ...pairs]) => (ALONE ? pairs[column][0] : pairs[column][1] !== pairs[column][0])));
-const chart = { by: D.usual, column: moves(RESIDENT) ? RESIDENT : Math.max(0, D.columns.findIndex((_, at) => moves(at))) };
+const chart = { by: D.usual, column: moves(MAIN) ? MAIN : Math.max(0, D.columns.findIndex((_, at) => moves(at))) };
 const LINES = 12;
 
 function growth() {
@@ -32,17 +32,6 @@ function together(items, name) {
   return { name, before: sum("before"), after: sum("after"), value: sum("value"), several: true };
 }
 
-function choice(box, names, chosen, pick) {
-  box.hidden = names.length < 2;
-  const held = box.contains(document.activeElement);
-  box.replaceChildren(...names.map((name) => {
-    const button = el("button", { type: "button", "aria-pressed": String(name === chosen) }, name);
-    button.addEventListener("click", () => pick(name));
-    return button;
-  }));
-  if (held) box.querySelector('[aria-pressed="true"]').focus();
-}
-
 function chartLine(item, low, high, sum = false) {
   const scale = 1000 / Math.max(1, high - low);
   const zero = -low * scale;
@@ -55,7 +44,7 @@ function chartLine(item, low, high, sum = false) {
     svg("rect", { x: Math.min(zero, 999), y: 0, width: 1, height: 16, fill: "var(--rule)" }));
   const then = ALONE ? share(item) : `${size(item.before)} → ${size(item.after)}`;
   const clickable = !sum && !item.several;
-  const made = el(clickable ? "button" : "div", { className: `line${sum ? " sum" : ""}`, ...(clickable ? { type: "button", title: `${item.name}\nClick to see only these` } : {}) },
+  const made = el(clickable ? "button" : "div", { className: `line${sum ? " sum" : ""}`, ...(clickable ? { type: "button", title: `${item.name}\nClick to look into it` } : {}) },
     el("span", { className: "label" }, item.name), bar,
     el("span", { className: `n ${ALONE ? "" : item.value < 0 ? "down" : item.value ? "up" : ""}` }, figure(item.value)),
     el("span", { className: "n soft" }, then));
@@ -66,11 +55,4 @@ function chartLine(item, low, high, sum = false) {
 function share(item) {
   const [whole] = D.totals[chart.column];
   return whole ? `${((100 * item.value) / whole).toFixed(1)} %` : "";
-}
-
-function narrowTo(name) {
-  const plain = name.replace(/^[([](.*)[)\]]$/, "$1");
-  const done = chart.by === "object" ? filterBy("words", name.startsWith("[") && KINDS.includes(plain) ? plain : name)
-    : filterBy(chart.by, name) || filterBy("kind", plain) || filterBy("words", plain);
-  if (done) byId("changes").scrollIntoView({ block: "start" });
 }

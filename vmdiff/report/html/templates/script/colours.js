@@ -10,7 +10,7 @@ const paint = { by: "kind", kinds: new Map(), owners: new Map() };
 
 function colours() {
   paint.kinds = new Map(KINDS.map((kind) => [kind, css(kind)]));
-  const held = ([, ...columns]) => Math.max(...columns[RESIDENT].map((value) => value || 0));
+  const held = ([, ...columns]) => Math.max(...columns[MAIN].map((value) => value || 0));
   const names = [...D.groups.owner].sort((one, other) => held(other) - held(one)).map(([name]) => name);
   paint.owners = new Map(names.filter((name) => !name.startsWith("(")).slice(0, WHEEL.length).map((name, at) => [name, WHEEL[at]]));
   for (const name of ["ink", "soft", "rule", "page", "up", "down", "other", "unowned", "rest"]) paint[name] = css(name);

@@ -6,13 +6,14 @@ const GAP = 10;        // pixels between two panels
 const picture = { by: D.usual, column: 0, mode: "held", tree: null, at: null };
 const MODES = { held: ALONE ? [["after", ""]] : [["before", "before"], ["after", "after"]], change: [["up", "grew"], ["down", "shrank"]] };
 const folded = (name, kids, parent) => ({ ...node(name, parent), kids: new Map(kids.entries()), folded: true,
-  ...Object.fromEntries(["before", "after", "up", "down"].map((key) => [key, kids.reduce((sum, kid) => sum + kid[key], 0)])), first: kids[0].first });
+  ...Object.fromEntries(["before", "after", "up", "down"].map((key) => [key, kids.reduce((sum, kid) => sum + kid[key], 0)])),
+  ...Object.fromEntries(["kind", "owner"].map((name) => [name, kids.every((kid) => kid[name] === kids[0][name]) ? kids[0][name] : null])) });
 
 function composition() {
   if (!LEAF.length) return;
   byId("composition").hidden = false;
   document.querySelector("nav a[href='#composition']").hidden = false;
-  picture.column = Math.max(0, D.columns.indexOf("pss") >= 0 && L.process ? D.columns.indexOf("pss") : RESIDENT);
+  picture.column = MAIN;
   if (!D.totals[picture.column].some(Boolean)) picture.column = Math.max(0, D.totals.findIndex((sides) => sides.some(Boolean)));
   byId("composed-list").addEventListener("toggle", list);
   plant();
@@ -30,7 +31,7 @@ function pick(change) {
 }
 
 function compose() {
-  choice(byId("composed-by"), Object.keys(CUTS), picture.by, (by) => pick({ by }));
+  choice(byId("composed-by"), BY, picture.by, (by) => pick({ by }));
   choice(byId("composed-of"), D.columns, D.columns[picture.column], (name) => pick({ column: D.columns.indexOf(name) }));
   if (!ALONE) choice(byId("composed-as"), ["before and after", "change"], picture.mode === "change" ? "change" : "before and after",
     (name) => { picture.mode = name === "change" ? "change" : "held"; compose(); });
@@ -44,7 +45,8 @@ function compose() {
 
 function panels() {
   const box = byId("panels");
-  const shown = MODES[picture.mode].map(([key, name]) => ({ key, name, sum: picture.at[key] }));
+  const unknown = picture.at === picture.tree && D.totals[picture.column].includes(null);
+  const shown = MODES[picture.mode].map(([key, name]) => ({ key, name: unknown ? `${name} at least` : name, sum: picture.at[key] }));
   const most = shown.reduce((sum, panel) => sum + panel.sum, 0);
   const wide = box.clientWidth >= 640;
   box.className = wide ? "panels wide" : "panels";
@@ -115,9 +117,10 @@ function brief({ name, parent }) {
   return /^\d+$/.test(more) ? name : more;
 }
 
+// Memory of several colours has none.
 function nodeColour(here) {
-  if (picture.by === "kind" || picture.by === "object") return paint.kinds.get(text(L.kind[here.first]));
-  return ownerColour(here.name === NOT_SPLIT || trail(here)[0]?.name === NOT_SPLIT ? NOT_SPLIT : text(L.owner[here.first]));
+  if (picture.by === "kind" || picture.by === "object") return here.kind === null ? paint.rest : paint.kinds.get(text(here.kind));
+  return here.owner === null || trail(here)[0]?.name === NOT_SPLIT ? paint.rest : ownerColour(text(here.owner));
 }
 
 // ---- words

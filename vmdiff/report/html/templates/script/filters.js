@@ -55,3 +55,11 @@ function filterBy(name, value) {
   read();
   return true;
 }
+
+// What a bar of the chart leads to.
+function narrowTo(name) {
+  const plain = name.replace(/^[([](.*)[)\]]$/, "$1");
+  const done = chart.by === "object" ? filterBy("words", name.startsWith("[") && KINDS.includes(plain) ? plain : name)
+    : filterBy(chart.by, name) || filterBy("kind", plain) || filterBy("words", plain);
+  if (done) byId("changes").scrollIntoView({ block: "start" });
+}

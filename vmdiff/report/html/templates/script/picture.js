@@ -6,7 +6,7 @@ function paintStrip(strip) {
   const width = strip.canvas.clientWidth;
   if (!width) return;
   if (strip.width !== width) layout(strip, width);
-  const ratio = Math.max(devicePixelRatio || 1, view.print ? 2 : 1);
+  const ratio = Math.max(devicePixelRatio || 1, onPaper ? 2 : 1);
   strip.canvas.width = Math.round(width * ratio);
   strip.canvas.height = Math.round(strip.height * ratio);
   strip.canvas.style.height = `${strip.height}px`;
@@ -60,7 +60,7 @@ function paintAtom(pen, strip, atom) {
     }
   });
   if (atom.changed) {
-    const moved = atom.row.figures[RESIDENT] || atom.row.figures[0] || 0;
+    const moved = atom.row.figures[MAIN] || atom.row.figures[0] || 0;
     pen.fillStyle = moved > 0 ? paint.up : moved < 0 ? paint.down : paint.other;
     const y = strip.which.length > 1 ? atom.y + 23.5 : atom.y + 28;
     pen.fillRect(left, y, Math.max(width(atom.at.length - 1), 1.5), 3);
@@ -126,15 +126,6 @@ function describe(strip, atom) {
   }
   if (!ALONE) lines.push(atom.row ? `${atom.row.word}${atom.row.note ? `, ${atom.row.note}` : ""}` : "unchanged");
   return lines;
-}
-
-function tip([name, ...lines], x, y) {
-  const box = byId("tip");
-  box.replaceChildren(el("b", {}, name), ...lines.flatMap((line) => [el("br"), line]));
-  box.hidden = false;
-  const { width, height } = box.getBoundingClientRect();
-  box.style.left = `${Math.max(8, Math.min(x + 14, innerWidth - width - 8))}px`;
-  box.style.top = `${y + 18 + height > innerHeight ? y - height - 12 : y + 18}px`;
 }
 
 function openAtom(strip) {
@@ -207,11 +198,4 @@ function space() {
     });
   }
   if (!D.sides.some((side) => side.owner.some(Boolean))) document.querySelector("#map .choice").hidden = true;
-}
-
-function repaint() {
-  colours();
-  legend();
-  if (picture.tree) compose();
-  strips.forEach(paintStrip);
 }

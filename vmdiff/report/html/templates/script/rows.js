@@ -7,13 +7,11 @@ const ROWS = D.rows.map(([parent, [word, title, kind, owner, path, perms, note, 
   before: ALONE ? [] : before || [], after: (ALONE ? before : after) || [],
   members: [], owners: new Set(),
 }));
-const L = D.leaves;
 L.row.forEach((at, leaf) => { if (at >= 0) ROWS[at].owners.add(text(L.owner[leaf])); });
 for (const row of ROWS) if (row.parent >= 0) ROWS[row.parent].members.push(row);
 const TOPS = ROWS.filter((row) => row.parent < 0);
 const LEAVES = ROWS.filter((row) => !row.members.length);
 const folds = (row) => row.members.length > 0;
-const RESIDENT = Math.max(0, D.columns.indexOf("resident"));
 const start = (row) => (row.where ? parseInt(row.where, 16) : Infinity);
 
 const rowOf = SIDES.map(() => new Map()); // a mapping's place in its side -> its row
@@ -24,7 +22,7 @@ for (const row of LEAVES) {
 
 // ---- what is chosen of them
 
-const view = { sort: null, descending: true, words: "", kind: "", owner: "", change: "", least: 0, open: new Set(), detail: null, focus: 0, print: false };
+const view = { sort: null, descending: true, words: "", kind: "", owner: "", change: "", least: 0, open: new Set(), detail: null, focus: 0 };
 let entries = [];   // what the table shows: {row, level}
 let matched = [];   // rows that pass the filters
 

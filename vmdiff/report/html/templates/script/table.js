@@ -10,7 +10,7 @@ const HEADS = [
   ["what", ALONE ? "mapping" : "what", null, ""],
   ...(OWNED ? [["owner", "owner", 140, "only-widest"]] : []),
   ["where", "address", 206, "only-widest"],
-  ...D.columns.map((name, at) => [at, name, 96, at === RESIDENT ? "n" : "n only-wide"]),
+  ...D.columns.map((name, at) => [at, name, 96, at === MAIN ? "n" : "n only-wide"]),
 ];
 const medium = matchMedia("screen and (max-width: 1080px)");
 
@@ -32,9 +32,6 @@ function table() {
     if (row) view.focus = Number(row.dataset.entry);
   });
   addEventListener("scroll", () => entries.length > WHOLE && draw(), { passive: true });
-  addEventListener("resize", () => refit());
-  addEventListener("beforeprint", () => paper(true));
-  addEventListener("afterprint", () => paper(false));
 }
 
 function sortBy(key) {
@@ -55,7 +52,7 @@ let drawn = "";
 let detailHeight = 0;
 
 function range() {
-  if (view.print) return [0, Math.min(entries.length, PRINTED)];
+  if (onPaper) return [0, Math.min(entries.length, PRINTED)];
   if (entries.length <= WHOLE) return [0, entries.length];
   const height = rowHeight();
   const opened = view.detail === null ? -1 : entries.findIndex((entry) => entry.row.at === view.detail);
@@ -79,10 +76,10 @@ function draw(force = false) {
     shown.push(rowElement(entries[at], at, first));
     if (at === opened) shown.push(detailElement(entries[at].row));
   }
-  const left = view.print ? 0 : entries.length - last;
+  const left = onPaper ? 0 : entries.length - last;
   shown.push(gap(left * height + (opened >= last ? detailHeight : 0)));
   if (!entries.length) shown.push(el("tr", {}, el("td", { className: "none", colSpan: across() }, filtering() ? "Nothing matches these filters." : ALONE ? "No mappings are listed." : "Nothing changed.")));
-  if (view.print && entries.length > last) {
+  if (onPaper && entries.length > last) {
     shown.push(el("tr", {}, el("td", { className: "none", colSpan: across() }, `${count(entries.length - last, "more row")} in the file itself.`)));
   }
   body.replaceChildren(...shown);
@@ -137,7 +134,7 @@ function rowElement({ row, level, figures, shown }, at, first) {
       el("span", { className: "under" }, under)),
     ...(OWNED ? [el("td", { className: "owner only-widest", title: row.owner }, ownerOf(row))] : []),
     el("td", { className: "where only-widest" }, row.where),
-    ...figures.map((value, column) => el("td", { className: `n${column === RESIDENT ? "" : " only-wide"}` }, value ? figure(value) : value === null ? "?" : "")),
+    ...figures.map((value, column) => el("td", { className: `n${column === MAIN ? "" : " only-wide"}` }, value ? figure(value) : value === null ? "?" : "")),
   ];
   return el("tr", {
     className: `row${folds(row) ? (isFold(row) ? " fold" : " crowd") : ""}${view.detail === row.at ? " open" : ""}`,
@@ -153,7 +150,7 @@ function totals() {
   foot.replaceChildren(el("tr", { className: "total" },
     ...(ALONE ? [] : [el("td", { className: "only-wide" })]),
     el("td", {}, label), ...(OWNED ? [el("td", { className: "only-widest" })] : []), el("td", { className: "only-widest" }),
-    ...sum.map((value, column) => el("td", { className: `n${column === RESIDENT ? "" : " only-wide"}` }, figure(value)))));
+    ...sum.map((value, column) => el("td", { className: `n${column === MAIN ? "" : " only-wide"}` }, figure(value)))));
   byId("matched").textContent = filtering() ? `${tally(matched)} of ${tally(LEAVES)}` : tally(LEAVES);
 }
 

@@ -14,11 +14,14 @@ const CUTS = {
   object: (at) => [text(L.object[at]), text(L.owner[at])],
 };
 if (L.process) {
-  for (const [name, cut] of Object.entries(CUTS)) CUTS[name] = (at) => [cut(at)[0], text(L.process[at])];
-  CUTS.process = (at) => [text(L.process[at]), text(L.owner[at])];
+  const process = (at) => text(L.process[at]);
+  for (const [name, cut] of Object.entries(CUTS)) CUTS[name] = (at) => [cut(at)[0], process(at)];
+  CUTS.role = (at) => [text(L.role[at]), process(at), text(L.owner[at])];
+  CUTS.process = (at) => [process(at), text(L.owner[at])];
 }
+const BY = L.process ? ["process", "role", "owner", "kind", "object"] : ["owner", "kind", "object"];
 
-const node = (name, parent) => ({ name, parent, before: 0, after: 0, up: 0, down: 0, unknown: 0, kids: new Map(), leaf: -1, first: -1 });
+const node = (name, parent) => ({ name, parent, before: 0, after: 0, up: 0, down: 0, unknown: 0, kids: new Map(), leaf: -1 });
 
 function pour(into, at, before, after) {
   const change = (after || 0) - (before || 0);
@@ -27,7 +30,7 @@ function pour(into, at, before, after) {
   into.up += Math.max(0, change);
   into.down += Math.max(0, -change);
   into.unknown += before === null || after === null ? 1 : 0;
-  if (into.first < 0 || (after || before || 0) > into.most) { into.first = at; into.most = after || before || 0; }
+  for (const name of ["kind", "owner"]) into[name] = into[name] === undefined || into[name] === L[name][at] ? L[name][at] : null;
 }
 
 function grow(by, column) {
