@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import waiting
+from tests.owners.real import library
 from vmdiff.errors import ConditionError
 from vmdiff.leaks import leak_condition, leak_report, leak_text
 from vmdiff.leaks.find_leaks import find_leaks, find_leaks_in_core
@@ -21,15 +22,19 @@ from vmdiff.owners import RULES, Scene, assign
 from vmdiff.owners.inside.block_listers import used_blocks
 
 pytest.importorskip("numpy")
-_SOURCE = Path(__file__).parent / "programs" / "planted.cc"
+_PROGRAMS = Path(__file__).parent / "programs"
 
 
 @pytest.fixture(scope="module", params=[[], ["-s"]], ids=["symbols", "stripped"])
 def planted(request, tmp_path_factory):
-    if shutil.which("g++") is None:
-        pytest.skip("no C++ compiler")
+    return _built(tmp_path_factory, "g++", "planted.cc", "-O0", "-pthread", *request.param)
+
+
+def _built(tmp_path_factory, compiler, source, *options):
+    if shutil.which(compiler) is None:
+        pytest.skip(f"no {compiler}")
     path = tmp_path_factory.mktemp("planted") / "planted"
-    subprocess.run(["g++", "-O0", "-pthread", *request.param, "-o", path, _SOURCE], check=True)
+    subprocess.run([compiler, "-o", path, _PROGRAMS / source, *options], check=True)
     return path
 
 
@@ -53,6 +58,25 @@ def test_what_was_planted_is_found_and_nothing_else(planted, threads):
     sessions = next(group for group in report.groups if group.name == "app::Session")
     assert 1998 <= sessions.roots == sessions.blocks <= 2000
     assert sessions.held.blocks >= 2 * 1998  # with the node that each of them holds
+
+
+@pytest.mark.parametrize(
+    ("compiler", "source", "options"),
+    [
+        pytest.param("gcc", "planted.c", ["-O0"], id="glibc"),
+        pytest.param("gcc", "planted.c", ["-O0", "-ljemalloc"], id="jemalloc"),
+        pytest.param("g++", "planted.cc", ["-O0", "-pthread", "-s", "-ljemalloc"], id="jemalloc-stripped"),
+        pytest.param("musl-gcc", "planted.c", ["-O0"], id="musl"),
+        pytest.param("rustc", "planted.rs", ["-Cstrip=symbols", "--edition=2021"], id="rust"),
+    ],
+)
+def test_blocks_of_each_allocator_and_language_are_searched(tmp_path_factory, compiler, source, options):
+    if "-ljemalloc" in options:
+        library("libjemalloc.so")
+    program = _built(tmp_path_factory, compiler, source, *options)
+    with _running(program) as (process, said):
+        report = find_leaks(process.pid)
+    assert 0.999 * int(said) <= report.lost.blocks <= int(said)
 
 
 def test_a_program_that_lost_nothing_is_not_accused():

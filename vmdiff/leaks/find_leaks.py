@@ -50,7 +50,8 @@ def find_leaks_in_core(path: Path) -> LeakReport:
 def _report(still: StillProcess) -> LeakReport:
     scene = Scene(still.snapshot, still.memory)
     scene = Scene(assign(scene, RULES), still.memory)
-    blocks = tuple(used_blocks(scene))
+    bases = [base for raw in still.registers.values() if (base := ThreadRegisters(raw).base)]
+    blocks = tuple(used_blocks(scene, bases))
     graph = BlockGraph(blocks, scene.word_size, _guard(still))
     for raw in still.registers.values():
         graph.add_roots(raw)

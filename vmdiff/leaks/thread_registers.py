@@ -45,12 +45,18 @@ class ThreadRegisters:
         return (self._at(self._layout.stack) - self._layout.below) // 8 * 8
 
     @property
+    def base(self) -> int | None:
+        """The address of the thread's control block; None where no register has it."""
+        layout = self._layout
+        return None if layout is None or layout.thread is None else self._at(layout.thread)
+
+    @property
     def guard(self) -> int | None:
         """Where the number is that glibc mixes saved pointers with; None where that is not known."""
-        layout = self._layout
-        if layout is None or layout.thread is None or layout.guard_at is None:
+        base, layout = self.base, self._layout
+        if base is None or layout is None or layout.guard_at is None:
             return None
-        return self._at(layout.thread) + layout.guard_at
+        return base + layout.guard_at
 
     def _at(self, number: int) -> int:
         word = self._layout.word if self._layout else 8

@@ -4,7 +4,7 @@ What `glibc_heap` counts is listed here, with the same walk and the same lists o
 """
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import compress
 from operator import not_
 
@@ -45,7 +45,7 @@ class _BlockWalk(ChunkWalk):
         return super()._free(window, last)
 
 
-def glibc_blocks(scene: Scene) -> UsedBlocks | None:
+def glibc_blocks(scene: Scene, bases: Sequence[int]) -> UsedBlocks | None:  # noqa: ARG001  # a lister's
     """List the blocks in use; None where there is no glibc malloc."""
     found = find_glibc(scene)
     return None if found is None else _Lister(scene, found).blocks()

@@ -62,12 +62,15 @@ LAYOUTS = (BitLayout("5.3", 17, 3), BitLayout("5.0 to 5.2", 16, 2))
 class JemallocExtent(NamedTuple):
     """One extent: its bytes, its record's word of bits, and what the map has on its pages.
 
+    *address* is that of its first block, which in a large extent need not be where the extent begins.
     Pages inside an extent may have entries of extents that were there before.
     """
 
     size: int
     bits: int
     entries: frozenset[int]
+    record: int
+    address: int
 
     @property
     def is_slab(self) -> bool:
@@ -97,6 +100,36 @@ def jemalloc_usage(scene: Scene, budget: Budget) -> Iterator[Usage]:
     yield _usage(layout, found, steady=steady)
 
 
+class ActiveExtent(NamedTuple):
+    """An extent in use: its record, its first block, the bytes of a block and how many there are.
+
+    *free* is how many of the blocks are free, None in a large extent, which has one block in use.
+    """
+
+    record: int
+    start: int
+    block: int
+    blocks: int
+    free: int | None
+
+
+def active_extents(scene: Scene) -> list[ActiveExtent] | None:
+    """Return jemalloc's extents in use; None where there is no jemalloc, or its records are not known."""
+    pages = None if scene.memory is None or scene.word_size != 8 else jemalloc_map(scene)
+    found = None if pages is None else _extents(scene, _entries(scene, pages))
+    layout = next((one for one in LAYOUTS if found and _agrees(one, found)), None)
+    if found is None or layout is None:
+        return None
+    return [_active(layout, extent) for extent in found if _state(layout, extent) == _ACTIVE]
+
+
+def _active(layout: BitLayout, extent: JemallocExtent) -> ActiveExtent:
+    block = _SIZES[_class(layout, extent)]
+    if not extent.is_slab:
+        return ActiveExtent(extent.record, extent.address, block, 1, None)
+    return ActiveExtent(extent.record, extent.address, block, extent.size // block, _free(layout, extent))
+
+
 def _unknown(reason: str) -> Usage:
     return Usage(owner=_OWNER, source=_SOURCE, certainty="certain", partial=reason)
 
@@ -121,7 +154,7 @@ def _extents(scene: Scene, entries: Mapping[int, frozenset[int]]) -> tuple[Jemal
         record = unpacked(raw)
         if not record or scene.at(record[1] // _PAGE * _PAGE) is None:
             return None
-        found.append(JemallocExtent(record[2] // _PAGE * _PAGE, record[0], entries[place]))
+        found.append(JemallocExtent(record[2] // _PAGE * _PAGE, record[0], entries[place], place, record[1]))
     return tuple(found)
 
 

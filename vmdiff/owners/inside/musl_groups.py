@@ -32,7 +32,8 @@ _UNSOUND = "a record of a group contradicts its group"
 class SlotGroup(NamedTuple):
     """A group of slots: where it begins, the bytes of a slot, how many there are and how many are free.
 
-    *mapped* is the length of its mapping, 0 if it lies in memory of another one.
+    *mapped* is the length of its mapping, 0 if it lies in memory of another one; *unused* has a bit for
+    each free slot.
     """
 
     start: int
@@ -40,6 +41,7 @@ class SlotGroup(NamedTuple):
     slots: int
     free: int
     mapped: int
+    unused: int
 
     @property
     def end(self) -> int:
@@ -61,6 +63,14 @@ def musl_usage(scene: Scene, budget: Budget) -> Iterator[Usage]:
         yield _unknown(_UNSOUND if steady else MOVED)
         return
     yield _usage(found, steady=steady)
+
+
+def slot_groups(scene: Scene) -> tuple[SlotGroup, ...] | None:
+    """Return every group of a process at rest; None where there is no musl, or its records contradict."""
+    first = next(owned_ranges(scene, GROUP), None)
+    if scene.memory is None or first is None:
+        return None
+    return _groups(scene, _areas(scene, first.start)) or None
 
 
 def _unknown(reason: str) -> Usage:
@@ -104,8 +114,8 @@ def _group(memory: int, masks: int, bits: int) -> SlotGroup:
         stride = mapped - _UNIT
     else:
         stride = _CLASSES[size_class] * _UNIT if size_class < len(_CLASSES) else 0
-    free = ((masks | masks >> 32) & (1 << slots) - 1).bit_count()
-    return SlotGroup(memory, stride, slots, free, mapped)
+    unused = (masks | masks >> 32) & (1 << slots) - 1
+    return SlotGroup(memory, stride, slots, unused.bit_count(), mapped, unused)
 
 
 def _usage(groups: Sequence[SlotGroup], *, steady: bool) -> Usage:
