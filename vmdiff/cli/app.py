@@ -263,6 +263,11 @@ def compare(
     output.check_free(to, force=force)
     if form is Format.HTML:
         output.check_html(to)
+    if leaks_command.is_report(before) or leaks_command.is_report(after):
+        leaks_command.compare(
+            before, after or "", form.value, fail_on or (), to, force=force, show_all=show_all
+        )
+        return
     options = _options(by, sort, minimum, only, show_all, to)
     if more:
         files = [before, after or "", *more]

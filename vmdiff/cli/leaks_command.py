@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vmdiff.cli import output
+from vmdiff.errors import MatchError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vmdiff.leaks.leak_report import LeakReport
 
-_HEAD = 16  # bytes of a file that tell a core
+_HEAD = 256  # bytes of a file that tell a core, or a report
 
 # Late imports: a command loads only what it uses, so --help starts quickly (tests/test_economy.py).
 
@@ -58,17 +61,87 @@ def leaks(
         output.check_html(to)
     from vmdiff.leaks import leak_condition, leak_report
 
-    asked = [leak_condition.parse(text) for text in fail_on or ()]
+    for text in fail_on or ():
+        leak_condition.parse(text)  # a mistake is said before the process stands still
     earlier = None if since is None else _loaded(since)
     report = _report(target, freeze_limit)
     if earlier is not None:
         report = leak_report.since(earlier, report)
+    _show(report, form, fail_on or (), to, force=force, show_all=show_all)
+
+
+def _show(
+    report: "LeakReport",
+    form: LeakFormat,
+    fail_on: "Sequence[str]",
+    to: Path | None,
+    *,
+    force: bool,
+    show_all: bool,
+) -> None:
+    """Write a report; leave with status 1 if a condition holds."""
+    from vmdiff.leaks import leak_condition
+
+    asked = [leak_condition.parse(text) for text in fail_on]
     held = [condition for condition in asked if condition.holds(report)]
     output.show(_rendered(report, form, show_all=show_all), to, force=force)
     for condition in held:
         output.say(f"condition holds: {condition.text}")
     if held:
         raise typer.Exit(1)
+
+
+def is_report(name: str | None) -> bool:
+    """Tell whether a file is a report of what is lost."""
+    from vmdiff.leaks.leak_report import is_leak_report
+
+    try:
+        if name is None or not Path(name).is_file():
+            return False
+        with Path(name).open("rb") as file:
+            return is_leak_report(file.read(_HEAD))
+    except (OSError, ValueError):
+        return False
+
+
+def compare(
+    before: str,
+    after: str,
+    form: str,
+    fail_on: "Sequence[str]",
+    to: Path | None,
+    *,
+    force: bool,
+    show_all: bool,
+) -> None:
+    """Show what is lost in *after* with what is new since *before*, two reports.
+
+    Raises:
+        VmdiffError: one is no report, or *form* is none of `LeakFormat`.
+    """
+    from vmdiff.leaks import leak_report
+
+    if form not in set(LeakFormat):
+        raise MatchError(f"what is lost is written as {', '.join(LeakFormat)}, not as {form}")
+    if not (is_report(before) and is_report(after)):
+        raise MatchError("a report of what is lost is compared with another such report only")
+    report = leak_report.since(_loaded(Path(before)), _loaded(Path(after)))
+    _show(report, LeakFormat(form), fail_on, to, force=force, show_all=show_all)
+
+
+def redact(names: "Sequence[str]", targets: "Sequence[Path]", key: bytes | None, *, force: bool) -> None:
+    """Write copies of reports for strangers.
+
+    Raises:
+        VmdiffError: one is no report, or cannot be written.
+    """
+    from vmdiff.leaks.report_redaction import redact_reports
+
+    if not all(map(is_report, names)):
+        raise MatchError("reports of what is lost are redacted together with such reports only")
+    redacted = redact_reports([_loaded(Path(name)) for name in names], key=key)
+    for target, report in zip(targets, redacted, strict=True):
+        output.show(report.to_json(), target, force=force)
 
 
 def _report(target: str, freeze_limit: str) -> "LeakReport":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vmdiff.cli import output
+from vmdiff.cli import leaks_command, output
 from vmdiff.errors import InputError, OutputError, VmdiffError
 from vmdiff.harmless_text import printable
 from vmdiff.storage import atomic_file
@@ -61,6 +61,10 @@ def redact(
     targets = _targets(to, files) if to else []
     for target in targets:
         _check(target, files, force=force)
+    if any(map(leaks_command.is_report, files)):
+        _make_folder_of(targets)
+        leaks_command.redact(files, targets, read_key(key), force=force)
+        return
     sets = [sources.resolve_set(name) for name in files]
     if any(sets):
         _redact_sets(sets, targets, read_key(key), force=force)
@@ -85,11 +89,15 @@ def _redact_sets(
     whole = [one for one in sets if one is not None]
     if len(whole) != len(sets):
         raise InputError("sets of processes are redacted together with sets only, not with snapshots")
+    _make_folder_of(targets)
+    for target, redacted in zip(targets, redaction.redact_sets(whole, key=key), strict=True):
+        sources.save_set(redacted, target, force=force)
+
+
+def _make_folder_of(targets: Sequence[Path]) -> None:
     if not targets:
         raise InputError("--show is for snapshots; name a folder with -o DIR")
     _make(targets[0].parent)
-    for target, redacted in zip(targets, redaction.redact_sets(whole, key=key), strict=True):
-        sources.save_set(redacted, target, force=force)
 
 
 def one(snapshot: "Snapshot", key: Path | None) -> "Snapshot":

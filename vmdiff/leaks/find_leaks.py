@@ -137,7 +137,9 @@ def _unlisted(scene: Scene, blocks: Sequence[UsedBlocks]) -> Iterator[str]:
     grounds = sorted(ground for one in blocks for ground in one.grounds)
     sizes: dict[str, int] = {}
     for start, end, owner in owned_ranges(scene, *_ALLOCATORS):
-        at = bisect_right(grounds, (end, 0)) - 1
+        at, mapping = bisect_right(grounds, (end, 0)) - 1, scene.at(start)
+        if mapping is None or mapping.perms[0] != "r" or mapping.values.get("rss") == 0:
+            continue
         if at < 0 or grounds[at].end <= start:
             sizes[owner.name] = sizes.get(owner.name, 0) + end - start
     for name, size in sizes.items():

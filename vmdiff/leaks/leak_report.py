@@ -1,5 +1,6 @@
 """The document of what is lost: ``vmdiff-leaks`` version 1."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BeforeValidator, ValidationError
@@ -60,6 +61,7 @@ class LeakReport(Frozen):
     new: LostAmount | None = None
     groups: tuple[LostGroup, ...] = ()
     others: LostAmount | None = None
+    redacted: bool = False
 
     def to_json(self) -> str:
         """Return the document."""
@@ -80,8 +82,16 @@ def load(data: bytes, *, source: str) -> LeakReport:
         raise InputError(f"{source}: no leaks document of vmdiff: {place or '$'}: {first['msg']}") from error
 
 
+def is_leak_report(head: bytes) -> bool:
+    """Tell whether a file that begins so is one of these documents."""
+    return re.match(rb"\s*\{\s*\"format\"\s*:\s*\"vmdiff-leaks\"", head) is not None
+
+
 def since(before: LeakReport, after: LeakReport) -> LeakReport:
-    """Return *after* with what each group has more than it had in *before*."""
+    """Return *after* with what each group has more than it had in *before*.
+
+    A group that *before* had no room for counts as new.
+    """
     known = {(group.name, group.size): group for group in before.groups}
     groups = []
     for group in after.groups:
