@@ -25,7 +25,10 @@ __attribute__((noinline)) static void plant(void) {
     for (int i = 0; i < 20; i++, lost++) fresh(300000);
     for (int i = 0; i < 3000; i++) free(fresh(100 + i % 400));
     tagged = (char *)fresh(5000) + 3;
-    high = (void *)((unsigned long)fresh(6000) | 0xabcdul << 48);
+    high = fresh(6000);
+#if __SIZEOF_POINTER__ == 8
+    high = (void *)((unsigned long)high | 0xabcdul << 48);
+#endif
     interior = (char *)fresh(300000) + 299000;
     resized = realloc(fresh(100), 700000);
 }

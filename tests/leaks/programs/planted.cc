@@ -14,8 +14,8 @@ struct Session : Base { char data[200]; Base *peer = nullptr; };
 struct Node : Base { Node *next = nullptr; long value[4]; };
 }
 app::Node *head;
-std::vector<app::Base *> keep;
-std::map<int, std::string> names;
+auto &keep = *new std::vector<app::Base *>;   /* never destroyed: nothing more is lost when the program ends */
+auto &names = *new std::map<int, std::string>;
 void *tagged, *interior;
 static long lost;
 
