@@ -78,6 +78,8 @@ def _fuzz(name: str) -> None:
     import logging
 
     logging.disable()
+    for seed in sorted((SEEDS / name).iterdir())[:1]:
+        TARGETS[name](seed.read_bytes())  # what is imported late is no input that hangs
     atheris.Setup([sys.argv[0], *sys.argv[3:]], TARGETS[name])
     atheris.Fuzz()
     os._exit(0)
