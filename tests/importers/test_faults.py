@@ -327,6 +327,31 @@ Start    End         Size  Offset   rwxSIpc  RWX  I/W/A Dev     Inode - File
     ]
 
 
+def test_bsds_total_leaves_out_what_nobody_may_touch(load):
+    snapshot = load("""\
+Start            End                 Size Offset           rwxpc  RWX  I/W/A Dev     Inode - File
+00001c0000000000-00001c0000000fff       4k 0000000000000000 r-xp- (rwx) 1/0/0 00:05   25999 - /usr/sbin/procmap
+00001c0000100000-00001c00001fffff    1024k 0000000000000000 rw-p+ (rwx) 1/0/0 00:00       0 -   [ heap ]
+00007f7fffbfe000-00007f7fffffdfff    4096k 0000000000000000 ---p+ (rwx) 1/0/0 00:00       0 -   [ stack ]
+ total                   1028k
+""")
+
+    assert snapshot.totals["size"] == 5124 * K
+    assert not snapshot.origin.doubts
+
+
+def test_bsds_table_in_the_style_of_solaris_has_a_header(load):
+    snapshot = load("""\
+Start               Size  Protection        File
+00001C0000000000      4K read/exec         /usr/sbin/procmap
+00001C0000100000   1024K read/write          [ heap ]
+ total              1028K
+""")
+
+    assert [mapping.perms[:3] for mapping in snapshot.mappings] == ["r-x", "rw-"]
+    assert not snapshot.origin.doubts
+
+
 def test_a_profile_of_gperftools_lists_libraries_behind_its_samples(load):
     snapshot = load("""\
 heap profile:      2:     4096 [     9:     8192] @ heapprofile

@@ -198,7 +198,7 @@ def _is_header(text: str) -> bool:
         return False
     return (
         words[0] in _ADDRESS_WORDS
-        or words[:2] == ["START", "SIZE"]
+        or words[:2] in (["START", "SIZE"], ["Start", "Size"])  # the latter: BSDs, in Solaris's style
         or (not {"RSS", "PSS"}.isdisjoint(words) and len(words) < 10)
         or _columns(text) is not None
     )
