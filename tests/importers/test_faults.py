@@ -5,7 +5,10 @@ import gzip
 import io
 import json
 import lzma
+import os
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -379,6 +382,17 @@ def test_status_and_memory_stat_beside_a_listing_are_facts(load):
     assert (process.peak_size, process.peak_rss, process.page_tables) == (9000 * K, 4000 * K, 40 * K)
     assert any("anon 400 KiB, file 8 KiB" in doubt for doubt in snapshot.origin.doubts)
     assert not any(NOT_READ in doubt for doubt in snapshot.origin.doubts)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads this process")
+def test_status_right_behind_smaps_says_nothing_of_the_last_mapping(load):
+    """What ``cat /proc/self/smaps /proc/self/status`` prints: the keys of both look alike."""
+    smaps, status = (Path(f"/proc/self/{name}").read_text() for name in ("smaps", "status"))
+    alone, snapshot = load(smaps), load(smaps + status)
+
+    assert snapshot.mappings == alone.mappings
+    assert snapshot.origin == alone.origin
+    assert snapshot.process.pid == os.getpid()
 
 
 @pytest.mark.parametrize(

@@ -10,42 +10,10 @@ from typing import Any, NamedTuple
 from vmdiff import units
 from vmdiff.importers.numbers import kilobytes, whole
 from vmdiff.importers.pasted.lines import Line
+from vmdiff.importers.procfs.process_files import STATUS_KEY
 from vmdiff.model import Process, Snapshot
 
-_STATUS = re.compile(r"([A-Z][A-Za-z_]{1,30}|[a-z_]{4,40}ctxt_switches):[ \t]*(.{0,4096})")
-_STATUS_KEYS = frozenset(
-    {"Name", "Umask", "State", "Tgid", "Ngid", "Pid", "PPid", "TracerPid", "Uid", "Gid", "FDSize", "Groups"}
-    | {
-        "NStgid",
-        "NSpid",
-        "NSpgid",
-        "NSsid",
-        "Kthread",
-        "VmPeak",
-        "VmSize",
-        "VmLck",
-        "VmPin",
-        "VmHWM",
-        "VmRSS",
-    }
-    | {"RssAnon", "RssFile", "RssShmem", "VmData", "VmStk", "VmExe", "VmLib", "VmPTE", "VmPMD", "VmSwap"}
-    | {"HugetlbPages", "CoreDumping", "THP_enabled", "untag_mask", "Threads", "SigQ", "SigPnd", "ShdPnd"}
-    | {
-        "SigBlk",
-        "SigIgn",
-        "SigCgt",
-        "CapInh",
-        "CapPrm",
-        "CapEff",
-        "CapBnd",
-        "CapAmb",
-        "NoNewPrivs",
-        "Seccomp",
-    }
-    | {"Seccomp_filters", "Speculation_Store_Bypass", "SpeculationIndirectBranch", "Cpus_allowed"}
-    | {"Cpus_allowed_list", "Mems_allowed", "Mems_allowed_list", "voluntary_ctxt_switches"}
-    | {"nonvoluntary_ctxt_switches", "SleepAVG", "VmReserved", "x86_Thread_features"}
-)
+_STATUS = re.compile(r"([A-Za-z_][A-Za-z0-9_]{1,40}):[ \t]*(.{0,4096})")
 _MEMORY_STAT = re.compile(
     r"((?:anon|file|kernel|kernel_stack|pagetables|sec_pagetables|percpu|sock|vmalloc|shmem|zswap|zswapped|file_mapped|"
     r"file_dirty|file_writeback|swapcached|anon_thp|file_thp|shmem_thp|(?:in)?active_(?:anon|file)|unevictable|"
@@ -100,7 +68,7 @@ def surroundings_of(lines: Sequence[Line]) -> Surroundings:
     unread: list[int] = []
     for line in lines:
         text = line.text.strip()
-        if (found := _STATUS.fullmatch(text)) and found[1] in _STATUS_KEYS:
+        if (found := _STATUS.fullmatch(text)) and STATUS_KEY.fullmatch(found[1]):
             status.setdefault(found[1], found[2].strip())
             facts_on.append(line.number)
         elif (found := _MEMORY_STAT.fullmatch(text)) and (number := whole(found[2])) is not None:

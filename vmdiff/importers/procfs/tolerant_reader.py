@@ -23,6 +23,7 @@ from vmdiff.importers.pasted.prefixes import at_line_start
 from vmdiff.importers.procfs import fast_reader
 from vmdiff.importers.procfs.fast_reader import LONGEST_KEY, snake_case
 from vmdiff.importers.procfs.maps_row import EXPECTED, MapsRow, is_empty_range, read_row, tidied
+from vmdiff.importers.procfs.process_files import STATUS_KEY
 from vmdiff.importers.sections import LineRole, Mark, Section
 from vmdiff.model import (
     DERIVED,
@@ -79,6 +80,8 @@ _PASTED = re.compile(  # what mail and trackers leave at the end of a row, and r
 _ODD = re.compile(rb"\.\.\.\n|\nVmFlags:(?!(?: +[!-~]{1,%d}){0,200} *\n)" % _LONGEST_FLAG)
 _KEY_BEHIND = re.compile(rb"^[0-9a-f]+-[^\n]* [A-Z]\w+:[ \t]+[0-9]+ kB$", re.MULTILINE)  # joined by awk
 _DETAIL: dict[str, Literal["maps", "smaps"]] = {"maps": "maps", "smaps": "smaps"}
+_KEYS = re.compile(rb"^(\w{1,%d}):" % LONGEST_KEY, re.MULTILINE)
+_OF_SMAPS = {*KNOWN_COUNTERS, *PAGE_SIZES, "thp_eligible", "protection_key"}
 _SIZE = re.compile(rb"^Size:[ \t]+([0-9]{1,16}) kB$", re.MULTILINE)
 _PAGE_SIZE = re.compile(rb"^KernelPageSize:[ \t]+([0-9]{1,20}) kB$", re.MULTILINE)
 
@@ -127,7 +130,7 @@ def _any_part(text: str) -> _LineBelow | None:
         return _LineBelow(flags=tuple(printable(found[1]).split()))
     if found := _NAME.fullmatch(text):
         return _LineBelow(name=found[1])
-    if (found := _KEY.fullmatch(text)) and not _IS_OF_OTHERS.match(found[1]):
+    if (found := _KEY.fullmatch(text)) and not _is_of_others(found[1]):
         return _keyed(*found.groups())
     if _NAME_ALONE.fullmatch(text):
         return _LineBelow(name=text)
@@ -135,6 +138,11 @@ def _any_part(text: str) -> _LineBelow | None:
 
 
 _short_part = lru_cache(maxsize=4096)(_any_part)
+
+
+def _is_of_others(key: str) -> bool:
+    """Return whether a key belongs to another file than smaps."""
+    return bool(STATUS_KEY.fullmatch(key) or _IS_OF_OTHERS.match(key))
 
 
 def _keyed(key: str, number: str | None, unit: str | None, text: str | None) -> _LineBelow:
@@ -368,6 +376,8 @@ def _is_plain(name: str, data: bytes, listing: fast_reader.Listing) -> bool:
     if (name == "smaps") != bool(keys) or (name == "smaps") != (b"\nVmFlags:" in data):
         return False
     if "name" in listing.attributes or listing.mappings[0].path == _ROLLUP:
+        return False
+    if not set(keys) <= _OF_SMAPS and any(_is_of_others(key.decode()) for key in set(_KEYS.findall(data))):
         return False
     blocks = {id(mapping.values): mapping.values for mapping in listing.mappings}.values()
     if any(not isinstance(value, int) or value > ADDRESS_LIMIT for one in blocks for value in one.values()):
