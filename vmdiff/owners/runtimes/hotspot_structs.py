@@ -65,7 +65,9 @@ _WANTED: abc.Mapping[str, frozenset[str]] = {
     "MutableSpace": frozenset({"_bottom", "_end", "_top"}),
     "OSThread": frozenset({"_thread_id"}),
     "PSOldGen": frozenset({"_object_space", "_virtual_space"}),
-    "PSVirtualSpace": frozenset({"_committed_low_addr", "_committed_high_addr"}),
+    "PSVirtualSpace": frozenset(
+        {"_reserved_low_addr", "_reserved_high_addr", "_committed_low_addr", "_committed_high_addr"}
+    ),
     "PSYoungGen": frozenset({"_eden_space", "_from_space", "_to_space", "_virtual_space"}),
     "ParallelScavengeHeap": frozenset({"_young_gen", "_old_gen"}),
     "SerialHeap": frozenset({"_young_gen", "_old_gen"}),
