@@ -50,10 +50,18 @@ _ALLOCATORS: tuple[Rule, ...] = (
 # What the kernel, the program or the dynamic linker named or bounded, and thread stacks.
 _SYSTEM: tuple[Rule, ...] = (names, stacks, images, loader)
 
+# Runtimes that map memory for their objects and use malloc for the rest.
+_INTERPRETERS: tuple[Rule, ...] = (
+    where_mapped("ruby", "runtimes.ruby"),
+    where_mapped("php", "runtimes.php"),
+    where_mapped("luajit", "runtimes.luajit"),
+    where_mapped("beam.", "runtimes.beam"),
+)
+
 # The C library's malloc, and CPython's allocator above it.
 _C_LIBRARY: tuple[Rule, ...] = (cpython, musl, glibc, chromium)
 
 # What is left, by permissions and size alone.
 _SHAPES: tuple[Rule, ...] = (shapes,)
 
-RULES: tuple[Rule, ...] = (*_RUNTIMES, *_ALLOCATORS, *_SYSTEM, *_C_LIBRARY, *_SHAPES)
+RULES: tuple[Rule, ...] = (*_RUNTIMES, *_ALLOCATORS, *_SYSTEM, *_INTERPRETERS, *_C_LIBRARY, *_SHAPES)

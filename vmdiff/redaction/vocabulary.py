@@ -98,7 +98,8 @@ TAGS = _set("arch branch build commit environment host instance region role serv
 
 # Words that may stand in names of memory (prctl), owners' labels, counters and doubts.
 WORDS = _set("""
-    hotspot category included tracks
+    hotspot category included tracks binary carrier carriers driver eheap erlang ets exec fiber fix granule
+    literal ll lua luajit php ruby sl slots std sys temp test transient
     1f 4 a abort about above access accessed accessible account accounts across activity add added
     additional address addresses adds after again ago agree agrees aio ali all alloc allocate allocated
     allocation allocations allocator allocators allspans almost alone already also although always an
@@ -200,6 +201,11 @@ OWNERS = frozenset(
         "jvm internal",
         "sanitizer heap",
         "sanitizer shadow",
+        "ruby heap",
+        "ruby fiber stack",
+        "php heap",
+        "lua heap",
+        "erlang heap",
         "go heap",
         "go runtime",
         "v8 heap",

@@ -20,7 +20,8 @@ from vmdiff.owners.allocators.glibc_state import (
     read_glibc,
     words,
 )
-from vmdiff.owners.allocators.large_blocks import ChunkForm, LargeBlock, Search, believed, search
+from vmdiff.owners.allocators.large_blocks import ChunkForm, Search, believed, search
+from vmdiff.owners.allocators.plain_runs import joined
 from vmdiff.owners.claim import Claim, Doubt
 from vmdiff.owners.scene import Scene, is_plain
 from vmdiff.units import size
@@ -169,7 +170,7 @@ def _large_blocks(scene: Scene, records: Glibc) -> Iterator[Claim | Doubt]:
     sure = next((agreed for counted in counts if (agreed := believed(found.blocks, counted))), None)
     basis: Basis = "shape" if sure is None else "record"
     how = _UNCOUNTED if sure is None else _COUNTED
-    for first, last, count in _joined(found.blocks if sure is None else sure):
+    for first, last, count in joined(found.blocks if sure is None else sure):
         yield Claim(first, last, LARGE_BLOCK, basis, how, f"{count} blocks" if count > 1 else None)
     if records.large is not None:
         yield from _missing(found, records.large)
@@ -183,19 +184,6 @@ def _missing(found: Search, expected: LargeBlocks) -> Iterator[Doubt]:
             f"owners: {missing:,} of {expected.blocks:,} large blocks of malloc are among pages that were not"
             " looked at, so memory without an owner may be malloc's"
         )
-
-
-def _joined(blocks: Sequence[LargeBlock]) -> Iterator[tuple[int, int, int]]:
-    """Join blocks that touch; yield the bounds and the number of each group."""
-    start = reach = count = 0
-    for block in blocks:
-        if block.start != reach:
-            if count:
-                yield start, reach, count
-            start, count = block.start, 0
-        reach, count = block.end, count + 1
-    if count:
-        yield start, reach, count
 
 
 def _like_arenas(scene: Scene) -> Iterator[Claim]:

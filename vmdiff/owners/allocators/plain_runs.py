@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from vmdiff.owners.scene import Scene
 
+_BATCH = 4096  # places that are read together
 _START, _END = attrgetter("start"), attrgetter("end")
 
 
@@ -25,11 +26,11 @@ def plain_runs(scene: Scene, least: int = 0, limit: int = 1 << 64) -> list[Plain
     with equal flags become one. What is settled of a run is left out after its length was looked at.
     """
     touched = list(map(_START, scene.touched))
-    found = (PlainRun(low, high) for low, high in _joined(scene) if least <= high - low < limit)
+    found = (PlainRun(low, high) for low, high in _touching(scene) if least <= high - low < limit)
     return list(gaps([run for run in found if _has_one(touched, run)], scene.settled.ranges))
 
 
-def _joined(scene: Scene) -> Iterable[tuple[int, int]]:
+def _touching(scene: Scene) -> Iterable[tuple[int, int]]:
     """Return where plain mappings that touch begin and end, without a loop: there may be thousands."""
     starts, ends = list(map(_START, scene.plain)), list(map(_END, scene.plain))
     begins = [*map(ne, starts, (None, *ends)), True]
@@ -62,3 +63,30 @@ def gaps(runs: Sequence[PlainRun], taken: Sequence[tuple[int, int]]) -> Iterator
             at += 1
         if low < end:
             yield PlainRun(low, end)
+
+
+def heads(scene: Scene, step: int, length: int, most: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the multiples of *step* in plain memory, *most* of them, each with the *length* bytes there."""
+    left = most
+    for run in plain_runs(scene) if scene.memory else ():
+        first = -(-run.start // step) * step
+        for low in range(first, run.end, step * _BATCH):
+            places = range(low, min(run.end, low + step * min(_BATCH, left)), step)
+            left -= len(places)
+            raws = scene.memory.read_many(places, length) if scene.memory else []
+            yield from ((place, raw) for place, raw in zip(places, raws, strict=True) if raw)
+            if left <= 0:
+                return
+
+
+def joined(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
+    """Join ranges in address order that touch; yield the bounds and the number of each stretch."""
+    start = reach = count = 0
+    for low, high in ranges:
+        if low != reach:
+            if count:
+                yield start, reach, count
+            start, count = low, 0
+        reach, count = high, count + 1
+    if count:
+        yield start, reach, count
