@@ -17,7 +17,7 @@ from vmdiff.storage import atomic_file
 if TYPE_CHECKING:  # what is not known before a process is being read is loaded meanwhile
     from vmdiff.model import Snapshot
     from vmdiff.model.snapshot_set import SnapshotSet
-    from vmdiff.owners import Memory, Scene
+    from vmdiff.owners import KnownFiles, Memory, Scene
     from vmdiff.storage.json_document import DocumentReader
 
 # Late imports: taking a snapshot loads neither the formats nor the reports (tests/test_economy.py).
@@ -96,6 +96,9 @@ def snap_set(
     from vmdiff.capture.control_groups import account_with_files
     from vmdiff.capture.process_set import read_set
     from vmdiff.capture.process_tree import choose
+    from vmdiff.owners import KnownFiles
+
+    known = KnownFiles()
 
     def taken(folder: ProcessFolder) -> "Snapshot":
         identity = folder.identity()
@@ -104,7 +107,7 @@ def snap_set(
             return snapshot
         # The records inside allocators take longest to read, so a set that stands still goes without them.
         look = _with_owners_only if freeze else partial(with_owners, inside=inside)
-        owned = look(folder, snapshot)
+        owned = look(folder, snapshot, known=known)
         return owned if folder.was(identity) else snapshot.noting(_ANOTHER_PROGRAM)
 
     chosen = choose(targets)
@@ -140,25 +143,32 @@ def _frozen(
     return snapshot.noting(*freeze.doubts, frozen_seconds=round(freeze.seconds, 6))
 
 
-def with_owners(folder: ProcessFolder, snapshot: "Snapshot", *, inside: bool = False) -> "Snapshot":
-    """Look for who asked for the memory of a snapshot that was just read, and for what is in use of it."""
+def with_owners(
+    folder: ProcessFolder, snapshot: "Snapshot", *, inside: bool = False, known: "KnownFiles | None" = None
+) -> "Snapshot":
+    """Look for who asked for the memory of a snapshot that was just read, and for what is in use of it.
+
+    *known* is what was learnt of program files in other processes.
+    """
     from vmdiff.capture.live_memory import LiveMemory
     from vmdiff.owners.inside import QUICK, WHOLE, look_inside
 
-    scene = _owned(folder, snapshot)
+    scene = _owned(folder, snapshot, known)
     with LiveMemory(folder.pid, folder=folder, mappings=scene.snapshot.mappings) as memory:
         scene = scene.with_owners(scene.snapshot, memory)
         usage = look_inside(scene, WHOLE if inside else QUICK)
     return scene.snapshot.model_copy(update={"usage": usage})
 
 
-def _with_owners_only(folder: ProcessFolder, snapshot: "Snapshot") -> "Snapshot":
-    return _owned(folder, snapshot).snapshot
+def _with_owners_only(
+    folder: ProcessFolder, snapshot: "Snapshot", *, known: "KnownFiles | None" = None
+) -> "Snapshot":
+    return _owned(folder, snapshot, known).snapshot
 
 
-def _owned(folder: ProcessFolder, snapshot: "Snapshot") -> "Scene":
+def _owned(folder: ProcessFolder, snapshot: "Snapshot", known: "KnownFiles | None" = None) -> "Scene":
     """Look for owners, and again as long as pages moved before those of each owner were counted."""
-    scene, left = _looked_at(folder, snapshot)
+    scene, left = _looked_at(folder, snapshot, known)
     for _ in range(_LOOKS_AGAIN):
         if not left or not _is_quick(scene.snapshot):
             break
@@ -170,14 +180,16 @@ def _owned(folder: ProcessFolder, snapshot: "Snapshot") -> "Scene":
     return scene
 
 
-def _looked_at(folder: ProcessFolder, snapshot: "Snapshot") -> "tuple[Scene, int]":
+def _looked_at(
+    folder: ProcessFolder, snapshot: "Snapshot", known: "KnownFiles | None"
+) -> "tuple[Scene, int]":
     """Return a snapshot with owners, and how many mappings of several owners did not add up."""
     from vmdiff.capture.live_memory import LiveMemory
     from vmdiff.owners import RULES, Scene, assigned
     from vmdiff.owners.second_look import uncounted
 
     with LiveMemory(folder.pid, folder=folder, mappings=snapshot.mappings) as memory:
-        scene = assigned(Scene(snapshot, memory), RULES)
+        scene = assigned(Scene(snapshot, memory, known), RULES)
         return scene, uncounted(scene.snapshot, memory)
 
 
@@ -190,7 +202,7 @@ def _looked_at_again(folder: ProcessFolder, scene: "Scene") -> "tuple[Scene, int
     again = read(folder, arguments=owned.process.arguments is not None, label=owned.label)
     again = again.model_copy(update={"tags": owned.tags})
     if not same_layout(owned, again):
-        return _looked_at(folder, again)
+        return _looked_at(folder, again, scene.known)
     with LiveMemory(folder.pid, folder=folder, mappings=again.mappings) as memory:
         kept = with_owners_of(owned, again, memory)
         return scene.with_owners(kept, memory), uncounted(kept, memory)

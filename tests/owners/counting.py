@@ -12,6 +12,7 @@ class Counting(LiveMemory):
 
     places = 0
     calls = 0
+    opened = 0  # files
 
     def read(self, address: int, length: int) -> bytes | None:
         self.places += 1
@@ -29,6 +30,7 @@ class Counting(LiveMemory):
 
     def open_object(self, mapping: Mapping) -> BinaryIO | None:
         self.calls += 1
+        self.opened += 1
         return super().open_object(mapping)
 
     def residency(self, borders: Sequence[int], *, exclusive: bool = False) -> list[Residency] | None:

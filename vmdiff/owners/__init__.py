@@ -7,8 +7,9 @@ the mappings.
 
 from vmdiff.owners.claim import Claim
 from vmdiff.owners.engine import Rule, assign, assigned
+from vmdiff.owners.known_files import KnownFiles
 from vmdiff.owners.memory_port import Memory
 from vmdiff.owners.rule_registry import RULES
 from vmdiff.owners.scene import Scene
 
-__all__ = ["RULES", "Claim", "Memory", "Rule", "Scene", "assign", "assigned"]
+__all__ = ["RULES", "Claim", "KnownFiles", "Memory", "Rule", "Scene", "assign", "assigned"]

@@ -59,11 +59,11 @@ def zeroed(scene: Scene, image: Sequence[PlacedMapping], most: int = _MOST_VARIA
     return end - len(head or b""), (head or b"") + (rest or b"")
 
 
-def data(scene: Scene, image: Sequence[PlacedMapping]) -> Iterator[bytes]:
-    """Yield the bytes of the writable data of the object mapped as *image*, .bss left out."""
+def data(scene: Scene, image: Sequence[PlacedMapping]) -> Iterator[tuple[int, bytes]]:
+    """Yield address and bytes of the writable data of the object mapped as *image*, .bss left out."""
     for mapping in image:
         if mapping.perms.startswith("rw") and (raw := scene.read(mapping.start, mapping.size)):
-            yield raw
+            yield mapping.start, raw
 
 
 def is_block(scene: Scene, start: int, end: int, *, files: tuple[str, ...] = ()) -> bool:

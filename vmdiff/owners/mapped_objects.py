@@ -1,11 +1,12 @@
 """The executable and the libraries of a process, as it has them mapped."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from functools import cached_property
 
 from vmdiff.elf.headers import ElfHeaders, SegmentType, read_headers
 from vmdiff.elf.symbols import dynamic_names, symbol_values
 from vmdiff.model import PlacedMapping
+from vmdiff.owners.known_files import FileId, KnownFiles, file_id
 from vmdiff.owners.memory_port import Memory
 
 _FIRST_MAPPINGS = 16
@@ -15,11 +16,14 @@ _HEAD = 1024  # program headers follow the ELF header in all that linkers write
 class MappedObject:
     """An ELF file that the process has mapped, with the mappings of one of its loads."""
 
-    def __init__(self, mappings: tuple[PlacedMapping, ...], memory: Memory | None, page_size: int) -> None:
+    def __init__(
+        self, mappings: tuple[PlacedMapping, ...], memory: Memory | None, page_size: int, known: KnownFiles
+    ) -> None:
         self.mappings = mappings
         self._memory = memory
         self._page = page_size
-        self._known: dict[str, int | None] = {}
+        self._known = known
+        self._is_unreadable = False
 
     @property
     def path(self) -> str:
@@ -68,10 +72,17 @@ class MappedObject:
     def symbols(self, names: Iterable[str]) -> dict[str, int]:
         """Return the addresses in the process of those *names* that the file defines."""
         wanted = set(names)
-        missing = wanted - self._known.keys()
-        if missing:
-            self._known.update(dict.fromkeys(missing) | self._look_up(missing))
-        return {name: address for name in wanted if (address := self._known[name]) is not None}
+        known = self._known.symbols(self.file)
+        missing = wanted - known.keys()
+        bias = self.bias
+        if bias is None or (missing and not self._look_up(missing, known)):
+            return {}
+        return {name: bias + value for name in wanted if (value := known[name]) is not None}
+
+    @cached_property
+    def file(self) -> FileId:
+        """What tells its file from others."""
+        return file_id(self.mappings[0])
 
     def exports_any(self, beginnings: Iterable[bytes]) -> bool:
         """Return whether the names of its dynamic symbols have one of these texts in them."""
@@ -98,22 +109,24 @@ class MappedObject:
             return True
         return self.name == "libc.so" and ("-musl/" in self.path or self.exports_any((b"\0_dlstart\0",)))
 
-    def _look_up(self, names: set[str]) -> dict[str, int | None]:
-        if self.headers is None or self.bias is None or self._memory is None:
-            return {}
+    def _look_up(self, names: set[str], known: MutableMapping[str, int | None]) -> bool:
+        """Learn the values of *names*, None for those that it has not; False where it cannot be read."""
+        if self.headers is None or self._memory is None or self._is_unreadable:
+            return False
         file = self._memory.open_object(self.mappings[0])
         if not file:
-            return {}
+            return False
         with file:
             try:
-                found = symbol_values(file, self.headers, names)
+                known.update(dict.fromkeys(names) | symbol_values(file, self.headers, names))
             except (OSError, ValueError, OverflowError):
-                return {}
-        return {name: self.bias + value for name, value in found.items()}
+                self._is_unreadable = True
+                return False
+        return True
 
 
 def mapped_objects(
-    mappings: Sequence[PlacedMapping], memory: Memory | None, page_size: int
+    mappings: Sequence[PlacedMapping], memory: Memory | None, page_size: int, known: KnownFiles
 ) -> Iterator[MappedObject]:
     """Group *mappings* of images into loads: the same file, rising offsets."""
     loads: dict[tuple[str | None, str | None, str | None], list[PlacedMapping]] = {}
@@ -121,10 +134,10 @@ def mapped_objects(
         key = mapping.device, mapping.inode, mapping.path
         load = loads.setdefault(key, [])
         if load and _begins_another(load[-1], mapping):
-            yield MappedObject(tuple(load), memory, page_size)
+            yield MappedObject(tuple(load), memory, page_size, known)
             load = loads[key] = []
         load.append(mapping)
-    yield from (MappedObject(tuple(load), memory, page_size) for load in loads.values())
+    yield from (MappedObject(tuple(load), memory, page_size, known) for load in loads.values())
 
 
 def _begins_another(below: PlacedMapping, mapping: PlacedMapping) -> bool:

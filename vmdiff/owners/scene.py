@@ -10,6 +10,7 @@ from typing import NamedTuple
 from vmdiff.model import AddressIndex, Kind, Mapping, Owner, Part, PlacedMapping, Snapshot
 from vmdiff.model.mapping import traits
 from vmdiff.owners.claim import SettledMemory
+from vmdiff.owners.known_files import KnownFiles
 from vmdiff.owners.mapped_objects import MappedObject, mapped_objects
 from vmdiff.owners.memory_port import Memory
 
@@ -27,11 +28,17 @@ class OwnedRange(NamedTuple):
 
 
 class Scene:
-    """A snapshot, the process's memory where it can be read, and what earlier rules settled."""
+    """A snapshot, the process's memory where it can be read, and what earlier rules settled.
 
-    def __init__(self, snapshot: Snapshot, memory: Memory | None = None) -> None:
+    *known* is what was learnt of program files, in other processes of a set among them.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, memory: Memory | None = None, known: KnownFiles | None = None
+    ) -> None:
         self.snapshot = snapshot
         self.memory = memory
+        self.known = KnownFiles() if known is None else known
         self.settled = SettledMemory()
 
     def after(self, settled: SettledMemory) -> "Scene":
@@ -46,7 +53,7 @@ class Scene:
         *snapshot* has the same mappings, with owners, maybe later counters. What the rules learned is kept,
         and of what was computed of the layout what does not hold mappings.
         """
-        owned = Scene(snapshot, memory)
+        owned = Scene(snapshot, memory, self.known)
         owned.settled = self.settled
         owned.__dict__["_alike"] = self._alike
         return owned
@@ -163,7 +170,7 @@ class Scene:
         Debuggers, profilers and symbolisers map whole files to read them, libraries that they use among them:
         what has neither code nor variables mapped is no load.
         """
-        found = mapped_objects(self.of_kind(Kind.IMAGE), self.memory, self.page_size)
+        found = mapped_objects(self.of_kind(Kind.IMAGE), self.memory, self.page_size, self.known)
         return tuple(thing for thing in found if any(m.perms[:3] != "r--" for m in thing.mappings))
 
     def find_object(self, *parts: str) -> MappedObject | None:

@@ -54,5 +54,5 @@ def _keys(head: Sequence[int], place: int) -> Iterator[tuple[int, int]]:
 
 
 def _secrets(scene: Scene, thing: MappedObject) -> Iterator[int]:
-    for raw in data(scene, thing.mappings):
+    for _, raw in data(scene, thing.mappings):
         yield from (value for value in set(unpacked(raw)) if value >= _RANDOM)

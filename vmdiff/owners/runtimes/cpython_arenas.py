@@ -22,6 +22,7 @@ _TOTAL, _TOTALS = slice(20, 24), {pools.to_bytes(4, "little") for pools in (63, 
 _FIRST_VECTOR = 16  # INITIAL_ARENA_OBJECTS; the vector doubles whenever it is full
 _MOST_ARENAS = 1 << 20
 _CANDIDATES = 1 << 16
+_VECTOR = "vector of arenas"
 _POOL_HEADER = 48
 _POOL = struct.Struct("<I4xQ16xIIII")  # count, freeblock, arenaindex, szidx, nextoffset, maxnextoffset
 _LAYOUTS = ((1 << 20, 16 << 10), (256 << 10, 4 << 10))  # of an arena and a pool: 3.10 and later, before
@@ -80,6 +81,16 @@ class Pool:
 
 def find_arenas(scene: Scene, interpreter: Interpreter) -> int | None:
     """Return the address of the vector of arenas that the interpreter's variables point to."""
+    hint = interpreter.remembered(_VECTOR)
+    if hint and arenas(scene, hint):
+        return hint
+    found = _searched(scene, interpreter)
+    if found is not None:
+        interpreter.remember(_VECTOR, found)
+    return found
+
+
+def _searched(scene: Scene, interpreter: Interpreter) -> int | None:
     # The first arena has what the interpreter made when it began, so it is there as long as the interpreter.
     places = interpreter.pointers()[:_CANDIDATES]
     heads = raw_each(scene, places, _ARENA_OBJECT.size)

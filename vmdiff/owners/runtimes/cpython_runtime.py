@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vmdiff.model import Kind, Mapping
-from vmdiff.owners.machine_words import data, unpacked, word, words, zeroed
+from vmdiff.owners.machine_words import WORD, data, unpacked, word, words, zeroed
 from vmdiff.owners.mapped_objects import MappedObject
 from vmdiff.owners.scene import Scene, is_plain
 
@@ -36,11 +36,30 @@ class Interpreter:
         """``CPython 3.11``, or ``CPython`` if the version is unknown."""
         return "CPython {}.{}".format(*self.version) if self.version else "CPython"
 
+    def remembered(self, what: str) -> int | None:
+        """Return what the variable holds that led to *what* in another process of this library, if any."""
+        address = self.scene.known.variable(self.library.file, what)
+        bias = self.library.bias
+        return None if address is None or bias is None else word(self.scene, bias + address)
+
+    def remember(self, what: str, value: int) -> None:
+        """Keep which variable of the library holds *value*, which leads to *what*."""
+        wanted, bias = value.to_bytes(WORD, "little"), self.library.bias
+        for start, raw in self._variables() if bias is not None else ():
+            at = raw.find(wanted)
+            if at >= 0:
+                self.scene.known.remember(self.library.file, what, start + at - (bias or 0))
+                return
+
+    def _variables(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the address and the bytes of what the library has of variables."""
+        image = self.library.mappings
+        yield zeroed(self.scene, image)
+        yield from data(self.scene, image)
+
     def pointers(self) -> list[int]:
         """Return, in order, the distinct words of its variables that point to aligned writable memory."""
-        image = self.library.mappings
-        values = set(unpacked(zeroed(self.scene, image)[1])).union(*map(unpacked, data(self.scene, image)))
-        ordered = sorted(values)
+        ordered = sorted(set().union(*(unpacked(raw) for _, raw in self._variables())))
         found = []
         for mapping in self.scene.mappings:
             if holds_records(mapping):
