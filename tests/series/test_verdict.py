@@ -89,6 +89,23 @@ def test_long_gaps_before_a_steady_rise_do_not_make_it_flat(gap: int) -> None:
     assert judge(times, values).name in {"leak", "undecided"}
 
 
+@pytest.mark.parametrize("count", [12, 30, 100, 240])
+@pytest.mark.parametrize("gap", [2, 5, 20, 100])
+def test_what_one_point_behind_a_long_gap_says_counts(count: int, gap: int) -> None:
+    """A point behind a gap of *gap* times the recording: it grew all the time, half as fast, or no more."""
+    dice = Random(count)
+    times = [3600.0 * at for at in range(count)]
+    values = [100 + at + dice.gauss(0, 0.3) for at in range(count)]
+
+    def verdict(rise: float) -> Judgement:
+        later = [*values, values[-1] + rise * gap * count]
+        return judge([*times, times[-1] * (1 + gap)], [round(value * MIB) for value in later])
+
+    assert verdict(1).name == "leak"
+    assert verdict(0.5).name == "leak"
+    assert verdict(0).name in {"undecided", "plateau"}
+
+
 @pytest.mark.parametrize("values", [[], [None] * 20, [5], [1, 2, 3, 4, 5, 6, 7], [*range(7), None, None]])
 def test_too_little_is_undecided(values: list[int | None]) -> None:
     assert judge(range(len(values)), values).name == "undecided"

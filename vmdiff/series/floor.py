@@ -1,6 +1,6 @@
 """The floor of a series: what is left after each collection or release."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from vmdiff.series.estimates import Swing, noise, swings, theil_sen
 
 WINDOWS = 48  # that a long series is cut into; each has its low
 TEETH = 4  # quick falls, from which on the lows after them are the floor
+_FILLED = 0.5  # of the windows of equal time, or there are too many gaps
 _FALL = 0.3  # of the whole range
 _AT_ONCE = 0.7  # of a fall, within two points
 _NOISE = 10  # times the noise between points, which a fall exceeds
@@ -64,16 +65,30 @@ def _at_once(values: Sequence[float], fall: Swing) -> float:
 
 
 def floor_of(times: Sequence[float], values: Sequence[float], falls: Sequence[Swing]) -> Floor:
-    """Return the lows after *falls* where there are enough, else those of windows of equal time."""
+    """Return the lows after *falls* where there are enough, else those of windows of equal time.
+
+    A gap that is long beside all other time leaves most of such windows empty, and crowds the points into
+    the others. These are then cut into windows of equally many points.
+    """
     places = [fall.end for fall in falls] if len(falls) >= TEETH else range(len(values))
     count = min(WINDOWS, len(places))
     start, length = times[places[0]], times[places[-1]] - times[places[0]]
-    windows: list[list[int]] = [[] for _ in range(count)]
-    for place in places:
-        share = (times[place] - start) / length if length > 0 else 0.0
-        windows[min(int(share * count), count - 1)].append(place)
-    lows = [min(window, key=values.__getitem__) for window in windows if window]
+    shares = [(times[place] - start) / length if length > 0 else 0.0 for place in places]
+    by_time = [min(int(share * count), count - 1) for share in shares]
+    windows = _windows(places, by_time)
+    if len(windows) < count * _FILLED:
+        by_place = [at * count // len(places) for at in range(len(places))]
+        windows = _windows(places, list(zip(by_time, by_place, strict=True)))
+    lows = [min(window, key=values.__getitem__) for window in windows]
     return Floor([times[at] for at in lows], [values[at] for at in lows])
+
+
+def _windows(places: Sequence[int], of: Sequence[Hashable]) -> list[list[int]]:
+    """Cut places into windows, where the window that each is *of* changes."""
+    windows: dict[Hashable, list[int]] = {}
+    for place, window in zip(places, of, strict=True):
+        windows.setdefault(window, []).append(place)
+    return list(windows.values())
 
 
 def slope_of(times: Sequence[float], values: Sequence[float], falls: Sequence[Swing], floor: Floor) -> float:
