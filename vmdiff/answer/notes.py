@@ -8,7 +8,7 @@ from vmdiff.comparison.change import Change, ChangeName
 from vmdiff.comparison.compare import Comparison
 from vmdiff.findings import inner_accounts, swap_moves
 from vmdiff.findings.finding import has_owner
-from vmdiff.findings.freed_and_kept import OwnerMove, largest_by_size, largest_rows, moved_inside
+from vmdiff.findings.freed_and_kept import OwnerMove, largest_by_size, largest_rows, moved_inside, named_types
 from vmdiff.findings.runtime_areas import new_wasm_memories
 from vmdiff.findings.state import came_huge
 from vmdiff.model import Kind, Mapping, Snapshot
@@ -179,7 +179,8 @@ def of_inside(comparison: Comparison) -> str:
 def _grown_most(moves: Sequence[OwnerMove], in_use: int) -> str:
     """Name the block size or type that accounts for most of a growth."""
     for change in (move.change for move in moves):
-        held = change.types[0][2] if change.types else largest_by_size(change)
+        named = named_types(change)
+        held = named[0][2] if named else largest_by_size(change)
         if held >= _NOTEWORTHY and held * 10 >= in_use * 8:
             return f" ({next(largest_rows(change))})"
     return ""

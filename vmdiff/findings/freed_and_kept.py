@@ -8,6 +8,7 @@ from vmdiff.comparison.match_mode import Match
 from vmdiff.comparison.usage_change import UsageChange, by_owner, exact
 from vmdiff.findings.finding import NOTEWORTHY, Finding, Found, listed
 from vmdiff.model import Snapshot, Usage, add
+from vmdiff.model.usage import NO_CLASS
 from vmdiff.units import signed, size
 
 _MOST_ROWS = 3  # block sizes or types in one sentence
@@ -142,14 +143,22 @@ def in_use_growth(comparison: Comparison) -> Found:
 
 def largest_rows(change: UsageChange) -> Iterator[str]:
     """Yield the types or block sizes that grew, largest first, in words."""
-    for name, objects, held in change.types:
+    named = named_types(change)
+    for name, objects, held in named:
         if held > 0:
             yield f"{name} {f'{objects:+,}, ' if objects else ''}{signed(held)}"
-    if change.types:
+    if named:
         return
     for block, count, _ in change.sizes:
         if count > 0 and block:
             yield f"+{count:,} block{'' if count == 1 else 's'} of {block:,} bytes"
+
+
+def named_types(change: UsageChange) -> list[tuple[str, int, int]]:
+    """Return the types that changed; none where blocks of no class changed more than all of them."""
+    rest = sum(abs(held) for name, _, held in change.types if name == NO_CLASS)
+    named = [row for row in change.types if row[0] != NO_CLASS]
+    return named if sum(abs(held) for _, _, held in named) >= rest else []
 
 
 def largest_by_size(change: UsageChange) -> int:

@@ -11,6 +11,7 @@ from vmdiff.model.owner import Certainty
 
 MOST_USAGES = 16_384  # an arena for each of the threads that a host may have
 MOST_GROUPS = 65_536  # block sizes or types in one usage
+NO_CLASS = "(no class)"  # the type of blocks that begin with no pointer to a C++ class's table
 
 BlockSize = tuple[Bytes, Count, Count]
 TypeCount = tuple[Name, Count, Bytes]

@@ -46,7 +46,15 @@ def look_inside(scene: Scene, budget: Budget, readers: Sequence[Reader] = READER
 
     The owners must be assigned: `scene.snapshot` is the snapshot that has them.
     """
-    return tuple(_until_late(_found(scene, budget, readers), budget.seconds))
+    found = tuple(_until_late(_found(scene, budget, readers), budget.seconds))
+    return _with_classes(scene, found) if budget.census else found
+
+
+def _with_classes(scene: Scene, usages: tuple[Usage, ...]) -> tuple[Usage, ...]:
+    """Add the census of C++ objects; its reader is imported only where it was asked for."""
+    from vmdiff.owners.inside.cxx_census import with_classes
+
+    return with_classes(scene, usages)
 
 
 def _found(scene: Scene, budget: Budget, readers: Sequence[Reader]) -> Iterator[Usage]:
