@@ -55,6 +55,14 @@ def test_a_main_arena_without_brk_has_all_of_its_regions(acts: str, options: tup
     assert heap == int(said["arena"][0])
 
 
+def test_a_fork_has_its_parents_heap_and_what_it_added_itself() -> None:
+    with running([compiled(PROGRAMS / "forked_heap.c")]) as (_, said):
+        seen = owned(int(said["child"][0]))
+
+    assert len([mapping for mapping in seen.placed if mapping.path == "[heap]"]) > 1
+    assert {verdict.word for verdict in judged(seen, said)} == {"right"}
+
+
 @pytest.mark.changes_machine
 @pytest.mark.skipif(not os.access(HUGE_PAGES, os.W_OK), reason="only root may ask for huge pages")
 def test_malloc_in_huge_pages_has_its_arenas_and_blocks() -> None:

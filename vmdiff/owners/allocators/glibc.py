@@ -6,6 +6,7 @@ The main arena has what brk gave. Large blocks have mappings of their own: `larg
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from vmdiff.model import Basis, Kind, PlacedMapping
@@ -84,14 +85,29 @@ def _named_heap(scene: Scene) -> tuple[Basis, str]:
 
 
 def _main_heap(scene: Scene, mapping: PlacedMapping, main: MallocArena) -> Iterator[Claim]:
+    """Claim what the main arena has of a mapping of the heap; a fork that calls brk has two of these."""
     head = words(scene, main.top + scene.word_size, 1)
-    end = main.top + (head[0] & ~7) if head and mapping.holds(main.top) else 0
-    if end and end - main.system <= mapping.start + scene.page_size and end <= mapping.end:
-        how = "the main arena's top chunk is in it, and its bytes from the kernel reach back to its start"
+    end = main.top + (head[0] & ~7) if head else 0
+    begin = end - main.system
+    if not (begin < mapping.end and mapping.start < end) or not _is_one_heap(scene, begin, end):
+        return
+    if begin <= mapping.start + scene.page_size:
+        how = (
+            "the main arena's top chunk ends the heap, and its bytes from the kernel reach back to its start"
+        )
         yield Claim(mapping.start, mapping.end, "malloc heap", "record", how)
-    elif end:
-        how = "the main arena's top chunk is in it, and memory that the program took from brk itself"
+    else:
+        how = (
+            "the main arena's top chunk ends the heap, which has memory that the program took from brk itself"
+        )
         yield Claim(mapping.start, mapping.end, "malloc heap", "shape", how)
+
+
+def _is_one_heap(scene: Scene, begin: int, end: int) -> bool:
+    """Return whether what brk gave fills a range."""
+    held = scene.within(begin, end)
+    touching = all(below.end == above.start for below, above in pairwise(held))
+    return touching and held[-1].end >= end and all(mapping.kind is Kind.HEAP for mapping in held)
 
 
 def _regions(scene: Scene, main: MallocArena) -> Iterator[Claim]:
