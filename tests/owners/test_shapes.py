@@ -1,7 +1,11 @@
 """Execute permission alone is no generated code."""
 
+from pathlib import Path
+
 import pytest
 
+from tests.owners.living import compiled, owned, running
+from tests.owners.truth import judged
 from vmdiff.model import Kind, Mapping, Origin, Snapshot
 from vmdiff.owners import RULES, Scene, assign
 
@@ -42,3 +46,11 @@ def test_executable_memory_without_a_file_is_likely_generated() -> None:
 )
 def test_what_is_executable_for_another_reason_is_not(mappings: tuple[Mapping, ...]) -> None:
     assert owner(*mappings) is None
+
+
+def test_with_read_implies_exec_what_can_be_run_is_whose_it_is() -> None:
+    with running([compiled(Path(__file__).parent / "programs" / "implied_code.c")]) as (process, said):
+        seen = owned(process.pid)
+
+    assert any(mapping.perms == "rwxp" and mapping.path is None for mapping in seen.placed)
+    assert {verdict.word for verdict in judged(seen, said)} == {"right"}
