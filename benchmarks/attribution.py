@@ -22,6 +22,7 @@ from owned import shares
 
 from vmdiff import snap
 from vmdiff.model import Snapshot
+from vmdiff.sources import snap_set
 
 HERE = Path(__file__).parent
 PROGRAMS = HERE / "programs"
@@ -56,6 +57,7 @@ class Case(NamedTuple):
     command: list[str]
     environment: dict[str, str]
     then: tuple[str, ...] = ()  # a command that makes it do something
+    ready: str = "ready"  # what it says when it is
 
 
 class Score(NamedTuple):
@@ -91,6 +93,8 @@ def cases(folder: Path) -> Iterator[Case]:
     for python in sorted(Path("/root/.pyenv/versions").glob("3.*/bin/python3")):
         yield Case(f"python {python.parts[-3]}", [str(python), str(PROGRAMS / "objects.py")], {})
     yield from _compiled(folder)
+    yield Case("ruby", ["ruby", str(PROGRAMS / "objects.rb")], {})
+    yield Case("luajit", ["luajit", str(PROGRAMS / "objects.lua")], {})
     yield from _java()
 
 
@@ -125,6 +129,8 @@ def _java() -> Iterator[Case]:
 
 def score(case: Case) -> Score | None:
     """Run a program, look at it, and judge what was found; None where it does not start."""
+    if shutil.which(case.command[0]) is None:
+        return None
     process = subprocess.Popen(
         case.command,
         stdin=subprocess.PIPE,
@@ -213,8 +219,6 @@ setTimeout(() => console.log("ready"), 1500);
 setInterval(() => {}, 1e6);
 """
 PHP = '$k = []; for ($n = 0; $n < 300000; $n++) $k[] = [$n]; echo "ready\\n"; sleep(999);'
-LUA = 'k = {} for n = 1, 3e5 do k[n] = {n} end print("ready") io.flush() io.read()'
-RUBY = "$k = (0..300000).map { |n| [n.to_s] }; puts :ready; $stdout.flush; sleep"
 ERLANG = 'put(k, lists:seq(1, 1000000)), io:format("ready~n").'
 REDIS = [
     "redis-server",
@@ -232,35 +236,64 @@ REAL = (
     Case(
         "redis, 300,000 keys", REDIS, {}, ("redis-cli", "-s", "redis.socket", "DEBUG", "POPULATE", "300000")
     ),
-    Case("ruby", ["ruby", "-e", RUBY], {}),
     Case("php", ["php", "-r", PHP], {}),
-    Case("luajit", ["luajit", "-e", LUA], {}),
     Case("erlang", ["erl", "-noshell", "-eval", ERLANG], {}),
 )
 
 
+def _servers(folder: Path) -> Iterator[Case]:
+    """Yield programs of several processes."""
+    pages = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/browser"]
+    address = [
+        "--remote-debugging-port=0",
+        "data:text/html,<script>k=Array(1e6).fill(0).map(n=>[n])</script>",
+    ]
+    yield Case(
+        "chromium, all processes", ["chromium", *pages, *address], {}, ("sleep", "5"), "DevTools listening"
+    )
+    configuration = folder / "nginx.conf"
+    configuration.write_text(
+        f"daemon off; worker_processes 2; pid {folder}/nginx.pid; error_log stderr notice; events {{}}\n"
+        f"http {{ access_log off; server {{ listen unix:{folder}/nginx.socket; }} }}\n"
+    )
+    nginx = shutil.which("nginx", path=os.defpath + ":/usr/sbin") or "nginx"
+    yield Case("nginx, all processes", [nginx, "-c", str(configuration)], {}, (), "start worker process ")
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
+    if programs is not None and os.geteuid() == 0:
+        folder.chmod(0o755)
+        data = folder / "postgres"
+        data.mkdir()
+        shutil.chown(data, "postgres")
+        as_user = ["runuser", "-u", "postgres", "--"]
+        subprocess.run([*as_user, programs / "initdb", "-D", data], check=True, capture_output=True, cwd="/")
+        settings = ["-c", "listen_addresses=", "-c", "shared_buffers=64MB", "-k", str(data)]
+        command = [*as_user, str(programs / "postgres"), "-D", str(data), *settings]
+        yield Case("postgres, all processes", command, {}, (), "ready to accept")
+
+
 def owned_share(case: Case, folder: str) -> tuple[int, float, float] | None:
-    """Return the resident anonymous bytes of a program, and the shares that are owned and certain."""
+    """Return resident anonymous bytes of a program's processes, and the shares owned and certain."""
     if shutil.which(case.command[0]) is None:
         return None
     process = subprocess.Popen(
         case.command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
         text=True,
         cwd=folder,
     )
     try:
-        if not any("ready" in line.lower() for line in process.stdout or ()):
+        if not any(case.ready.lower() in line.lower() for line in process.stdout or ()):
             return None
         if case.then:
             subprocess.run(case.then, check=True, cwd=folder, capture_output=True)
         sizes: Counter[str] = Counter()
-        for _, certainty, size in shares(snap(process.pid)):
-            sizes[certainty] += size
+        for member in snap_set([f"tree:{process.pid}"]).members:
+            for _, certainty, size in shares(member):
+                sizes[certainty] += size
     finally:
-        process.kill()
+        process.terminate()
         process.communicate()
     total = sum(sizes.values()) or 1
     return total, 1 - sizes["none"] / total, sizes["certain"] / total
@@ -282,7 +315,7 @@ def main() -> int:
             print(f"| {case.name} | {total / 1048576:.1f} | {shares} | {wrong} |", flush=True)
             bad |= found.wrong_certain > 0
         print("\n| program without an account | MiB | owned | certain |\n|---|--:|--:|--:|")
-        for case in REAL:
+        for case in (*REAL, *_servers(Path(folder))):
             if not wanted or any(word in case.name for word in wanted):
                 share = owned_share(case, folder)
                 if share:
