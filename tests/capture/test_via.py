@@ -88,6 +88,22 @@ def test_several_in_one_call_are_a_set(pid: int) -> None:
     assert all(one.origin.owners for one in found.members)
 
 
+def test_what_is_of_the_host_is_read_once_for_all_processes(pid: int, tmp_path: Path) -> None:
+    tools, log = tmp_path / "tools", tmp_path / "log"
+    tools.mkdir()
+    cat = tools / "cat"
+    cat.write_text(f'#!/bin/sh\necho "$*" >> {log}\nexec {shutil.which("cat")} "$@"\n')
+    cat.chmod(0o700)
+    data = bundle_of([pid, os.getpid(), pid], tmp_path, path=f"{tools}:{os.environ['PATH']}")
+    read = log.read_text().split("\n")
+    assert [read.count(name) for name in ("/proc/meminfo", "/proc/sys/kernel/hostname")] == [1, 1]
+    assert read.count(f"/proc/{pid}/maps") == 4  # before and after, of one that was asked for twice
+    found = importers.read_set(data, source="b")
+    assert found
+    assert len({one.host for one in found.members}) == 1
+    assert found.members[0].host == sources.snap(pid, owners=False).host
+
+
 def test_words_are_quoted_once_for_each_shell_on_the_way() -> None:
     assert words("docker exec app", [1], "m")[-1] == "1"
     script = words("docker exec app", [1], "m")[-3]

@@ -32,7 +32,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture(scope="module")
 def uncounted(bundle: bytes) -> bytes:
     """The bundle of a host without tee and wc."""
-    return Whole(re.sub(rb"(?m)^(@vmdiff:\w+ end \S+)[ 0-9]*$", rb"\1", bundle))
+    return Whole(re.sub(rb"(?m)^(@vmdiff:\w+ end \S+)[- 0-9]*$", rb"\1", bundle))
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,9 @@
 r"""The script that prints the text files of processes, for hosts where nothing may be installed.
 
 It is POSIX sh and needs nothing but ``cat`` and ``readlink``; where ``tee`` and ``wc`` are there it counts
-what it prints, so that each missing byte is noticed. `vmdiff.importers.bundle` reads what it prints.
+what it prints of listings, so that each missing byte is noticed. Starting programs is what it costs, so small
+files pass through a variable, whose length the shell knows, and the host's are read once for all processes.
+`vmdiff.importers.bundle` reads what it prints.
 
 Facts: ``/proc/self/fd/3`` opens a pipe again (proc(5)), and all goes through one ``cat``, so it is a pipe
 whatever standard output is. A root of its own may have no ``/dev/null``. Each bundle has its own mark, so
@@ -26,31 +28,36 @@ put() {
   [ "$3$4" = 00 ] && why=$(cat "$2" 2>&1 >&4)
   echo "$mark end $1 $3 $4${why:+ unread: $why}"
 }
-run() {
-  echo "$mark file $1"
+small() {
   name=$1; shift
-  $way "$@"
-  [ $way = plain ] && n=
-  echo "$mark end $name" $n
+  t=$("$@" 2>&4; echo .)
+  t=${t%.}; why=
+  [ "$t" ] || why=$("$@" 2>&1 >&4)
+  echo "$mark file $name"
+  printf %s "$t"
+  echo "$mark end $name - ${#t}${why:+ unread: $why}"
+}
+host() {
+  for f in ostype osrelease hostname random/boot_id; do small "${f##*/}" cat "/proc/sys/kernel/$f"; done
+  for f in overcommit_memory max_map_count; do small "$f" cat "/proc/sys/vm/$f"; done
+  small thp cat /sys/kernel/mm/transparent_hugepage/enabled
+  small meminfo cat /proc/meminfo
+  small machine uname -m
+  small btime grep "^btime " /proc/stat
 }
 tids() { for t in "$p"/task/*; do echo "${t##*/}"; done; }
 one() {
   echo "$mark process $1 $2 of $3"
   p=/proc/$1
   if [ -d "$p" ]; then
-    for f in ostype osrelease hostname random/boot_id; do put "${f##*/}" "/proc/sys/kernel/$f"; done
-    for f in overcommit_memory max_map_count; do put "$f" "/proc/sys/vm/$f"; done
-    put thp /sys/kernel/mm/transparent_hugepage/enabled
-    put meminfo /proc/meminfo
-    put uptime /proc/uptime
-    run machine uname -m
-    run btime grep "^btime " /proc/stat
-    put stat "$p/stat"
-    run exe readlink "$p/exe"
-    run pid_namespace readlink "$p/ns/pid"
-    for f in status cgroup limits; do put "$f" "$p/$f"; done
-    run tids tids
-    run names cat "$p"/task/*/comm
+    printf "%s\n" "$host"
+    small uptime cat /proc/uptime
+    small stat cat "$p/stat"
+    small exe readlink "$p/exe"
+    small pid_namespace readlink "$p/ns/pid"
+    for f in status cgroup limits; do small "$f" cat "$p/$f"; done
+    small tids tids
+    small names cat "$p"/task/*/comm
     put maps "$p/maps"
     if [ -e "$p/smaps" ]; then
       put smaps "$p/smaps"
@@ -58,7 +65,7 @@ one() {
       [ "${pages:-0}" -lt 13000000 ] && [ -e "$p/smaps_rollup" ] && put smaps_rollup "$p/smaps_rollup"
     fi
     put maps-again "$p/maps"
-    put stat-again "$p/stat"
+    small stat-again cat "$p/stat"
   else
     echo "$mark file absent"; echo "$mark end absent 0 0"
   fi 2>&4
@@ -68,6 +75,7 @@ main() {
   way=plain; i=0
   { n=$(echo | tee /proc/self/fd/3 | wc -lc); } 2>&4 3>&1
   [ "$(echo $n)" = "1 1" ] && way=counted
+  host=$(host)
   for pid; do i=$((i + 1)); one "$pid" $i $#; done
 }
 main "$@" | cat

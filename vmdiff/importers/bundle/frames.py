@@ -1,8 +1,9 @@
 """A bundle cut into the processes and files that it frames, and whether each file is whole.
 
 Each bundle has a mark of its own, drawn where it was made. Lines ``@vmdiff:MARK`` say ``process PID N of M``,
-``file NAME``, ``end NAME LINES BYTES`` (no counts where the host has no ``wc``) and ``done PID``. Mail takes
-blanks off line ends, so those that the kernel prints there are put back before bytes are counted.
+``file NAME``, ``end NAME LINES BYTES`` (no counts where the host has no ``wc``, lines ``-`` where only bytes
+were counted) and ``done PID``. Mail takes blanks off line ends, so those that the kernel prints there are put
+back before bytes are counted.
 """
 
 import re
@@ -15,7 +16,7 @@ from vmdiff.importers.pasted.lines import Line
 MARK = "@vmdiff:"
 _MARKED = re.compile(r"@vmdiff:(\w{1,40}) (process|file|end|done) (\S.*?)\s*")
 _PROCESS = re.compile(r"([0-9]{1,10}) ([0-9]{1,6}) of ([0-9]{1,6})")
-_END = re.compile(r"(\S+)(?: +([0-9]{1,12}))?(?: +([0-9]{1,12}))?(?: +unread: (.*))?")
+_END = re.compile(r"(\S+)(?: +([0-9]{1,12}|-))?(?: +([0-9]{1,12}))?(?: +unread: (.*))?")
 _NEEDED = frozenset({"maps", "smaps", "maps-again", "stat"})
 _WITHOUT_UNIT, _WITH_UNIT = 68, 78  # characters of a line of limits
 _ENDS_IN_BLANK = re.compile(
@@ -145,7 +146,7 @@ def _ended(name: str, held: tuple[str, ...], rest: str) -> Frame:
     found = _END.fullmatch(rest)
     if found is None:
         return Frame(name, held)
-    lines, size = (None if text is None else int(text) for text in found.group(2, 3))
+    lines, size = (None if text in {None, "-"} else int(text) for text in found.group(2, 3))
     frame = Frame(name, held, True, lines, size, found[4])
     if size == len(frame.text):
         return frame
