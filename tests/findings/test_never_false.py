@@ -11,7 +11,9 @@ from typing import NamedTuple
 import pytest
 
 import vmdiff
+from tests.machine import changed
 from tests.owners.living import compiled
+from tests.situations.staged import at_rest
 from vmdiff.answer import answer
 from vmdiff.comparison.compare import Comparison
 from vmdiff.findings import find
@@ -50,6 +52,11 @@ CASES = (
     Case("file-in-memory", frozenset({"file-backed-growth"}), unsaid=("drop them at any time without writing anything;",)),
     Case("child-ended", frozenset(), unsaid=("as the page faults suggest", "copied on write since")),
     Case("one-arena-of-many-heaps", frozenset({"many-arenas"})),
+    Case("named-deleted", frozenset({"deleted-data"}), unsaid=("was deleted", "deleted, still mapped")),
+    Case("another-name", frozenset(), unsaid=("is free only when it is unmapped",), said=("and has no other name",)),
+    Case("memory-listed-as-deleted", frozenset({"deleted-data"}), unsaid=("was deleted", "deleted, still mapped")),
+    Case("huge-but-transparent", frozenset({"hugetlb"}), unsaid=("hugetlb",)),
+    Case("filled-densely", frozenset({"page-tables"}), said=("mapped by the program itself +600 MiB",)),
 )  # fmt: skip
 
 
@@ -67,11 +74,25 @@ def acting(name: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 def happened(name: str, folder: Path) -> Comparison:
     with acting(name, folder) as process:
-        before = vmdiff.snap(process.pid)
+        before = at_rest(process.pid)
         process.stdin.write("\n")
         process.stdin.flush()
         assert process.stdout.readline() == "ready\n"
-        return vmdiff.compare(before, vmdiff.snap(process.pid))
+        return vmdiff.compare(before, at_rest(process.pid))
+
+
+@pytest.mark.changes_machine
+def test_hugetlb_memory_that_nobody_touched_is_not_there(tmp_path):
+    huge = Path("/proc/sys/vm/nr_hugepages")
+    if not os.access(huge, os.W_OK):
+        pytest.skip("only root may ask for huge pages")
+    with changed(huge, "8"):
+        if int(huge.read_text()) < 8:
+            pytest.skip("this machine has no 16 MiB in pieces of 2 MiB")
+        found = happened("huge-not-touched", tmp_path)
+
+    assert "hugetlb" not in {finding.id for finding in find(found)}
+    assert answer(found).sentence.startswith("resident unchanged")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

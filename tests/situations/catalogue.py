@@ -14,15 +14,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 import vmdiff
+from tests.machine import changed
 from tests.owners.go_programs import compile_go
 from tests.owners.living import compiled
-from tests.owners.real import absent, program
+from tests.owners.real import absent, library, program
 from tests.situations import servers
-from tests.situations.staged import PROGRAMS, Staged, staged
+from tests.situations.staged import PROGRAMS, Staged, at_rest, staged
 from vmdiff.answer import answer, summary
 from vmdiff.model import Snapshot
 from vmdiff.units import signed
+
+ROOT = Path(__file__).parents[2]
+_TRIES = 20  # times that the kernel may have written a file to disk before it was looked at
 
 
 class Played(NamedTuple):
@@ -70,16 +76,32 @@ def c_program() -> Path:
     return compiled(PROGRAMS / "memory.c", "-pthread", "-lrt")
 
 
-def c(case: str, *, steps: int = 0, account: str = "") -> Callable[[Path], Played]:
-    """Play a case of memory.c: *steps* before the one that is looked at."""
+def c(case: str, *, steps: int = 0, account: str = "", inside: bool = False) -> Callable[[Path], Played]:
+    """Play a case of memory.c: *steps* before the one that is looked at, with ``snap --inside`` if *inside*."""
 
     def play(folder: Path) -> Played:
         with staged([c_program(), case, folder]) as process:
             for _ in range(steps):
                 process.do()
-            return Played(*process.between(), account)
+            return Played(*process.between(inside=inside), account)
 
     return play
+
+
+def preloaded(name: str, case: str, account: str) -> Callable[[Path], Played]:
+    """Play a case of memory.c with another malloc."""
+
+    def play(folder: Path) -> Played:
+        with staged([c_program(), case, folder], LD_PRELOAD=str(library(name))) as process:
+            process.do()
+            return Played(*process.between(inside=True), account)
+
+    return play
+
+
+def leak_of_a_size(folder: Path) -> Played:
+    with staged([c_program(), "leaks-a-size", folder], BLOCKS="8000") as process:
+        return Played(*process.between(inside=True), "8,000 blocks of 4,000 bytes")
 
 
 def shown(case: str, account: str) -> Callable[[Path], Played]:
@@ -100,9 +122,9 @@ def forked(step: int, *, child: bool = False) -> Callable[[Path], Played]:
             for _ in range(step):
                 process.do()
             who = process.children[0] if child else process.pid
-            before = vmdiff.snap(who)
+            before = at_rest(who)
             process.do()
-            return Played(before, vmdiff.snap(who), "200 MiB filled before the fork")
+            return Played(before, at_rest(who), "220 MiB filled before the fork")
 
     return play
 
@@ -119,7 +141,7 @@ def swap_file():
             subprocess.run(["mkswap", file], check=True, capture_output=True)
             subprocess.run(["swapon", file], check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError) as error:
-            absent(f"this machine does not swap to a file: {error}")
+            pytest.skip(f"this machine does not swap to a file: {error}")
         try:
             yield
         finally:
@@ -132,19 +154,13 @@ def swapped(folder: Path) -> Played:
 
 
 def huge_table(folder: Path) -> Played:
-    control = Path("/proc/sys/vm/nr_hugepages")
-    was = control.read_text()
-    try:
-        control.write_text("8")
-        if int(control.read_text()) < 8:
-            absent("this machine has no room for huge pages")
-        return c("hugetlb", account="16 MiB in hugetlb pages")(folder)
-    except PermissionError:
+    huge = Path("/proc/sys/vm/nr_hugepages")
+    if not os.access(huge, os.W_OK):
         absent("only root may ask for huge pages")
-        raise
-    finally:
-        if os.access(control, os.W_OK):
-            control.write_text(was)
+    with changed(huge, "8"):
+        if int(huge.read_text()) < 8:
+            pytest.skip("this machine has no 16 MiB in one piece each of 2 MiB")
+        return c("hugetlb", account="16 MiB in hugetlb pages")(folder)
 
 
 def restarted(folder: Path) -> Played:
@@ -168,14 +184,27 @@ def by_pmap(folder: Path) -> Played:
 # ---- runtimes
 
 
-def java(*lines: str, account: str = "") -> Callable[[Path], Played]:
+def built() -> Path:
+    """Return the folder of what was compiled for the tests of this process; it goes with the test run."""
+    return Path(tempfile.mkdtemp(prefix="vmdiff-situations-"))
+
+
+@functools.cache
+def java_classes() -> Path:
+    folder = built()
+    subprocess.run([program("javac"), "-d", folder, PROGRAMS / "Memory.java"], check=True)
+    return folder
+
+
+# A heap that is all there from the beginning: how far a collector lets it grow depends on how long it takes.
+WHOLE_HEAP = ("-Xms320m", "-Xmx320m", "-XX:+AlwaysPreTouch")
+
+
+def java(*lines: str, account: str = "", options: tuple[str, ...] = ("-Xmx1g",)) -> Callable[[Path], Played]:
     """Play lines of Memory.java; what happens in the last is looked at."""
 
-    def play(folder: Path) -> Played:
-        source = PROGRAMS / "Memory.java"
-        subprocess.run([program("javac"), "-d", folder, source], check=True)
-        options = ["-Xmx1g", "-XX:+UseG1GC", "-cp", folder]
-        with staged([program("java"), *options, "Memory"]) as process:
+    def play(_: Path) -> Played:
+        with staged([program("java"), *options, "-XX:+UseG1GC", "-cp", java_classes(), "Memory"]) as process:
             return _last(process, lines, account)
 
     return play
@@ -189,7 +218,7 @@ def node(*lines: str) -> Callable[[Path], Played]:
     return play
 
 
-def python(*lines: str, account: str = "", needs: str = "") -> Callable[[Path], Played]:
+def python(*lines: str, account: str = "", needs: str = "", inside: bool = False) -> Callable[[Path], Played]:
     def play(folder: Path) -> Played:
         if needs:
             try:
@@ -197,32 +226,69 @@ def python(*lines: str, account: str = "", needs: str = "") -> Callable[[Path], 
             except ImportError:
                 absent(f"{needs} is not installed")
         with staged([sys.executable, PROGRAMS / "memory.py", folder]) as process:
-            return _last(process, lines, account)
+            return _last(process, lines, account, inside=inside)
 
     return play
+
+
+def memmap_written(folder: Path) -> Played:
+    """Play a file that is written to through its mapping; the kernel may write it to disk at any time."""
+    with staged([sys.executable, PROGRAMS / "memory.py", folder]) as process:
+        process.do("import-numpy")
+        before = process.snap()
+        process.do("memmap-written")
+        for _ in range(_TRIES):
+            process.do("memmap-again")
+            after = process.snap()
+            if (after.total("shared_dirty") or 0) + (after.total("private_dirty") or 0) > 48 << 20:
+                break
+        return Played(before, after, "48 MiB of a file")
+
+
+def in_namespace(folder: Path) -> Played:
+    """Play a program that is process 1 of a pid namespace; it is looked at from inside, then from outside."""
+    command = ["unshare", "--pid", "--mount-proc", "--fork", "--kill-child"]
+    program_of_it = [sys.executable, PROGRAMS / "memory.py", folder]
+    if subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this user may not make a pid namespace here")
+    with staged([*command, *program_of_it]) as process:
+        [child] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        at_rest(int(child))
+        enter = ["nsenter", "--target", child, "--pid", "--mount", sys.executable, "-m", "vmdiff"]
+        subprocess.run([*enter, "snap", "1", "-o", folder / "inside.json"], check=True, cwd=ROOT)
+        process.do("own-mapping")
+        return Played(
+            vmdiff.load(folder / "inside.json"),
+            at_rest(int(child)),
+            "48 MiB; 1 inside, another number outside",
+        )
 
 
 def python_types(folder: Path) -> Played:
     with staged([sys.executable, PROGRAMS / "memory.py", folder]) as process:
         process.do("none")
-        before = vmdiff.snap(process.pid, inside=True)
+        before = process.snap(inside=True)
         process.do("dicts")
-        return Played(before, vmdiff.snap(process.pid, inside=True), "180,000 dicts made")
+        return Played(before, process.snap(inside=True), "180,000 dicts made")
+
+
+@functools.cache
+def go_program() -> Path:
+    return compile_go(program("go"), PROGRAMS, built() / "memory", source="memory.go")
 
 
 def go(*lines: str) -> Callable[[Path], Played]:
-    def play(folder: Path) -> Played:
-        binary = compile_go(program("go"), PROGRAMS, folder / "memory", source="memory.go")
-        with staged([binary]) as process:
+    def play(_: Path) -> Played:
+        with staged([go_program()]) as process:
             return _last(process, lines, "")
 
     return play
 
 
-def _last(process: Staged, lines: tuple[str, ...], account: str) -> Played:
+def _last(process: Staged, lines: tuple[str, ...], account: str, *, inside: bool = False) -> Played:
     for line in lines[:-1]:
         process.do(line)
-    before, after = process.between(lines[-1])
+    before, after = process.between(lines[-1], inside=inside)
     return Played(before, after, account or process.account)
 
 
@@ -231,27 +297,27 @@ def _last(process: Staged, lines: tuple[str, ...], account: str) -> Played:
 
 def redis_loaded(_: Path) -> Played:
     with servers.redis() as server:
-        used, before = server.used(), vmdiff.snap(server.pid)
+        used, before = server.used(), at_rest(server.pid)
         server.load(400_000)
-        return Played(before, vmdiff.snap(server.pid), f"used_memory {signed(server.used() - used)}")
+        return Played(before, at_rest(server.pid), f"used_memory {signed(server.used() - used)}")
 
 
 def redis_deleted(_: Path) -> Played:
     with servers.redis() as server:
         server.load(400_000)
-        used, before = server.used(), vmdiff.snap(server.pid)
+        used, before = server.used(), at_rest(server.pid)
         server.delete(1, 360_000)
-        return Played(before, vmdiff.snap(server.pid), f"used_memory {signed(server.used() - used)}")
+        return Played(before, at_rest(server.pid), f"used_memory {signed(server.used() - used)}")
 
 
 def memcached_filled(_: Path) -> Played:
     with servers.memcached() as (pid, client):
-        before = vmdiff.snap(pid)
+        before = at_rest(pid)
         stream = client.makefile("rb")
         for at in range(800):
             client.sendall(f"set key{at} 0 0 100000\r\n".encode() + b"x" * 100_000 + b"\r\n")
             assert stream.readline() == b"STORED\r\n"
-        return Played(before, vmdiff.snap(pid), "800 values of 100,000 bytes")
+        return Played(before, at_rest(pid), "800 values of 100,000 bytes")
 
 
 def postgres_scan(_: Path) -> Played:
@@ -259,9 +325,9 @@ def postgres_scan(_: Path) -> Played:
         session.ask(
             "create table t as select n, repeat('x', 500) as x from generate_series(1, 150000) n; select 1"
         )
-        before = vmdiff.snap(session.pid)
+        before = at_rest(session.pid)
         session.ask("select count(*) from t")
-        return Played(before, vmdiff.snap(session.pid), "a table of 80 MiB read through shared_buffers")
+        return Played(before, at_rest(session.pid), "a table of 80 MiB read through shared_buffers")
 
 
 def postgres_sort(_: Path) -> Played:
@@ -270,19 +336,35 @@ def postgres_sort(_: Path) -> Played:
         session.ask(
             "begin; declare c cursor for select repeat('x', 300) || n from generate_series(1, 400000) n order by 1; select 1"
         )
-        before = vmdiff.snap(session.pid)
+        before = at_rest(session.pid)
         session.ask("move 1 in c; select 1")
-        return Played(before, vmdiff.snap(session.pid), "400,000 texts of 300 bytes sorted in memory")
+        return Played(before, at_rest(session.pid), "400,000 texts of 300 bytes sorted in memory")
 
 
 def postgres_catalogue(_: Path) -> Played:
-    every = "do $$ begin for i in 1..3000 loop execute format('{}', i); commit; end loop; end $$; select 1"
+    every = "do $$ begin for i in 1..5000 loop execute format('{}', i); commit; end loop; end $$; select 1"
     with servers.postgres() as session:
         session.ask(every.format("create table t%s(a int primary key)"))
         session.reconnect()
-        before = vmdiff.snap(session.pid)
+        before = at_rest(session.pid)
         session.ask(every.format("select count(*) from t%s"))
-        return Played(before, vmdiff.snap(session.pid, inside=True), "3,000 tables and their indexes read")
+        return Played(before, at_rest(session.pid, inside=True), "5,000 tables and their indexes read")
+
+
+def redis_restarted(_: Path) -> Played:
+    taken = []
+    for _ in range(2):
+        with servers.redis() as server:
+            server.load(100_000)
+            taken.append(at_rest(server.pid))
+    return Played(taken[0], taken[1], "100,000 keys each time")
+
+
+def nginx_clients(_: Path) -> Played:
+    with servers.nginx() as server:
+        before = at_rest(server.pid)
+        server.connect(600)
+        return Played(before, at_rest(server.pid), f"{server.reading()} requests being read, 12 KiB of each")
 
 
 SITUATIONS = (
@@ -297,25 +379,32 @@ SITUATIONS = (
     Situation("C: 16 MiB of hugetlb pages", huge_table, rf"^resident \+{size(16)}: mapped by the program itself \+{size(16)} \(in hugetlb pages\)", machine=True),
     Situation("C: 96 MiB go to swap", swapped, rf"^resident -{size(96)}: .*; swap \+{size(96)} \(swapped out, not freed\)", machine=True),
     Situation("C: 96 MiB freed lazily (MADV_FREE)", c("freed-lazily", steps=1, account="96 MiB freed"), rf"^resident (unchanged|-).*{size(96)} more is freed \(MADV_FREE\)"),
-    Situation("C: a fork shares 200 MiB, parent", forked(1), rf"^private -{size(200)}: became shared with a child \(fork\)"),
-    Situation("C: the parent writes to it, parent", forked(2), rf"^private \+{size(200)}: copied on write since a fork"),
-    Situation("C: the parent writes to it, child", forked(2, child=True), rf"^private \+{size(200)}: no longer shared: another process copied it on write, or ended"),
+    Situation("C: a fork shares 220 MiB, parent", forked(1), rf"^private -{size(220)}: became shared with a child \(fork\)"),
+    Situation("C: the parent writes to it, parent", forked(2), rf"^private \+{size(220)}: copied on write since a fork"),
+    Situation("C: the parent writes to it, child", forked(2, child=True), rf"^private \+{size(220)}: no longer shared: another process copied it on write, or ended"),
     Situation("C: the child ends, and nothing was written", forked(3), r"^(nothing changed|resident unchanged)"),
     Situation("C: 12 threads malloc 16 MiB each", c("arenas", account="192 MiB in 12 threads"), rf"^resident \+{size(195)}: malloc arena \+{size(195)} \(1[12] more arenas\)"),
     Situation("C: 20,000 alike mappings (show)", shown("many-alike", "20,000 times 1 MiB, of which 4 KiB"), r"resident: mapped by the program itself 78\.\d MiB"),
     Situation("C: two runs, one leaks 8,000 blocks of 4,000 bytes", restarted, rf"^another run: resident \+{size(31)}: malloc heap \+{size(31)}"),
+    Situation("C: 64 MiB of small blocks freed, but the last", c("all-but-the-last", steps=1, account="60 MiB freed", inside=True), rf"^resident (unchanged|-[\d.,]+ [KM]iB: malloc heap).*malloc heap in use -{size(62)}, freed and kept \+{size(62)}"),
+    Situation("C: 15 of 16 small blocks freed, one a page stays", c("survivors", steps=1, account="56 MiB freed, no page of it whole", inside=True), rf"^resident unchanged.*malloc heap in use -{size(60)}, freed and kept \+{size(60)}"),
+    Situation("C: a true leak of one block size", leak_of_a_size, rf"^resident \+{size(31)}: malloc heap \+{size(31)}; (?:malloc heap )?in use \+{size(31)} \(\+[78],\d\d\d blocks of 4,016 bytes\)"),
+    Situation("C with jemalloc: 15 of 16 small blocks freed", preloaded("libjemalloc.so.2", "survivors", "56 MiB freed"), rf"^resident (unchanged|-[\d.,]+ [KM]iB: jemalloc).*jemalloc in use -{size(58)}, freed and kept \+{size(58)}"),
+    Situation("C with mimalloc: 15 of 16 small blocks freed", preloaded("libmimalloc.so.2", "survivors", "56 MiB freed"), r"^(nothing changed|resident (unchanged|-[\d.,]+ [KM]iB: mimalloc))"),
     Situation("pmap -x against a snapshot", by_pmap, r"^(resident unchanged|nothing changed)"),
     Situation("redis: 400,000 keys loaded", redis_loaded, r"^resident \+1\d\d MiB: jemalloc \+1\d\d MiB"),
     Situation("redis: 90 % of the keys deleted", redis_deleted, r"^resident (unchanged|-[\d.,]+ [KM]iB: jemalloc)"),
+    Situation("redis: restarted, loaded alike", redis_restarted, r"^another run: resident (unchanged|[+-][\d.,]+ [KM]iB)"),
+    Situation("nginx: 600 clients whose requests are being read", nginx_clients, r"^resident \+\d+\.?\d* MiB: malloc heap \+\d+"),
     Situation("memcached: 800 values of 100,000 bytes", memcached_filled, rf"^resident \+{size(82)}: malloc "),
     Situation("postgres backend: sequential scan", postgres_scan, r"^resident \+\d.*(shared anonymous|shared memory)"),
     Situation("postgres backend: a sort in memory", postgres_sort, r"^resident \+[1-9]\d\d MiB: malloc "),
-    Situation("postgres backend: 3,000 tables are looked at", postgres_catalogue, r"^resident \+[\d.]+ MiB: .*postgres contexts \+[\d.]+ MiB \((CacheMemoryContext|index info) "),
+    Situation("postgres backend: 10,000 relations are looked at", postgres_catalogue, r"^resident \+[\d.]+ MiB: .*postgres contexts \+[\d.]+ MiB \((CacheMemoryContext|index info) "),
     Situation("JVM: 300 MiB of byte arrays", java("heap", account="300 MiB"), r"^resident \+3\d\d MiB: jvm heap \+3\d\d MiB"),
-    Situation("JVM: direct buffers of 250 MiB", java("direct", account="250 MiB"), rf"^resident \+{size(252)}: malloc large block \+{size(250)} \(off-heap\).*; java direct buffers \+{size(250)}"),
-    Situation("JVM: 300 threads", java("threads", account="300 threads"), r"^resident \+[\d.]+ MiB: thread stack \+[\d.]+ MiB \(30\d more stacks\)"),
-    Situation("JVM: 3,000 class loaders", java("loaders", account="3,000 copies of a class"), r"jvm (metaspace|class space) \+"),
-    Situation("JVM: 300 deflaters", java("deflate", account="300 times 256 KiB"), r"malloc (arena|heap) \+[\d.]+ MiB \(.*off-heap"),
+    Situation("JVM: direct buffers of 250 MiB", java("direct", options=WHOLE_HEAP, account="250 MiB"), rf"^resident \+{size(252)}: malloc large block \+{size(250)} \(off-heap\).*; java direct buffers \+{size(250)}"),
+    Situation("JVM: 300 threads", java("threads", options=WHOLE_HEAP, account="300 threads"), r"^resident \+[\d.]+ MiB: thread stack \+[\d.]+ MiB \(30\d more stacks\)"),
+    Situation("JVM: 3,000 class loaders", java("loaders", options=WHOLE_HEAP, account="3,000 copies of a class"), r"jvm (metaspace|class space) \+"),
+    Situation("JVM: 300 deflaters", java("deflate", options=WHOLE_HEAP, account="300 times 256 KiB"), r"malloc (arena|heap) \+[\d.]+ MiB \(.*off-heap"),
     Situation("JVM: all of it collected", java("heap", "free", account="300 MiB let go"), r"^resident -[\d.]+ MiB: jvm heap -[\d.]+ MiB"),
     Situation("node: Buffers of 200 MiB", node("buffers"), rf"^resident \+{size(202)}: malloc large block \+{size(200)}"),
     Situation("node: a million objects", node("objects"), r"^resident \+1\d\d MiB: v8 heap \+1\d\d MiB"),
@@ -324,10 +413,13 @@ SITUATIONS = (
     Situation("CPython: 500,000 lists", python("objects", account="some 44 MiB"), r"^resident \+[45]\d.\d MiB: .*python arena \+\d\d.\d MiB"),
     Situation("CPython: 180,000 dicts, counted by type", python_types, r"python arena.*\(dict \+180,000, \+\d\d\.\d MiB\)"),
     Situation("CPython: 30,000 texts of 2,000 bytes", python("texts", account="60 MB"), rf"^resident \+{size(58)}: malloc heap \+{size(58)}"),
+    Situation("CPython: process 1 of a pid namespace, before from inside", in_namespace, rf"^resident \+{size(48)}: mapped by the program itself \+{size(48)}"),
     Situation("CPython: an extension's own mapping of 48 MiB", python("own-mapping", account="48 MiB"), rf"^resident \+{size(48)}: mapped by the program itself \+{size(48)}"),
     Situation("numpy: 20 arrays of 8 MiB", python("import-numpy", "numpy", account="160 MiB", needs="numpy"), rf"^resident \+{size(160)}: malloc large block \+{size(160)}"),
+    Situation("numpy: 20 arrays of 8 MiB freed", python("import-numpy", "numpy", "free", account="160 MiB freed", needs="numpy"), rf"^resident -{size(160)}: malloc large block -{size(160)}"),
+    Situation("numpy: 2,000 arrays of 32 KiB freed, but the last", python("import-numpy", "small-arrays", "free-most", account="62 MiB freed", needs="numpy", inside=True), rf"^resident (unchanged|-[\d.,]+ [KM]iB: malloc heap).*in use -{size(62)}, freed and kept \+{size(62)}"),
     Situation("numpy: a memmap is read", python("import-numpy", "memmap-read", account="48 MiB of a file", needs="numpy"), rf"^resident \+{size(48)}: .*memmap \+48.0 MiB \(file pages, droppable\)"),
-    Situation("numpy: a memmap is written to", python("import-numpy", "memmap-written", account="48 MiB of a file", needs="numpy"), rf"^resident \+{size(48)}: .*memmap \+48.0 MiB \(file pages, written to\)"),
+    Situation("numpy: a memmap is written to", memmap_written, rf"^resident \+{size(48)}: .*memmap \+48.0 MiB \(file pages, written to\)"),
     Situation("Go: 100 MiB", go("grow"), r"^resident \+10\d MiB: go heap \+10\d MiB"),
     Situation("Go: collected and kept", go("grow", "collect"), r"^resident (unchanged|-[\d.,]+ [KM]iB: go heap -[\d.,]+ [KM]iB); (go heap )?in use -10\d MiB, freed and kept \+\d\d"),
     Situation("Go: collected and released", go("grow", "release"), r"^resident -\d+.* MiB: go heap -\d+"),

@@ -12,7 +12,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tests.owners.real import absent, program
+from tests.waiting import until
 
+_WITH_SBIN = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 _HUNG = 120  # seconds after which a server that does not answer is taken for hung
 
 
@@ -85,6 +87,61 @@ def redis() -> Iterator[Redis]:
         )
         stack.callback(process.kill)
         yield Redis(process.pid, stack.enter_context(answered(folder / "socket", process)))
+
+
+class Nginx:
+    """An nginx worker, and clients whose requests it is reading."""
+
+    _HEADER = b"GET / HTTP/1.1\r\nHost: test\r\nX-Long: " + b"x" * 12_000
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder, self._stack = folder, stack
+        status = self._status()
+        self.pid = int(status["worker"])
+
+    def connect(self, clients: int) -> None:
+        """Connect so many clients that have sent part of a request, and wait until it was read."""
+        for _ in range(clients):
+            client = self._stack.enter_context(socket.socket(socket.AF_UNIX))
+            client.connect(str(self._folder / "socket"))
+            client.sendall(self._HEADER)
+        until(lambda: self.reading() >= clients)
+
+    def reading(self) -> int:
+        """Return how many requests nginx itself says that it is reading."""
+        return int(self._status()["reading"])
+
+    def _status(self) -> dict[str, str]:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(self._folder / "socket"))
+            client.settimeout(_HUNG)
+            client.sendall(b"GET /status HTTP/1.0\r\n\r\n")
+            reply = b"".join(iter(lambda: client.recv(4096), b""))
+        return dict(line.split() for line in reply.decode().partition("\r\n\r\n")[2].splitlines())
+
+
+_NGINX = """
+daemon off; master_process off; pid pid; error_log stderr crit; {user}
+events {{ worker_connections 2048; }}
+http {{
+  access_log off; client_header_buffer_size 16k; client_header_timeout 1h;
+  server {{ listen unix:{folder}/socket;
+    location = /status {{ return 200 "worker $pid\nreading $connections_reading\n"; }} }}
+}}
+"""
+
+
+@contextmanager
+def nginx() -> Iterator[Nginx]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        user = "user root;" if os.geteuid() == 0 else ""
+        (folder / "conf").write_text(_NGINX.format(folder=folder, user=user))
+        command = [program("nginx", _WITH_SBIN), "-p", folder, "-c", "conf", "-e", "stderr"]
+        process = stack.enter_context(subprocess.Popen([str(word) for word in command], cwd=folder))
+        stack.callback(process.kill)
+        answered(folder / "socket", process).close()
+        yield Nginx(folder, stack)
 
 
 class Postgres:

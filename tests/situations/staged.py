@@ -35,11 +35,11 @@ class Staged:
     def snap(self, **options: object) -> Snapshot:
         return at_rest(self.pid, **options)
 
-    def between(self, line: str = "") -> tuple[Snapshot, Snapshot]:
+    def between(self, line: str = "", **options: object) -> tuple[Snapshot, Snapshot]:
         """Return snapshots before and after it did something."""
-        before = self.snap()
+        before = self.snap(**options)
         self.do(line)
-        return before, self.snap()
+        return before, self.snap(**options)
 
     def _wait(self, word: str) -> None:
         assert self._process.stdout is not None

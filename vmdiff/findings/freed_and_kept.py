@@ -1,10 +1,11 @@
 """What the allocators record: growth that is in use, and memory that was freed and is kept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.match_mode import Match
+from vmdiff.comparison.totals import Group
 from vmdiff.comparison.usage_change import UsageChange, by_owner, exact
 from vmdiff.findings.finding import NOTEWORTHY, Finding, Found, listed
 from vmdiff.model import Snapshot, Usage, add
@@ -47,6 +48,18 @@ def moved_inside(comparison: Comparison) -> tuple[OwnerMove, ...]:
         if before is not None and after is not None:
             found.append(OwnerMove(change, in_use, after - before, after))
     return tuple(found)
+
+
+def in_use_of(comparison: Comparison, owners: Collection[str]) -> int | None:
+    """Return by how much more of some owners' memory is in use; None where it is unknown of one that grew."""
+    known = {move.change.owner: move.in_use for move in moved_inside(comparison)}
+    grew = {group.name for group in comparison.grouped("owner") if group.name in owners and _grew(group)}
+    return None if grew - known.keys() else sum(known.get(name, 0) for name in owners)
+
+
+def _grew(group: Group) -> bool:
+    rss = group.totals.get("rss")
+    return rss is None or rss.delta is None or rss.delta > 0
 
 
 def kept(usages: Sequence[Usage], resident: int | None) -> int | None:

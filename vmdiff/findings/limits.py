@@ -70,7 +70,7 @@ def deleted_data(snapshot: Snapshot) -> Found:
         paths = dict.fromkeys(mapping.path or "" for mapping in gone)
         message = (
             f"{listed(paths)}: deleted and still mapped ({size(mapped)}{told}); the space on its file system"
-            " is free only when it is unmapped and closed everywhere"
+            " is free when it is unmapped and closed everywhere, and has no other name"
         )
         yield Finding("deleted-data", "notice", message, tuple(paths)[:9])
 

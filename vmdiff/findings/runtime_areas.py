@@ -1,30 +1,36 @@
 """Memory of a runtime beside its heap: class metadata and off-heap memory of a JVM, WebAssembly."""
 
-from itertools import pairwise
-
 from vmdiff.comparison.compare import Comparison
 from vmdiff.findings.finding import NOTEWORTHY, Finding, Found, delta, grown, has_owner
+from vmdiff.findings.freed_and_kept import in_use_of
 from vmdiff.model import Mapping, Snapshot
 from vmdiff.units import signed, size
 
 _MALLOC = ("malloc heap", "malloc arena", "malloc large block")
 _CLASSES = ("jvm metaspace", "jvm class space")
-_WASM = 8 << 30  # bytes of addresses that V8 reserves for each memory, whose bounds then need no check
+# V8 reserves so much for each memory of WebAssembly, whose bounds then need no check, and as much as that
+# below it for negative offsets (kFullGuardSize32 and kNegativeGuardSize of objects/backing-store.cc).
+_WASM, _BELOW = 8 << 30, 2 << 30  # bytes of addresses
 
 
 def off_heap(comparison: Comparison) -> Found:
     """Find growth of malloc in a JVM: memory that no Java heap dump shows.
 
     Precondition: both sides have a Java heap, resident memory grew, and malloc's growth is a quarter of
-    it or more. Which of its users it was, the memory does not tell.
+    it or more; where malloc's records tell what is in use, that grew, too. Which of its users it was, the
+    memory does not tell.
     """
     grew, resident = grown(comparison, "owner", _MALLOC, "resident"), delta(comparison, "resident")
     if grew is None or resident is None or grew < NOTEWORTHY or grew * 4 < resident:
         return
+    in_use = in_use_of(comparison, _MALLOC)
+    if in_use is not None and in_use * 2 < grew:
+        return
     if all(has_owner(side, "jvm heap") for side in (comparison.before, comparison.after)):
+        kept = "" if in_use is not None else " (in use, or freed and kept: that was not read)"
         message = (
-            f"{size(grew)} of malloc beside the Java heap: direct buffers, Deflater and Inflater, JNI or"
-            " the JVM itself; -XX:NativeMemoryTracking=summary tells which"
+            f"{size(grew)} of malloc beside the Java heap{kept}: direct buffers, Deflater and Inflater, JNI"
+            " or the JVM itself; -XX:NativeMemoryTracking=summary tells which"
         )
         yield Finding("off-heap", "notice", message, (f"malloc rss {signed(grew)}",))
 
@@ -47,8 +53,9 @@ def class_metadata(comparison: Comparison) -> Found:
 def wasm_memory(comparison: Comparison) -> Found:
     """Find new memories of WebAssembly, which are neither V8's heap nor malloc's.
 
-    Precondition: a V8 heap on both sides, and more reservations as large as V8 makes for WebAssembly
-    memories only (8 GiB and more, accessible at their start and inaccessible after that).
+    Precondition: a V8 heap on both sides, and more reservations as V8 makes for WebAssembly memories only:
+    8 GiB and more, accessible at their start and not after that, with 2 GiB before them that nobody else
+    has. A resizable ArrayBuffer of many GiB has nothing before it.
     """
     count, grew = new_wasm_memories(comparison)
     if count > 0 and grew >= NOTEWORTHY:
@@ -67,13 +74,34 @@ def new_wasm_memories(comparison: Comparison) -> tuple[int, int]:
 
 
 def _memories(side: Snapshot) -> list[int]:
-    """Return what each WebAssembly memory has resident."""
-    pairs = pairwise(side.mappings)
-    return [side.value(low, "rss") or 0 for low, high in pairs if _is_memory(low, high)]
+    """Return what each WebAssembly memory has resident.
+
+    The kernel makes one mapping of what is inaccessible at the end of one reservation and before the next.
+    """
+    found = []
+    end_of_last: Mapping | None = None
+    left = 0  # bytes at the end of the last reservation that it does not need
+    for below, start, above in zip((None, *side.mappings), side.mappings, side.mappings[1:], strict=False):
+        if not (_is_open(start) and _is_guard(above) and start.end == above.start):
+            continue
+        free = _before(below, start)
+        free = left if free and below is end_of_last else free
+        whole = (start.size or 0) + (above.size or 0)
+        end_of_last, left = above, max(0, whole - _WASM)
+        if whole >= _WASM and free >= _BELOW:
+            found.append(side.value(start, "rss") or 0)
+    return found
 
 
-def _is_memory(low: Mapping, high: Mapping) -> bool:
-    if low.end != high.start or not high.perms.startswith("---") or not low.perms.startswith("rw"):
-        return False
-    owned = low.owner is not None and "wasm" not in low.owner.name
-    return not low.path and not owned and (low.size or 0) + (high.size or 0) >= _WASM
+def _before(below: Mapping | None, start: Mapping) -> int:
+    """Return the inaccessible bytes right before a mapping."""
+    return (below.size or 0) if below and _is_guard(below) and below.end == start.start else 0
+
+
+def _is_guard(mapping: Mapping) -> bool:
+    return mapping.perms.startswith("---") and not mapping.path
+
+
+def _is_open(mapping: Mapping) -> bool:
+    owned = mapping.owner is not None and "wasm" not in mapping.owner.name
+    return mapping.perms.startswith("rw") and not mapping.path and not owned

@@ -86,9 +86,14 @@ def peak_between(comparison: Comparison) -> Found:
 
 
 def page_tables(comparison: Comparison) -> Found:
-    """Find page tables that grew: memory that no mapping shows."""
+    """Find page tables that grew: memory that no mapping shows.
+
+    Precondition: they grew by far more than the memory that came needs in any case, 8 bytes for each page of
+    4 KiB; by that much they grow with every process.
+    """
     before, after = comparison.before.process.page_tables, comparison.after.process.page_tables
-    if before is None or after is None or after - before < NOTEWORTHY:
+    came = max(0, delta(comparison, "rss") or 0)
+    if before is None or after is None or after - before < max(NOTEWORTHY, came // 100):
         return
     message = f"page tables grew by {size(after - before)}: memory of the kernel that no mapping shows"
     yield Finding("page-tables", "info", message, (f"page_tables {size(before)} to {size(after)}",))

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #ifndef MADV_COLLAPSE
@@ -231,6 +232,53 @@ static void freed_and_others_swapped(void) {
     madvise(both + 30 * MIB, 10 * MIB, MADV_PAGEOUT);
 }
 
+/* A file that is there, and whose name says that it is not. */
+static void named_deleted(void) {
+    stage();
+    touch(file(folder, "data (deleted)", 20 * MIB, PROT_READ, MAP_SHARED), 20 * MIB);
+}
+
+static void another_name(void) {
+    char from[4096], to[4096];
+    touch(file(folder, "one", 20 * MIB, PROT_READ, MAP_SHARED), 20 * MIB);
+    snprintf(from, sizeof from, "%s/one", folder);
+    snprintf(to, sizeof to, "%s/two", folder);
+    stage();
+    if (link(from, to) || unlink(from)) exit(3);
+}
+
+/* Memory that the kernel itself lists as deleted files, which it never was. */
+static void memory_listed_as_deleted(void) {
+    stage();
+    int fd = memfd_create("frames", 0), id = shmget(IPC_PRIVATE, 20 * MIB, IPC_CREAT | 0600);
+    if (ftruncate(fd, 20 * MIB)) exit(3);
+    fill(mmap(NULL, 20 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), 20 * MIB, 1);
+    fill(shmat(id, NULL, 0), 20 * MIB, 1);
+    shmctl(id, IPC_RMID, NULL);
+    fill(anonymous(20 * MIB, MAP_SHARED), 20 * MIB, 1);
+}
+
+static void huge_not_touched(void) {
+    stage();
+    if (mmap(NULL, 16 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0) == MAP_FAILED) exit(4);
+}
+
+static void huge_but_transparent(void) {
+    char *at = anonymous(34 * MIB, MAP_PRIVATE);
+    at = (char *)(((unsigned long)at + 2 * MIB - 1) & ~(2 * MIB - 1));
+    madvise(at, 32 * MIB, MADV_HUGEPAGE);
+    stage();
+    fill(at, 32 * MIB, 1);
+}
+
+/* Page tables of 1 MiB, as any 512 MiB need that are filled in small pages. */
+static void filled_densely(void) {
+    char *at = anonymous(600 * MIB, MAP_PRIVATE);
+    madvise(at, 600 * MIB, MADV_NOHUGEPAGE);
+    stage();
+    fill(at, 600 * MIB, 1);
+}
+
 static const struct { const char *name; void (*act)(void); } CASES[] = {
     {"freed-own-and-malloced-little", freed_own_and_malloced_little},
     {"file-written-by-two", file_written_by_two},
@@ -248,6 +296,12 @@ static const struct { const char *name; void (*act)(void); } CASES[] = {
     {"child-ended", child_ended},
     {"one-arena-of-many-heaps", one_arena_of_many_heaps},
     {"freed-and-others-swapped", freed_and_others_swapped},
+    {"named-deleted", named_deleted},
+    {"another-name", another_name},
+    {"memory-listed-as-deleted", memory_listed_as_deleted},
+    {"huge-not-touched", huge_not_touched},
+    {"huge-but-transparent", huge_but_transparent},
+    {"filled-densely", filled_densely},
 };
 
 int main(int count, char **words) {

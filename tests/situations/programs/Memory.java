@@ -21,10 +21,16 @@ public class Memory {
 
     private static void act(String line) throws Exception {
         switch (line) {
-            case "heap" -> { for (int i = 0; i < 300; i++) kept.add(new byte[1 << 20]); }
+            case "heap" -> { for (int i = 0; i < 300; i++) kept.add(new byte[(1 << 20) - 64]); }
             case "direct" -> { for (int i = 0; i < 25; i++) kept.add(filled(ByteBuffer.allocateDirect(10 << 20))); }
             case "threads" -> threads(300);
             case "deflate" -> { for (int i = 0; i < 300; i++) kept.add(deflater()); }
+            case "deflate-and-end" -> {
+                List<Deflater> all = new ArrayList<>();
+                for (int i = 0; i < 300; i++) all.add(deflater());
+                for (Deflater deflater : all) deflater.end();
+            }
+            case "objects" -> { for (int i = 0; i < 1_000_000; i++) kept.add(new Loaded()); }
             case "loaders" -> { for (int i = 0; i < 3000; i++) kept.add(new Copies().loadClass("Memory$Loaded").getDeclaredConstructor().newInstance()); }
             case "free" -> { kept.clear(); for (int i = 0; i < 4; i++) System.gc(); }
             default -> throw new IllegalArgumentException(line);

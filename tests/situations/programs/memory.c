@@ -114,10 +114,10 @@ static void freed_lazily(void) {
 }
 
 static void forked(void) {
-    char *at = map(200 * MIB, MAP_PRIVATE, -1);
+    char *at = map(220 * MIB, MAP_PRIVATE, -1);
     int pipes[2];
     char one;
-    fill(at, 200 * MIB);
+    fill(at, 220 * MIB);
     next();
     if (pipe(pipes)) exit(3);
     pid_t child = fork();
@@ -127,7 +127,7 @@ static void forked(void) {
     }
     printf("child %d\n", child);
     next();
-    fill(at, 200 * MIB);
+    fill(at, 220 * MIB);
     next();
     kill(child, SIGKILL);
     waitpid(child, &(int){0}, 0);
@@ -164,6 +164,33 @@ static void leaks_a_size(void) {
     for (size_t i = 0; i < count; i++) memset(malloc(4000), 1, 4000);
 }
 
+static void *blocks[1 << 18];
+
+static void fill_blocks(size_t size) {
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) memset(blocks[i] = malloc(size), 1, size);
+}
+
+/* One block of each page stays: none of what was freed is a whole page. */
+static void survivors(void) {
+    fill_blocks(240);
+    next();
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) if (i % 16) free(blocks[i]);
+}
+
+/* Only the last block stays, which lies at the end of the heap. */
+static void all_but_the_last(void) {
+    fill_blocks(240);
+    next();
+    for (size_t i = 0; i + 1 < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
+}
+
+static void open_memory_file(void) {
+    int fd = memfd_create("frames", 0);
+    static char piece[1 << 20];
+    memset(piece, 1, sizeof piece);
+    for (int i = 0; i < 60; i++) if (write(fd, piece, sizeof piece) < 0) exit(3);
+}
+
 static const struct { const char *name; void (*act)(void); } CASES[] = {
     {"own-mapping", own_mapping},
     {"own-freed-and-little-malloced", own_freed_and_little_malloced},
@@ -180,6 +207,9 @@ static const struct { const char *name; void (*act)(void); } CASES[] = {
     {"arenas", arenas},
     {"many-alike", many_alike},
     {"leaks-a-size", leaks_a_size},
+    {"survivors", survivors},
+    {"all-but-the-last", all_but_the_last},
+    {"open-memory-file", open_memory_file},
 };
 
 int main(int count, char **words) {

@@ -11,6 +11,13 @@ const acts = {
       kept.push(memory);
     }
   },
+  resizable: () => {
+    for (let i = 0; i < 4; i++) {
+      const buffer = new ArrayBuffer(10 << 20, { maxByteLength: 2 ** 32 });
+      new Uint8Array(buffer).fill(1);
+      kept.push(buffer);
+    }
+  },
   free: () => { kept = []; for (let i = 0; i < 4; i++) global.gc(); },
 };
 console.log("ready");

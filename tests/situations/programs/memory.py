@@ -27,6 +27,17 @@ def memmap(write):
     kept.append((array, array[::4096].sum()))
 
 
+def small_arrays():
+    import numpy
+
+    kept.extend(numpy.ones(1 << 12) for _ in range(2_000))
+
+
+def memmap_again():
+    array, _ = kept[-1]
+    array[::4096] += 1
+
+
 def import_numpy():
     import numpy  # noqa: F401
 
@@ -54,6 +65,9 @@ ACTS = {
     "numpy": numpy_arrays,
     "memmap-read": lambda: memmap(write=False),
     "memmap-written": lambda: memmap(write=True),
+    "memmap-again": memmap_again,
+    "small-arrays": small_arrays,
+    "free-most": lambda: kept.__delitem__(slice(0, -1)),
     "objects": objects,
     "dicts": dicts,
     "texts": texts,
