@@ -16,6 +16,7 @@ from vmdiff.model.memory_figures import figure
 from vmdiff.units import signed, size
 
 _NOTEWORTHY = 1 << 20  # bytes
+_MOST_OWNERS = 2  # whose memory is told apart in one sentence
 _JVM = "jvm "
 _MALLOC = frozenset({"malloc heap", "malloc arena", "malloc large block"})
 _NAMELESS = {None, "/dev/zero", "/SYSV00000000"}  # what the kernel calls shared memory without a name
@@ -163,17 +164,30 @@ def of_virtual(comparison: Comparison) -> str:
     return f"; virtual {signed(virtual)}" if abs(virtual) > 8 * abs(resident) else ""
 
 
-def of_inside(comparison: Comparison) -> str:
-    """Tell what is in use from what was freed and kept, where the allocators' records show it."""
-    moves = [move for move in moved_inside(comparison) if move.in_use or move.more_kept]
-    in_use, kept = sum(move.in_use for move in moves), sum(move.more_kept for move in moves)
+def of_inside(comparison: Comparison, movers: Sequence[Mover] = ()) -> str:
+    """Tell what is in use from what was freed and kept, where the allocators' records show it.
+
+    Owners are added up only where the sum is of all *movers*: else it would read like the whole movement's.
+    One that is no mover is told where what moved inside it is half of the movement or more.
+    """
+    names = {mover.name for mover in movers}
+    least = abs(sum(mover.delta for mover in movers)) // 2
+    large = [
+        move
+        for move in moved_inside(comparison)
+        if (moved := max(abs(move.in_use), abs(move.more_kept))) >= _NOTEWORTHY
+        and (move.change.owner in names or moved >= least)
+    ]
     accounts = inner_accounts.clause(comparison)
-    if max(abs(in_use), abs(kept)) < _NOTEWORTHY:
-        return accounts
-    owners = {move.change.owner for move in moves}
-    whose = f"{owners.pop()} " if len(owners) == 1 else ""
-    told = f"; {whose}in use {signed(in_use)}{_grown_most(moves, in_use)}"
-    return (told if abs(kept) < _NOTEWORTHY else f"{told}, freed and kept {signed(kept)}") + accounts
+    if names and len(large) > 1 and names <= {move.change.owner for move in large}:
+        return f"; {_inside(large)}{accounts}"
+    return "".join(f"; {move.change.owner} {_inside([move])}" for move in large[:_MOST_OWNERS]) + accounts
+
+
+def _inside(moves: Sequence[OwnerMove]) -> str:
+    in_use, kept = sum(move.in_use for move in moves), sum(move.more_kept for move in moves)
+    told = f"in use {signed(in_use)}{_grown_most(moves, in_use)}"
+    return told if abs(kept) < _NOTEWORTHY else f"{told}, freed and kept {signed(kept)}"
 
 
 def _grown_most(moves: Sequence[OwnerMove], in_use: int) -> str:

@@ -124,10 +124,11 @@ def _moved(comparison: Comparison) -> Answer | None:
         return None
     moved = movement(resident, parts.parts(comparison, parts.change_of("resident")))
     if _significant(resident, comparison.totals.get("rss")):
-        more = notes.of_inside(comparison) + notes.of_virtual(comparison)
+        more = notes.of_inside(comparison, moved.movers) + notes.of_virtual(comparison)
         return _moving(comparison, "resident", moved, more)
     if moved.gross >= 4 * NOTEWORTHY:
-        told = f"resident {_nearly(resident)}: {_named(comparison, moved)}{notes.of_inside(comparison)}"
+        inside = notes.of_inside(comparison, moved.movers)
+        told = f"resident {_nearly(resident)}: {_named(comparison, moved)}{inside}"
         return Answer(told, "rss", resident, moved.movers, moved.explained)
     return None
 
