@@ -8,7 +8,7 @@ from vmdiff.answer import answer, summary
 from vmdiff.answer.movement import ENOUGH, movement
 from vmdiff.answer.sentence import Mover
 from vmdiff.comparison.compare import compare as compare_snapshots
-from vmdiff.model import Mapping, Origin, Owner, Part, Process, Snapshot
+from vmdiff.model import Mapping, Origin, Owner, Part, Process, Snapshot, Usage
 from vmdiff.model import owner as owned_by
 
 COUNTERS = (
@@ -188,6 +188,42 @@ def test_malloc_beside_a_java_heap_is_off_heap():
     grown = sentence([java, owned("malloc heap", B, MIB)], [java, owned("malloc heap", B, 99 * MIB)])
 
     assert "malloc heap +98.0 MiB (off-heap)" in grown
+
+
+def using(owner: str, in_use: int, free: int) -> Usage:
+    return Usage(owner=owner, source="its records", certainty="certain", in_use=in_use, free=free)
+
+
+def with_usage(snapshot: Snapshot, *usages: Usage) -> Snapshot:
+    return snapshot.model_copy(update={"usage": usages})
+
+
+def test_a_snapshot_says_what_of_an_owner_was_freed_and_is_kept():
+    held = taken(owned("jemalloc", A, 117 * MIB), owned("jvm heap", B, 100 * MIB))
+    said = summary(with_usage(held, using("jemalloc", 18 * MIB, 95 * MIB), using("jvm heap", 99 * MIB, MIB)))
+
+    assert "jemalloc 117 MiB (18.0 MiB in use, 95.0 MiB freed and kept), jvm heap 100 MiB" in said.sentence
+    assert "jvm heap 100 MiB (" not in said.sentence
+
+
+def test_what_is_in_use_is_named_where_it_is_not_of_all_that_moved():
+    before = taken(owned("jvm heap", A, 10 * MIB), owned("malloc arena", B, 10 * MIB))
+    after = taken(owned("jvm heap", A, 40 * MIB), owned("malloc arena", B, 70 * MIB))
+    known = (with_usage(before, using("jvm heap", MIB, 0)), with_usage(after, using("jvm heap", 31 * MIB, 0)))
+
+    assert answer(compare_snapshots(*known)).sentence.endswith(
+        "jvm heap +30.0 MiB; jvm heap in use +30.0 MiB"
+    )
+
+
+def test_what_is_in_use_of_all_that_moved_needs_no_name():
+    before, after = taken(owned("jemalloc", A, 10 * MIB)), taken(owned("jemalloc", A, 70 * MIB))
+    known = (
+        with_usage(before, using("jemalloc", 9 * MIB, 0)),
+        with_usage(after, using("jemalloc", 69 * MIB, 0)),
+    )
+
+    assert answer(compare_snapshots(*known)).sentence.endswith("jemalloc +60.0 MiB; in use +60.0 MiB")
 
 
 def uncounted(at: int, held: int, *names: tuple[str, int]) -> Mapping:

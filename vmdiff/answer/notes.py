@@ -6,9 +6,17 @@ from vmdiff.answer.parts import short
 from vmdiff.answer.sentence import Mover
 from vmdiff.comparison.change import Change, ChangeName
 from vmdiff.comparison.compare import Comparison
+from vmdiff.comparison.usage_change import exact
 from vmdiff.findings import inner_accounts, swap_moves
 from vmdiff.findings.finding import has_owner
-from vmdiff.findings.freed_and_kept import OwnerMove, largest_by_size, largest_rows, moved_inside, named_types
+from vmdiff.findings.freed_and_kept import (
+    OwnerMove,
+    kept,
+    largest_by_size,
+    largest_rows,
+    moved_inside,
+    named_types,
+)
 from vmdiff.findings.runtime_areas import new_wasm_memories
 from vmdiff.findings.state import came_huge
 from vmdiff.model import Kind, Mapping, Snapshot
@@ -33,15 +41,15 @@ def _new_ones(comparison: Comparison, mover: Mover) -> str:
     thing = _COUNTED.get(mover.name)
     if mover.by != "owner" or thing is None:
         return ""
-    before, after = (_labels(side, mover.name) for side in (comparison.before, comparison.after))
+    before, after = (owner_count(side, mover.name) for side in (comparison.before, comparison.after))
     count = after - before
     if abs(count) < 2 or (count > 0) != (mover.delta > 0):
         return ""
     return f"{abs(count):,} {'more' if count > 0 else 'fewer'} {thing}s"
 
 
-def _labels(side: Snapshot, owner: str) -> int:
-    """Count the owners of a name, not their mappings: an arena has many heaps."""
+def owner_count(side: Snapshot, owner: str) -> int:
+    """Return how many owners of a name there are, not how many mappings: an arena has many heaps."""
     mine = [m for m in side.mappings if m.owner and m.owner.name == owner and m.accessible]
     labels = {m.owner.tid or m.owner.label or m.start for m in mine if m.owner}
     parts = {
@@ -179,7 +187,7 @@ def of_inside(comparison: Comparison, movers: Sequence[Mover] = ()) -> str:
         and (move.change.owner in names or moved >= least)
     ]
     accounts = inner_accounts.clause(comparison)
-    if names and len(large) > 1 and names <= {move.change.owner for move in large}:
+    if large and names and names <= {move.change.owner for move in large}:
         return f"; {_inside(large)}{accounts}"
     return "".join(f"; {move.change.owner} {_inside([move])}" for move in large[:_MOST_OWNERS]) + accounts
 
@@ -188,6 +196,17 @@ def _inside(moves: Sequence[OwnerMove]) -> str:
     in_use, kept = sum(move.in_use for move in moves), sum(move.more_kept for move in moves)
     told = f"in use {signed(in_use)}{_grown_most(moves, in_use)}"
     return told if abs(kept) < _NOTEWORTHY else f"{told}, freed and kept {signed(kept)}"
+
+
+def of_held(snapshot: Snapshot, part: Mover) -> str:
+    """Tell of a part of a snapshot what is in use of it, where that is not nearly all."""
+    mine = [usage for usage in snapshot.usage or () if usage.owner == part.name]
+    in_use, more = exact(mine, "in_use"), kept(mine, part.delta)
+    if part.by != "owner" or in_use is None or more is None or in_use > part.delta:
+        return ""
+    if more < max(_NOTEWORTHY, part.delta // 10):
+        return ""
+    return f"{size(in_use)} in use, {size(more)} freed and kept"
 
 
 def _grown_most(moves: Sequence[OwnerMove], in_use: int) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from vmdiff.answer import parts
+from vmdiff.answer import notes, parts
 from vmdiff.answer.movement import Movement, movement
-from vmdiff.answer.sentence import Answer
+from vmdiff.answer.sentence import Answer, Mover
 from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.match_mode import Match
 from vmdiff.model import Kind, Snapshot
@@ -14,6 +14,7 @@ from vmdiff.units import size
 _NOTEWORTHY = 1 << 20  # bytes
 _MANY_THREADS = 100
 _MANY_ARENAS = 16
+_ARENA = "malloc arena"
 _MOST = 3  # things that stand out, in one sentence
 
 
@@ -39,13 +40,18 @@ def summary(snapshot: Snapshot) -> Answer:
 
 
 def _consisting(snapshot: Snapshot, held: Movement) -> str:
-    told = ", ".join(f"{parts.words(part, (snapshot,))} {size(part.delta)}" for part in held.movers)
+    told = ", ".join(_held(snapshot, part) for part in held.movers)
     if not told:
         return ""
     if held.enough:
         return f": {told}"
     whose = "owners" if any(part.by == "owner" for part in held.parts) else "kinds"
     return f", spread over {len(held.parts)} {whose}; the largest: {told}"
+
+
+def _held(snapshot: Snapshot, part: Mover) -> str:
+    note = notes.of_held(snapshot, part)
+    return f"{parts.words(part, (snapshot,))} {size(part.delta)}" + (f" ({note})" if note else "")
 
 
 # ---- what stands out
@@ -77,11 +83,10 @@ def _threads(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _arenas(snapshot: Snapshot) -> Iterator[str]:
-    arenas = [m for m in snapshot.mappings if m.owner and m.owner.name == "malloc arena"]
-    labels = {mapping.owner.label for mapping in arenas if mapping.owner}
-    reserved = sum(mapping.size or 0 for mapping in arenas)
-    if len(labels) >= _MANY_ARENAS:
-        yield f"{len(labels):,} malloc arenas reserve {size(reserved)}"
+    count = notes.owner_count(snapshot, _ARENA)
+    reserved = sum(m.size or 0 for m in snapshot.mappings if m.owner and m.owner.name == _ARENA)
+    if count >= _MANY_ARENAS:
+        yield f"{count:,} malloc arenas reserve {size(reserved)}"
 
 
 def _shared(snapshot: Snapshot) -> Iterator[str]:

@@ -7,14 +7,17 @@ from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.match_mode import Match
 from vmdiff.comparison.totals import Group
 from vmdiff.comparison.usage_change import UsageChange, by_owner, exact
-from vmdiff.findings.finding import NOTEWORTHY, Finding, Found, listed
+from vmdiff.findings.finding import NOTEWORTHY, Finding, Found, delta, listed
 from vmdiff.model import Snapshot, Usage, add
 from vmdiff.model.usage import NO_CLASS
 from vmdiff.units import signed, size
 
 _MOST_ROWS = 3  # block sizes or types in one sentence
 _GLIBC = "glibc"
-_TOO_LONG = "--inside"  # the way out that readers name where they would take too long
+_UNREAD = {  # the ways out that readers name, and why
+    "--inside": "takes longer to read",
+    "--freeze": "changed while it was read",
+}
 _WAYS = {  # to have memory returned that could be, by whose it is
     "jemalloc": "it goes back by itself as its pages decay (dirty_decay_ms, muzzy_decay_ms)",
     "malloc heap": "malloc_trim(0) would return that",
@@ -74,10 +77,12 @@ def kept(usages: Sequence[Usage], resident: int | None) -> int | None:
 def freed_and_kept(comparison: Comparison) -> Found:
     """Find allocators that keep more of what the program freed than before.
 
-    Precondition: their own records tell it on both sides, and it is resident.
+    Precondition: their own records tell it on both sides, it is resident, and not small beside what else
+    happened.
     """
+    least = max(NOTEWORTHY, abs(delta(comparison, "resident") or 0) // 20)
     for move in moved_inside(comparison):
-        if move.more_kept >= NOTEWORTHY:
+        if move.more_kept >= least:
             yield _finding(
                 move.change.owner, move.change.after, move.kept, f"{signed(move.more_kept)} since before"
             )
@@ -107,15 +112,23 @@ def unread_now(snapshot: Snapshot) -> Found:
 
 def _unread(usages: Sequence[Usage], snapshot: Snapshot) -> Found:
     """Precondition: the records are those of much memory; of little they are read in any case."""
-    wanted = {one.owner for one in usages if one.in_use is None and _TOO_LONG in (one.partial or "")}
     alone = Comparison(snapshot, snapshot, Match.ADDRESS, "", (), ())
     totals = {group.name: group.totals.get("rss") for group in alone.grouped("owner")}
-    large = [
-        name for name in sorted(wanted) if (rss := totals.get(name)) and (rss.after or 0) >= 8 * NOTEWORTHY
-    ]
-    if large:
-        message = f"what is in use of {listed(large)} takes longer to read: snap --inside reads it"
-        yield Finding("in-use-unread", "info", message)
+    for way, why in _UNREAD.items():
+        wanted = {one.owner for one in usages if way in (one.partial or "") and _unknown(one)}
+        large = [
+            name
+            for name in sorted(wanted)
+            if (rss := totals.get(name)) and (rss.after or 0) >= 8 * NOTEWORTHY
+        ]
+        if large:
+            message = f"what is in use of {listed(large)} {why}: snap {way} reads it"
+            yield Finding("in-use-unread", "info", message)
+            return
+
+
+def _unknown(usage: Usage) -> bool:
+    return exact((usage,), "in_use") is None
 
 
 def _finding(owner: str, usages: Sequence[Usage], held: int, compared: str) -> Finding:
