@@ -41,4 +41,5 @@ def test_a_process_that_did_nothing_is_no_difference(vmdiff: Run, tmp_path: Path
         asked = vmdiff("compare", before, after, "--exit-code", "--format", "text")
 
     assert asked.code == 0
-    assert "nothing changed" in asked.out
+    # A neighbour that maps the same library, and starts or ends, moves its PSS: no difference, and no change.
+    assert "nothing changed" in asked.out or "resident unchanged\n" in asked.out
