@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 import vmdiff
 from tests.acts import actor
 from tests.draw import mappings, snapshot
+from tests.work import lines
 from vmdiff.capture import ProcessFolder, read
 from vmdiff.importers.procfs import fast_reader
-from vmdiff.model import Origin, Snapshot
+from vmdiff.model import Mapping, Origin, Snapshot
+from vmdiff.storage.json_document import Lines
 
 HEAVY = {"deepdiff", "elftools", "jinja2", "pydantic", "rich", "typer"}
 
@@ -145,6 +148,23 @@ def test_mappings_that_are_alike_share_what_is_alike() -> None:
     assert len({id(mapping.flags) for mapping in found}) == 1
     assert held < 300 * len(found)  # bytes: a tuple, two addresses and nothing else of its own
     assert peak < 1500 * len(found)
+
+
+def test_pieces_of_one_file_are_decoded_and_written_once_but_for_their_offsets() -> None:
+    pieces = [
+        b"%x-%x r--p %08x fe:00 7     /tmp/file\nSize: 4 kB\nRss: 4 kB\nVmFlags: rd mr \n"
+        % (at, at + 4096, at)
+        for at in range(1 << 32, (1 << 32) + 2000 * 8192, 8192)
+    ]
+    read: list[Mapping] = []
+
+    reading = lines(lambda: read.extend(fast_reader.parse([b"".join(pieces)], source="x").mappings))
+    writing = lines(lambda: Lines(to_json)(read))
+
+    assert [mapping.offset for mapping in read] == [mapping.start for mapping in read]
+    assert [json.loads(line) for line in Lines(to_json)(read)] == [mapping.record() for mapping in read]
+    assert reading < 25 * len(pieces)  # 41 where each is decoded by itself
+    assert writing < 25 * len(pieces)
 
 
 def test_models_are_built_for_a_snapshot_and_not_for_a_mapping() -> None:

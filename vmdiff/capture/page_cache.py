@@ -36,7 +36,8 @@ def with_file_facts(folder: ProcessFolder, files: FileSystems, named: abc.Mappin
 
     Nothing is added where there are none, or this kernel does not tell.
     """
-    large = [index for index, mapping in named.items() if _may_be_asked(mapping)]
+    files_alone = (index for index, mapping in named.items() if mapping.kind is Kind.FILE)
+    large = [index for index in files_alone if (named[index].size or 0) >= _LARGE]
     if not large or not may_be_known():
         return FileFacts(dict(named))
     large = sorted(large, key=lambda index: named[index].size or 0, reverse=True)[:_MOST]
@@ -48,10 +49,6 @@ def with_file_facts(folder: ProcessFolder, files: FileSystems, named: abc.Mappin
         facts = {FILE_SIZE: length, PAGE_CACHE: cached}
         added[index] = mapping._replace(values={**mapping.values, **facts})
     return FileFacts({**named, **added}, (FILE_SIZE, PAGE_CACHE))
-
-
-def _may_be_asked(mapping: Mapping) -> bool:
-    return mapping.kind is Kind.FILE and (mapping.size or 0) >= _LARGE and mapping.path is not None
 
 
 def _facts(folder: ProcessFolder, mapping: Mapping, deadline: float) -> tuple[int | None, int | None]:

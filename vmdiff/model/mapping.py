@@ -155,8 +155,8 @@ class Mapping(NamedTuple):
 
     @property
     def look(self) -> abc.Hashable:
-        """Everything but the bounds, as a key: owner and values by identity, so it is quick to make."""
-        return self[2:_OWNER], id(self[_OWNER]), id(self[_VALUES])
+        """Everything but the bounds and the offset, as a key: owner and values by identity, quick to make."""
+        return self[2:_OFFSET], self[_OFFSET + 1 : _OWNER], id(self[_OWNER]), id(self[_VALUES])
 
     def owned_by(self, owner: Owner | None) -> Self:
         """Return the mapping with another owner; `_replace` takes five times as long."""
@@ -235,7 +235,7 @@ class Mapping(NamedTuple):
         )
 
 
-_OWNER, _VALUES = map(Mapping._fields.index, ("owner", "values"))
+_OFFSET, _OWNER, _VALUES = map(Mapping._fields.index, ("offset", "owner", "values"))
 _TRAITS = itemgetter(*map(Mapping._fields.index, ("perms", "kind", "path")))
 
 Content = tuple[Any, ...]  # the fields of a mapping besides its bounds, in their order
@@ -272,6 +272,11 @@ class PlacedMapping(Mapping):
 def content(mapping: Mapping) -> Content:
     """Return everything but the bounds, for `place`."""
     return mapping[2:]
+
+
+def at_offset(alike: Content, offset: int) -> Content:
+    """Return the same but for the offset in the file."""
+    return (*alike[: _OFFSET - 2], offset, *alike[_OFFSET - 1 :])
 
 
 def place(rows: Iterable[tuple[int, int, Content]]) -> list[Mapping]:

@@ -73,7 +73,7 @@ class Lines:
 
     def __init__(self, write: Callable[[dict[str, Any]], bytes]) -> None:
         self._write = write
-        self._alike: dict[Hashable, bytes] = {}
+        self._alike: dict[Hashable, tuple[bytes, ...]] = {}
 
     def __call__(self, mappings: Sequence[Mapping]) -> list[bytes]:
         """Give the line of each mapping."""
@@ -89,13 +89,20 @@ class Lines:
         return lines
 
     def _rest(self, mapping: Mapping) -> bytes:
-        """Write what follows the bounds."""
-        key = mapping.look
-        rest = self._alike.get(key)
-        if rest is None:
-            written = self._write(mapping._replace(start=0, end=1).record())
-            rest = self._alike[key] = written.removeprefix(_BOUNDS)
-        return rest
+        """Write what follows the bounds; pieces of one file differ in their offset and share the rest."""
+        offset = mapping.offset if mapping.path is not None else None
+        key = (mapping.look, mapping.offset) if offset is None else mapping.look
+        parts = self._alike.get(key)
+        if parts is None:
+            written = self._write(mapping._replace(start=0, end=1).record()).removeprefix(_BOUNDS)
+            parts = self._alike[key] = (written,) if offset is None else _around(written, offset)
+        return parts[0] if offset is None else (b"%d" % offset).join(parts)
+
+
+def _around(written: bytes, offset: int) -> tuple[bytes, bytes]:
+    """Return what stands before and after an offset, which is the first number of a mapping with a path."""
+    before, _, after = written.partition(b'"offset":%d' % offset)
+    return before + b'"offset":', after
 
 
 def _json(record: dict[str, Any]) -> bytes:

@@ -29,6 +29,7 @@ from vmdiff.model import (
     Mapping,
     Scalar,
     Values,
+    at_offset,
     content,
     kind_of,
     place,
@@ -47,6 +48,8 @@ _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 # Keys whose values are left out where they say nothing new: only as the kernel spells them.
 _SPELLED = {"size": b"Size", "kernel_page_size": b"KernelPageSize", "mmu_page_size": b"MMUPageSize"}
+
+_OFFSET = re.compile(rb"[0-9a-f]{1,16}")
 
 _LONGEST = 1 << 20  # bytes of one record
 _LAYOUTS = 8  # expressions; a kernel has one or two
@@ -278,7 +281,8 @@ class _Decoder:
         self.executable: set[str] = set()
         self.reports: set[tuple[bytes, ...]] = set()  # the keys of a mapping, but its size
         self.regular = True
-        self.known: dict[tuple[bytes, bytes], Content] = {}
+        self.known: dict[tuple[bytes, ...], Content] = {}  # by header and block
+        self._alike: dict[tuple[bytes, ...], Content] = {}  # by those without the offset, which differs in it
         self._page_size = page_size
         self._layouts: list[_Layout] = []
         self._header = lru_cache(maxsize=_REMEMBERED)(_header)
@@ -288,6 +292,18 @@ class _Decoder:
         )
 
     def __call__(self, rest: bytes, block: bytes) -> Content:
+        """Decode a record; those of one file that differ in their offset share what else is alike."""
+        perms, _, offset_on = rest.partition(b" ")
+        offset, _, names = offset_on.partition(b" ")
+        if _OFFSET.fullmatch(offset) is None:
+            raise _NoRecordError(rest, block, rest)
+        alike = self._alike.get((perms, names, block)) or self._fresh(rest, perms, names, block)
+        found = at_offset(alike, int(offset, 16))
+        if not offset.strip(b"0"):
+            self._remember(self.known, (rest, block), found)
+        return found
+
+    def _fresh(self, rest: bytes, perms: bytes, names: bytes, block: bytes) -> Content:
         fields = self._header(rest)
         if fields is None:
             raise _NoRecordError(rest, block, rest)
@@ -297,10 +313,15 @@ class _Decoder:
         if decoded is None:
             raise _NoRecordError(rest, block, block)
         values, flags = decoded
-        if len(self.known) > _REMEMBERED:
-            self.known.clear()
-        found = self.known[rest, block] = content(Mapping(0, 0, *fields, flags=flags, values=values))
+        found = content(Mapping(0, 0, *fields, flags=flags, values=values))
+        self._remember(self._alike, (perms, names, block), found)
         return found
+
+    @staticmethod
+    def _remember(known: dict[tuple[bytes, ...], Content], key: tuple[bytes, ...], found: Content) -> None:
+        if len(known) > _REMEMBERED:
+            known.clear()
+        known[key] = found
 
     def _decode(self, block: bytes) -> Block | None:
         """Read the lines after a header; None if one is no ``Key: value``."""

@@ -92,7 +92,7 @@ def names(scene: Scene) -> Iterator[Claim]:
     """Claim the mappings whose name in the listing tells who asked for them."""
     known: dict[tuple[str, Kind, int | None], tuple[NamedOwner | None, str]] = {}  # many have equal names
     for place, mapping in enumerate(scene.snapshot.mappings):
-        if mapping.path is None or mapping.kind in {Kind.IMAGE, Kind.FILE}:
+        if mapping.path is None or mapping.kind is Kind.IMAGE or mapping.kind is Kind.FILE:
             continue
         key = mapping.path, mapping.kind, mapping.offset
         if key not in known:
