@@ -1,7 +1,9 @@
 """The report in a real Chromium: what a reader can do with it, and what it must not do."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -213,7 +215,7 @@ def test_the_chart_has_every_grouping_and_narrows_the_table(page: Page) -> None:
 
 AREAS = """[...document.querySelectorAll('#panels .panel:nth-child(PANEL) .cell')].map(e => {
     const b = e.getBoundingClientRect();
-    return [e.getAttribute('aria-label').split(';')[0], e.classList.contains('group'), b.width * b.height]; })"""
+    return [e.querySelector('span')?.textContent || e.ariaLabel, e.classList.contains('group'), b.width * b.height]; })"""
 
 
 def areas(page: Page, panel: int) -> dict[str, float]:
@@ -237,7 +239,9 @@ def test_the_composition_is_to_scale_and_both_sides_have_one_scale(page: Page) -
 
 def test_the_composition_says_in_words_what_it_shows(page: Page) -> None:
     labels = page("[...document.querySelectorAll('#panels .cell')].map(e => e.getAttribute('aria-label'))")
-    assert any(label.startswith("malloc heap; 7,168 KiB → 39.0 MiB resident, +32.0 MiB") for label in labels)
+    assert any(
+        label.startswith("malloc heap 39.0 MiB; 7,168 KiB → 39.0 MiB resident, +32.0 MiB") for label in labels
+    )
     page.click("#composed-list summary")
     page.settle()
     assert "malloc heap\t7,168 KiB\t39.0 MiB\t+32.0 MiB" in page.texts("#composed-table tr")
@@ -412,6 +416,16 @@ def test_sixty_thousand_mappings_open_and_scroll(opened: Open) -> None:
         assert 0 < len(names(page)) < 100
 
 
+def test_of_sixty_thousand_mappings_each_can_be_reached_in_the_composition(opened: Open) -> None:
+    with opened(report(pictures.crowd(60_000))) as page:
+        for name in ("(anonymous) ", "1–600 ", "anonymous;"):
+            page(
+                f"[...document.querySelectorAll('#panels .cell')].find(e => e.ariaLabel.startsWith('{name}')).click()"
+            )
+            assert page("document.querySelectorAll('#panels .cell').length") <= 600
+        assert page.texts("#held")[0].startswith("anonymous · 32 KiB resident, 0.0 % of all")
+
+
 def test_without_scripts_the_essence_is_there(opened: Open, server_report: str) -> None:
     with opened(server_report, scripts=False) as page:
         assert page.texts(".figure.main .big") == ["+44.5 MiB"]
@@ -426,6 +440,33 @@ def test_a_script_that_got_in_would_not_run(chromium: Browser, server_report: st
     with chromium.page(file) as page:
         assert page("document.title") == "server (pid 4242) · vmdiff"
         assert "Content Security Policy" in page.complaints[0]
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """Give the script of axe-core, which looks for what keeps people from reading a page."""
+    try:
+        return (files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
+    except ModuleNotFoundError:
+        assert not os.environ.get("CI"), "no axe-core (pip install '.[real]')"
+        pytest.skip("no axe-core (pip install '.[real]')")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [400, 1280])
+def test_nothing_keeps_anybody_from_reading_it(opened: Open, axe: str, width: int, dark: bool) -> None:
+    grown = pictures.server(grown=True)
+    for text in (
+        report(pictures.server(), grown),
+        report(grown),
+        report(pictures.snapshot(), pictures.hostile()),
+    ):
+        with opened(text, width=width, dark=dark) as page:
+            page("document.querySelector('#table tr.row').click()")
+            page.click("#composed-list summary")
+            page(f"{axe}; 0")
+            found = page("axe.run().then(all => all.violations.map(v => [v.id, v.nodes.map(n => n.html)]))")
+            assert found == []
 
 
 COUNTS = [

@@ -139,7 +139,8 @@ class TestInChromium:
                 "[...document.querySelectorAll('#panels .cell')].map(e => e.getAttribute('aria-label'))"
             )
             assert any(
-                label.startswith("worker (2); 22.7 MiB pss, 68.7 % of all; 2 pieces") for label in cells
+                label.startswith("worker (2) 22.7 MiB; 22.7 MiB pss, 68.7 % of all; 2 pieces")
+                for label in cells
             )
             page("document.querySelector('#panels .cell').click()")
             assert page.texts("#crumbs")[0] == "all of it › worker (2)"

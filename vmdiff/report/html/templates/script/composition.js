@@ -2,6 +2,7 @@
 
 const LEAST = 90;      // square pixels of a piece that is drawn by itself
 const MOST = 160;      // pieces of one group that are
+const INSIDE = 600;    // and of the one that is looked into
 const GAP = 10;        // pixels between two panels
 const picture = { by: D.usual, column: 0, mode: "held", tree: null, at: null };
 const MODES = { held: ALONE ? [["after", ""]] : [["before", "before"], ["after", "after"]], change: [["up", "grew"], ["down", "shrank"]] };
@@ -80,10 +81,11 @@ const figureOf = (key, value) => (key === "up" ? signed(value) : key === "down" 
 function spread(here, key, box, depth) {
   const kids = [...here.kids.values()].filter((kid) => kid[key] > 0).sort((one, other) => other[key] - one[key]);
   const scale = (box.w * box.h) / here[key];
-  let drawn = kids.findIndex((kid, at) => at >= MOST || kid[key] * scale < LEAST);
+  let drawn = kids.findIndex((kid, at) => at >= (depth ? MOST : INSIDE) || kid[key] * scale < LEAST);
   if (drawn < 0 || drawn >= kids.length - 1) drawn = kids.length;
-  const rest = kids.slice(drawn);
-  const shown = rest.length ? [...kids.slice(0, drawn), folded(`${count(rest.length, "other")}`, rest, here)] : kids;
+  const shown = drawn === kids.length ? kids
+    : drawn || depth ? [...kids.slice(0, drawn), folded(count(kids.length - drawn, "other"), kids.slice(drawn), here)]
+    : portions(kids, here);
   return squarify(shown.map((kid) => kid[key]), box).flatMap((place, at) => {
     const kid = shown[at];
     if (depth || kid.folded || !kid.kids.size || place.w < 60 || place.h < 46) return [{ node: kid, place, frame: false }];
@@ -92,8 +94,19 @@ function spread(here, key, box, depth) {
   });
 }
 
+// Of very many that are all too small: some hundred portions, each of which can be looked into.
+function portions(kids, here) {
+  if (kids.length <= INSIDE) return kids;
+  const step = Math.ceil(kids.length / 100);
+  const from = (part) => part * step + 1;
+  return Array.from({ length: Math.ceil(kids.length / step) }, (_, part) => {
+    const some = kids.slice(part * step, (part + 1) * step);
+    return folded(`${grouped(String(from(part)))}–${grouped(String(from(part) + some.length - 1))}`, some, here);
+  });
+}
+
 function cellElement({ node: here, place, frame }, key, extent, at) {
-  const made = el("button", { type: "button", className: frame ? "cell group" : "cell", tabIndex: at ? -1 : 0, "aria-label": describeNode(here) });
+  const made = el("button", { type: "button", className: frame ? "cell group" : "cell", tabIndex: at ? -1 : 0 });
   const colour = key === "up" || key === "down" ? paint[key] : nodeColour(here);
   const share = (part, whole) => `${(100 * part) / whole}%`;
   Object.assign(made.style, { left: share(place.x, extent.w), width: share(place.w, extent.w), top: `${place.y}px`, height: `${place.h}px`,
@@ -101,7 +114,8 @@ function cellElement({ node: here, place, frame }, key, extent, at) {
   if (colour === paint.unowned) made.classList.add("unowned");
   const name = brief(here);
   if (name && place.w > 40 && place.h > 15) made.append(el("span", {}, name));
-  if (place.w > (frame ? 100 : 54) && place.h > (frame || !name ? 15 : 32)) made.append(el("small", {}, figureOf(key, here[key])));
+  if (place.w > (frame ? 100 : 54) && place.h > (frame || !name ? 15 : 32)) made.append(" ", el("small", {}, figureOf(key, here[key])));
+  made.setAttribute("aria-label", spoken(made.textContent.trim(), here));
   made.addEventListener("click", () => enter(here));
   made.addEventListener("focus", () => { tell(here); rove(made); });
   made.addEventListener("mousemove", (event) => tip(nodeLines(here), event.clientX, event.clientY));
@@ -141,7 +155,11 @@ function nodeLines(here) {
   return lines.filter(Boolean);
 }
 
-const describeNode = (here) => nodeLines(here).join("; ");
+// What is read out begins with what is seen (WCAG 2.5.3).
+function spoken(seen, here) {
+  const [name, ...lines] = nodeLines(here);
+  return [seen, ...(seen.startsWith(name) ? [] : [name]), ...lines].filter(Boolean).join("; ");
+}
 
 function tell(here) {
   const lines = here === picture.tree ? ["Each area is to scale. Click a group, or press Enter on it, to look into it."] : nodeLines(here);
