@@ -1,6 +1,7 @@
 """What is lost of real programs that know how much they lost, and of some that lost nothing."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -64,6 +65,7 @@ def test_what_was_planted_is_found_and_nothing_else(planted, threads):
     ("compiler", "source", "options"),
     [
         pytest.param("gcc", "planted.c", ["-O0"], id="glibc"),
+        pytest.param("gcc", "planted.c", ["-O0", "-m32"], id="32-bit"),
         pytest.param("gcc", "planted.c", ["-O0", "-ljemalloc"], id="jemalloc"),
         pytest.param("g++", "planted.cc", ["-O0", "-pthread", "-s", "-ljemalloc"], id="jemalloc-stripped"),
         pytest.param("musl-gcc", "planted.c", ["-O0"], id="musl"),
@@ -100,6 +102,19 @@ def test_the_target_runs_on_when_leaks_is_killed(planted):
                     )
                 leaks.send_signal(signal.SIGKILL)
             waiting.until(lambda: waiting.state(process.pid) not in {"t", "T"})
+
+
+def test_without_numpy_one_sentence_says_what_to_install(tmp_path):
+    (tmp_path / "numpy.py").write_text("raise ImportError")
+    done = subprocess.run(
+        [sys.executable, "-m", "vmdiff", "leaks", str(os.getpid())],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "vmdiff: leaks needs packages that are not installed: pip install 'vmdiff[fast]'\n"
 
 
 @pytest.fixture(scope="module")
@@ -150,10 +165,14 @@ def test_a_core_file_has_lost_what_its_process_had(planted, tmp_path):
     with _running(planted) as (process, said):
         subprocess.run(["gcore", "-o", tmp_path / "core", str(process.pid)], check=True, capture_output=True)
         alive = find_leaks(process.pid)
-    core = find_leaks_in_core(tmp_path / f"core.{process.pid}")
+    file = tmp_path / f"core.{process.pid}"
+    core = find_leaks_in_core(file)
     assert core.frozen_seconds is None
     assert 0.999 * int(said) <= core.lost.blocks <= int(said)
     assert {group.name for group in core.groups} == {group.name for group in alive.groups}
+    os.truncate(file, file.stat().st_size - (1 << 20))
+    cut = find_leaks_in_core(file)
+    assert any("could not be read: what only they point to looks lost" in what for what in cut.searched.not_)
 
 
 def test_nothing_is_new_since_the_same_report(report):

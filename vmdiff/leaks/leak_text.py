@@ -9,9 +9,19 @@ from vmdiff.leaks.leak_report import LeakReport, LostGroup
 
 _SHOWN = 20
 _STYLE = (
-    "body{font:15px sans-serif;margin:2em;max-width:60em}td,th{padding:.2em .8em;text-align:right}"
-    "td:last-child,th:last-child{text-align:left}"
+    ":root{color-scheme:light dark;--ink:#1b1f24;--dim:#5c6670;--line:#d9dee3;--bar:#4f7cac33;--back:#fff}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e3e6ea;--dim:#9aa4ae;--line:#363c44;--bar:#6fa0d455;"
+    "--back:#15181c}}"
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;padding:0 1rem;max-width:62rem;"
+    "color:var(--ink);background:var(--back)}"
+    "h1{font-size:1.35rem;font-weight:600;margin:0 0 .2rem}p,li{color:var(--dim)}p{margin:0 0 1.2rem}"
+    "table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}"
+    "th{font-weight:500;color:var(--dim)}td,th{padding:.25rem .7rem;text-align:right;white-space:nowrap;"
+    "border-bottom:1px solid var(--line)}"
+    "td:last-child,th:last-child{text-align:left;white-space:normal;width:50%;overflow-wrap:anywhere}"
+    "ul{padding-left:1.2rem;margin-top:1.2rem}"
 )
+_ROOTS = "Roots: lost blocks that no other lost block points to, one of each circle. Look at these first."
 
 
 def headline(report: LeakReport) -> str:
@@ -29,9 +39,16 @@ def headline(report: LeakReport) -> str:
     return text if report.new is None else f"{text}; new since then: {units.size(report.new.bytes)}"
 
 
+def _moment(report: LeakReport) -> str:
+    """Say which process it was, and when."""
+    pid = f"pid {report.process.pid}" if report.process.pid is not None else "pid unknown"
+    when = "at an unknown time" if report.taken_at is None else f"{report.taken_at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{pid}, {when}"
+
+
 def _header(report: LeakReport) -> list[str]:
     new = ["new"] if report.new is not None else []
-    return ["lost", "blocks", "of", "roots", "with what they hold", *new, "class"]
+    return ["lost", "blocks", "of each", "roots", "lost with roots", *new, "class"]
 
 
 def _cells(report: LeakReport, group: LostGroup) -> list[str]:
@@ -61,6 +78,8 @@ def _notes(report: LeakReport, *, show_all: bool) -> Iterator[str]:
             f"{units.size(report.others.bytes)} more in {report.others.blocks:,} blocks of further groups:"
             " a report holds no more"
         )
+    if report.groups:
+        yield _ROOTS
     if report.frozen_seconds is not None:
         yield f"The process stood still for {report.frozen_seconds * 1000:.0f} ms."
     yield from (f"Not searched: {printable(what)}" for what in report.searched.not_)
@@ -68,7 +87,7 @@ def _notes(report: LeakReport, *, show_all: bool) -> Iterator[str]:
 
 def text(report: LeakReport, *, show_all: bool = False) -> str:
     """Return the report for a terminal."""
-    lines = [headline(report), ""]
+    lines = [headline(report), _moment(report), ""]
     if report.groups:
         rows = _rows(report, show_all=show_all)
         widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]) - 1)]
@@ -81,7 +100,7 @@ def text(report: LeakReport, *, show_all: bool = False) -> str:
 
 def markdown(report: LeakReport, *, show_all: bool = False) -> str:
     """Return the report as Markdown."""
-    lines = [f"**{_plain(headline(report))}**", ""]
+    lines = [f"**{_plain(headline(report))}**", "", _plain(_moment(report)), ""]
     if report.groups:
         head, *rows = _rows(report, show_all=show_all)
         lines += [f"| {' | '.join(head)} |", "|" + "---:|" * (len(head) - 1) + "---|"]
@@ -97,14 +116,24 @@ def _plain(words: str) -> str:
 
 def html(report: LeakReport) -> str:
     """Return the report as a page that loads and runs nothing."""
-    head, *rows = _rows(report, show_all=True)
-    table = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    table = _html_table(report) if report.groups else ""
     notes = "".join(f"<li>{escape(note)}</li>" for note in _notes(report, show_all=True))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>vmdiff leaks</title>'
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<style>{_STYLE}</style></head><body><h1>{escape(headline(report))}</h1>"
-        f"<table><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>{table}</table>"
-        f"<ul>{notes}</ul></body></html>\n"
+        f"<p>{escape(_moment(report))}</p>{table}<ul>{notes}</ul></body></html>\n"
     )
+
+
+def _html_table(report: LeakReport) -> str:
+    """Return the groups; behind each class lies a bar, as long as its share of what is lost."""
+    head, *rows = _rows(report, show_all=True)
+    lines = [f"<tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>"]
+    for cells, group in zip(rows, report.groups, strict=True):
+        share = 100 * group.bytes / report.lost.bytes if report.lost.bytes else 0
+        bar = f"linear-gradient(to right,var(--bar) {share:.1f}%,transparent {share:.1f}%)"
+        numbers = "".join(f"<td>{escape(cell)}</td>" for cell in cells[:-1])
+        lines.append(f'<tr>{numbers}<td style="background:{bar}">{escape(cells[-1])}</td></tr>')
+    return f"<table>{''.join(lines)}</table>"
