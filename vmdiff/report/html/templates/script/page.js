@@ -2,6 +2,7 @@
 
 function repaint() {
   colours();
+  growth();
   legend();
   if (picture.tree) compose();
   strips.forEach(paintStrip);

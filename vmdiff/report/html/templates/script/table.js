@@ -121,7 +121,7 @@ function nameOf(row, again) {
 function rowElement({ row, level, figures, shown }, at, first) {
   const open = folds(row) && view.open.has(row.at);
   const partly = folds(row) && shown < row.members.length ? `${shown} match` : "";
-  const again = !folds(row) && at > first && entries[at - 1].row.title === row.title; // a name once more says nothing
+  const again = !narrow.matches && !folds(row) && at > first && entries[at - 1].row.title === row.title; // a name once more says nothing
   const under = [row.word, row.owner || row.kind, row.where].filter(Boolean).join(" · ");
   const title = folds(row) ? row.title : `${row.title}${row.perms ? `\n${row.perms}` : ""}${row.note ? `\n${row.note}` : ""}`;
   const cells = [
