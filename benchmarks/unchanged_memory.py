@@ -89,10 +89,11 @@ def exactly(amount: int) -> tuple[int, int]:
 
 @contextmanager
 def holes(folder: Path, seed: int) -> Iterator[Subject]:
-    """Run a program that frees 15 of 16 blocks of jemalloc."""
+    """Run a program that frees 15 of 16 blocks of jemalloc, which unmaps them."""
     program = folder / "holes"
     subprocess.run(["gcc", "-O1", PROGRAMS / "holes.c", "-o", program, "-ljemalloc"], check=True)
-    with talking([program, seed], folder) as (pid, ask):
+    command = ["env", "MALLOC_CONF=retain:false,dirty_decay_ms:0", program, seed]
+    with talking(command, folder) as (pid, ask):
         yield Subject(
             pid,
             lambda draw: ask(draw.choice(["fill", "fill", "holes", "purge", "drop"])),
@@ -104,8 +105,9 @@ def holes(folder: Path, seed: int) -> Iterator[Subject]:
 def redis(folder: Path, seed: int) -> Iterator[Subject]:
     """Run a redis that gets and deletes keys."""
     path = folder / f"redis-{seed}.sock"
-    options = {"port": "0", "save": "", "jemalloc-bg-thread": "no", "unixsocket": str(path)}
-    command = ["redis-server", *(word for name in options for word in (f"--{name}", options[name]))]
+    options = {"port": "0", "save": "", "jemalloc-bg-thread": "no", "enable-debug-command": "yes"}
+    words = [word for name in options for word in (f"--{name}", options[name])]
+    command = ["redis-server", *words, "--unixsocket", str(path)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process, ExitStack() as stack:
         stack.callback(process.kill)
         connection = stack.enter_context(socket.socket(socket.AF_UNIX))
