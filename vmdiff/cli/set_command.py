@@ -1,12 +1,15 @@
 """Sets of processes on the command line: what ``snap``, ``show``, ``compare`` and ``redact`` do with them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import typer
 
+from vmdiff.answer.of_set import answer_of_set, answer_of_sets
 from vmdiff.cli import output
 from vmdiff.errors import ConditionError
 from vmdiff.model.snapshot_set import SnapshotSet
@@ -71,23 +74,15 @@ def redacted(snapshots: SnapshotSet, key: Path | None) -> SnapshotSet:
 
 def show(snapshots: SnapshotSet, form: Format, options: ViewOptions, to: Path | None, *, force: bool) -> None:
     """Write what a set holds."""
-    by, most = _by(options), 1_000_000 if options.show_all else MOST_ROWS
-    match form:
-        case Format.JSON:
-            text = set_json(snapshots)
-        case Format.MARKDOWN:
-            from vmdiff.answer.of_set import answer_of_set
-
-            text = set_markdown(answer_of_set(snapshots).sentence, set_sections(snapshots, by, most))
-        case Format.TERMINAL | Format.TEXT:
-            text = set_text(snapshots, by, width=options.width, everything=options.show_all)
-        case Format.HTML:
-            from vmdiff.report.html import set_page
-
-            text = set_page.snapshots(snapshots)
-        case _:
-            raise _not_for_sets(form)
-    output.show(text, to, force=force)
+    by = _by(options)
+    sections = partial(set_sections, snapshots, by, _most_rows(options))
+    writers = _Writers(
+        json=lambda: set_json(snapshots),
+        markdown=lambda: set_markdown(answer_of_set(snapshots).sentence, sections()),
+        text=lambda: set_text(snapshots, by, width=options.width, everything=options.show_all),
+        html=lambda: _pages().snapshots(snapshots),
+    )
+    output.show(_written(form, writers), to, force=force)
 
 
 def compare(
@@ -100,32 +95,55 @@ def compare(
     force: bool,
 ) -> SetComparison:
     """Write what changed between two sets; return the comparison."""
-    found = compare_sets(before, after)
-    by, most = _by(options), 1_000_000 if options.show_all else MOST_ROWS
+    found, by = compare_sets(before, after), _by(options)
+    sections = partial(comparison_sections, found, by, _most_rows(options))
+    writers = _Writers(
+        json=lambda: sets_json(found),
+        markdown=lambda: set_markdown(answer_of_sets(found).sentence, sections()),
+        text=lambda: sets_text(found, by, width=options.width, everything=options.show_all),
+        html=lambda: _pages().comparison(found),
+    )
+    output.show(_written(form, writers), to, force=force)
+    return found
+
+
+class _Writers(NamedTuple):
+    """How one thing is written in each format that sets have."""
+
+    json: Callable[[], str]
+    markdown: Callable[[], str]
+    text: Callable[[], str]
+    html: Callable[[], str]
+
+
+def _written(form: Format, writers: _Writers) -> str:
     match form:
         case Format.JSON:
-            text = sets_json(found)
+            return writers.json()
         case Format.MARKDOWN:
-            from vmdiff.answer.of_set import answer_of_sets
-
-            text = set_markdown(answer_of_sets(found).sentence, comparison_sections(found, by, most))
+            return writers.markdown()
         case Format.TERMINAL | Format.TEXT:
-            text = sets_text(found, by, width=options.width, everything=options.show_all)
+            return writers.text()
         case Format.HTML:
-            from vmdiff.report.html import set_page
-
-            text = set_page.comparison(found)
+            return writers.html()
         case _:
-            raise _not_for_sets(form)
-    output.show(text, to, force=force)
-    return found
+            raise ConditionError(
+                f"--format {form}: a set is written as terminal, text, markdown, html or json"
+            )
+
+
+def _pages() -> ModuleType:
+    from vmdiff.report.html import set_page  # jinja, which only a page needs
+
+    return set_page
+
+
+def _most_rows(options: ViewOptions) -> int:
+    """Return how many rows of a table are shown."""
+    return 1_000_000 if options.show_all else MOST_ROWS
 
 
 def _by(options: ViewOptions) -> Grouping:
     if options.by not in _BY:
         raise ConditionError(f"--by {options.by}: of a set it is owner, kind or object")
     return _BY[options.by]
-
-
-def _not_for_sets(form: Format) -> ConditionError:
-    return ConditionError(f"--format {form}: a set is written as terminal, text, markdown, html or json")
