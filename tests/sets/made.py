@@ -1,6 +1,8 @@
 """Sets that are built for tests."""
 
-from vmdiff.model import Host, Kind, Mapping, Origin, Process, Snapshot, owner
+from collections.abc import Sequence
+
+from vmdiff.model import Host, Kind, Mapping, Origin, Owner, Part, Process, Snapshot, owner
 from vmdiff.model.snapshot_set import SnapshotSet
 
 MIB = 1 << 20
@@ -14,8 +16,13 @@ def member(
     shared: int = 0,
     sharers: int = 1,
     start: int = 1,
+    split: Sequence[tuple[int, int]] = (),
 ) -> Snapshot:
-    """A process with a heap of its own and a share of an object that *sharers* processes map."""
+    """A process with a heap of its own and a share of an object that *sharers* processes map.
+
+    *split* are the resident and the private pages of several owners of one mapping; what is not private of
+    them is shared by two.
+    """
     mappings = [
         Mapping(
             0x1000_0000,
@@ -41,6 +48,8 @@ def member(
                 values={"rss": shared, "pss": shared // sharers, "shared_dirty": shared},
             )
         )
+    if split:
+        mappings.append(merged(split))
     return Snapshot(
         origin=Origin(
             source="linux-proc",
@@ -50,6 +59,34 @@ def member(
         host=Host(name="shop-1", boot_id="boot", page_size=4096),
         process=Process(pid=pid, pid_namespace="pid:[1]", start_ticks=start, name="server", role=role),
         mappings=tuple(mappings),
+    )
+
+
+def merged(split: Sequence[tuple[int, int]]) -> Mapping:
+    """A mapping in which each owner has a MiB."""
+    low = 0x7800_0000_0000
+    parts = tuple(
+        Part(
+            low + at * MIB,
+            low + (at + 1) * MIB,
+            f"owner {at}",
+            "certain",
+            "record",
+            "it says so",
+            rss=resident * 4096,
+            swap=0,
+            private=private * 4096,
+        )
+        for at, (resident, private) in enumerate(split)
+    )
+    rss, private = (sum(getattr(part, name) for part in parts) for name in ("rss", "private"))
+    return Mapping(
+        low,
+        low + len(split) * MIB,
+        "rw-p",
+        Kind.ANONYMOUS,
+        owner=Owner("mixed", "certain", "record", "several owners", parts=parts),
+        values={"rss": rss, "pss": private + (rss - private) // 2, "private_dirty": private},
     )
 
 

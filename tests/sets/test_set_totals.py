@@ -9,16 +9,18 @@ from vmdiff.sets.set_comparison import Became, compare_sets
 from vmdiff.sets.set_totals import by_role, grouped, shared_objects, total
 
 sizes = st.integers(0, 1 << 30).map(lambda pages: pages // 4096 * 4096)
+pages = st.integers(0, 200).flatmap(lambda resident: st.tuples(st.just(resident), st.integers(0, resident)))
+splits = st.lists(pages, max_size=4)
 roles = st.sampled_from(["server", "worker", "logger"])
 
 
 @st.composite
 def sets(draw: st.DrawFn):
     sharers = draw(st.integers(1, 5))
-    shared = draw(sizes) * 60 // 60
+    shared = draw(sizes)
     return made(
         *(
-            member(pid, draw(roles), heap=draw(sizes), shared=shared, sharers=sharers)
+            member(pid, draw(roles), heap=draw(sizes), shared=shared, sharers=sharers, split=draw(splits))
             for pid in range(1, 1 + sharers)
         )
     )
@@ -33,6 +35,25 @@ def test_roles_and_groups_add_up_to_the_total(snapshots) -> None:
         rows = grouped(snapshots, by)
         assert sum(row.known for row in rows) == whole.pss
         assert sum(row.held.rss for row in rows) == whole.rss
+
+
+@given(sets())
+def test_what_is_known_of_an_owner_is_at_least_what_is_private_and_never_more_than_all(snapshots) -> None:
+    rows = {row.name: row for row in grouped(snapshots, "owner")}
+    for row in rows.values():
+        if row.held.pss is not None:
+            assert row.known == row.held.pss
+        elif row.name != "(not split)":
+            assert row.held.private <= row.known <= row.held.rss
+
+
+def test_an_owner_that_alone_shares_in_a_mapping_has_all_that_is_shared() -> None:
+    rows = {row.name: row for row in grouped(made(member(1, split=[(10, 4), (3, 3)])), "owner")}
+    assert (rows["owner 0"].held.pss, rows["owner 1"].held.pss) == (7 * 4096, 3 * 4096)
+    assert "(not split)" not in rows
+    rows = {row.name: row for row in grouped(made(member(1, split=[(10, 4), (3, 1)])), "owner")}
+    assert [rows[name].known for name in ("owner 0", "owner 1", "(not split)")] == [4 * 4096, 4096, 4 * 4096]
+    assert rows["owner 0"].held.pss is None
 
 
 @given(sets(), sets())
