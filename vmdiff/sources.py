@@ -94,15 +94,16 @@ def snap_set(
         ProcessError: no process of a target could be read.
     """
     from vmdiff.capture.control_groups import account_with_files
+    from vmdiff.capture.machine_facts import Machine
     from vmdiff.capture.process_set import read_set
     from vmdiff.capture.process_tree import choose
     from vmdiff.owners import KnownFiles
 
-    known = KnownFiles()
+    known, machine = KnownFiles(), Machine()
 
     def taken(folder: ProcessFolder) -> "Snapshot":
         identity = folder.identity()
-        snapshot = read(folder, detail=detail, arguments=arguments)
+        snapshot = read(folder, detail=detail, arguments=arguments, machine=machine)
         if not owners:
             return snapshot
         # The records inside allocators take longest to read, so a set that stands still goes without them.

@@ -24,6 +24,7 @@ from vmdiff.errors import ProcessError
 from vmdiff.importers.procfs.stat_line import Stat
 
 if TYPE_CHECKING:
+    from vmdiff.capture.machine_facts import Machine
     from vmdiff.model import Snapshot
 
 # Late imports: the models are loaded while the kernel writes the text of the mappings, see above.
@@ -45,11 +46,13 @@ def read(
     arguments: bool = False,
     label: str | None = None,
     notify: Notify | None = None,
+    machine: "Machine | None" = None,
 ) -> "Snapshot":
     """Take a snapshot of the process behind *folder*, without owners.
 
     *detail* ``maps`` leaves the counters out, which costs the process next to nothing; *arguments*
-    keeps the command line; *notify* is told when the reading will take long.
+    keeps the command line; *notify* is told when the reading will take long; a *machine* spares reading
+    again what its processes have in common.
 
     Raises:
         ProcessError: the process has no memory, is not ours to look at, or ended meanwhile.
@@ -70,11 +73,13 @@ def read(
         doubts.insert(0, "this kernel gives no smaps: nothing is known of what is resident")
     if detail == "smaps" and cost > TOO_LONG_TWICE:
         doubts.append(f"the kernel's own total was not read: a second walk would take about {cost:.1f} s")
+    from vmdiff.capture.machine_facts import Machine
     from vmdiff.capture.snapshot_builder import assembled
 
     return assembled(
         folder,
         reading,
+        machine or Machine(),
         arguments=arguments,
         taken_at=taken_at,
         label=label,

@@ -1,24 +1,22 @@
-"""What is known of a process and its host besides the mappings.
+"""What is known of a process besides the mappings.
 
 Whatever this kernel does not tell, or does not show to this user, is None.
 Facts: proc(5); limits are the soft ones, as they are what a process runs into.
 """
 
 import os
-import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 
-from vmdiff.capture.cgroup_limit import memory_limit
-from vmdiff.capture.process_dir import PROC, ProcessFolder
+from vmdiff.capture.machine_facts import Machine
+from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.importers.procfs import process_files
-from vmdiff.model import LONGEST_STRING, Host, Process, Thread
+from vmdiff.model import LONGEST_STRING, Process, Thread
 
 MOST_ARGUMENTS = 100_000  # that are kept; a document may have 400,000 values beside the mappings
 
 
-def process_facts(folder: ProcessFolder, *, arguments: bool = False, proc: Path = PROC) -> Process:
+def process_facts(folder: ProcessFolder, machine: Machine, *, arguments: bool = False) -> Process:
     """Gather the facts of a process; its command line only where *arguments* asks for it."""
     stat = folder.stat()
     status = process_files.fields(folder.text("status"))
@@ -29,7 +27,7 @@ def process_facts(folder: ProcessFolder, *, arguments: bool = False, proc: Path 
         pid_namespace=folder.link("ns/pid"),
         parent=stat.parent,
         start_ticks=stat.start_ticks,
-        started_at=_started_at(stat.start_ticks, proc),
+        started_at=_started_at(stat.start_ticks, machine),
         name=stat.name,
         executable=folder.link("exe"),
         arguments=_arguments(folder) if arguments else None,
@@ -40,45 +38,13 @@ def process_facts(folder: ProcessFolder, *, arguments: bool = False, proc: Path 
         page_tables=process_files.kb(status.get("VmPTE")),
         peak_size=process_files.kb(status.get("VmPeak")),
         peak_rss=process_files.kb(status.get("VmHWM")),
-        limits=_limits(folder.text("limits"), memory_limit(cgroup)),
+        limits=_limits(folder.text("limits"), machine.memory_limit(cgroup)),
         cgroup=process_files.cgroup(cgroup),
     )
 
 
-def host_facts(proc: Path = PROC) -> Host:
-    """Gather the facts of this machine."""
-    system = os.uname()
-    memory = process_files.fields(_read(proc / "meminfo"))
-    return Host(
-        name=system.nodename,
-        system=system.sysname,
-        kernel=system.release,
-        machine=system.machine,
-        page_size=os.sysconf("SC_PAGE_SIZE"),
-        boot_id=_read(proc / "sys/kernel/random/boot_id"),
-        memory_total=process_files.kb(memory.get("MemTotal")),
-        swap_total=process_files.kb(memory.get("SwapTotal")),
-        overcommit_memory=process_files.number(_read(proc / "sys/vm/overcommit_memory")),
-        max_map_count=process_files.number(_read(proc / "sys/vm/max_map_count")),
-        transparent_hugepages=process_files.chosen(
-            _read(Path("/sys/kernel/mm/transparent_hugepage/enabled"))
-        ),
-    )
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(errors="backslashreplace").strip()
-    except OSError:
-        return None
-
-
-def _started_at(ticks: int, proc: Path) -> datetime | None:
-    found = re.search(r"^btime ([0-9]+)$", _read(proc / "stat") or "", re.MULTILINE)
-    if found is None:
-        return None
-    boot = datetime.fromtimestamp(int(found[1]), UTC)
-    return boot + timedelta(seconds=ticks / os.sysconf("SC_CLK_TCK"))
+def _started_at(ticks: int, machine: Machine) -> datetime | None:
+    return machine.booted and machine.booted + timedelta(seconds=ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def _arguments(folder: ProcessFolder) -> tuple[str, ...] | None:

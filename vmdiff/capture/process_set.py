@@ -11,6 +11,7 @@ from vmdiff.capture.process_dir import PROC, ProcessFolder
 from vmdiff.capture.process_roles import Place, roles
 from vmdiff.capture.process_tree import Chosen, Running
 from vmdiff.errors import ProcessError
+from vmdiff.importers.procfs.stat_line import Stat
 from vmdiff.model import Snapshot
 from vmdiff.model.snapshot_set import Missing, SnapshotSet
 
@@ -44,11 +45,10 @@ def read_set(
     A frozen process runs on when its time of *limit* seconds is over, also before it was read.
     """
     taken_at = datetime.now(UTC)
-    with ExitStack() as stack:
-        opened = [_open(running, stack, proc) for running in chosen.processes]
-        if freeze:
-            opened = [_hold(one, stack, limit) if isinstance(one, _Opened) else one for one in opened]
-        taken = [_take(one, take) if isinstance(one, _Opened) else one for one in opened]
+    if freeze:
+        taken = _frozen_together(chosen.processes, take, limit, proc)
+    else:
+        taken = [_one(running, take, proc) for running in chosen.processes]
     members = [_with_stop(one) for one in taken if isinstance(one, _Taken)]  # it is known once they run on
     placed = roles({one.snapshot.process.pid or 0: one.place for one in members})
     return SnapshotSet(
@@ -58,14 +58,43 @@ def read_set(
     )
 
 
+def _one(running: Running, take: Take, proc: Path) -> "_Taken | Missing":
+    """Take a snapshot of one process; no other folder is open meanwhile, for there may be thousands."""
+    with ExitStack() as stack:
+        opened = _open(running, stack, proc)
+        return _take(opened, take) if isinstance(opened, _Opened) else opened
+
+
+def _frozen_together(
+    processes: abc.Sequence[Running], take: Take, limit: float | None, proc: Path
+) -> "list[_Taken | Missing]":
+    """Take snapshots of processes that all stand still before the first is read."""
+    with ExitStack() as stack:
+        opened = [_open(running, stack, proc) for running in processes]
+        held = [_hold(one, stack, limit) if isinstance(one, _Opened) else one for one in opened]
+        return [_take(one, take) if isinstance(one, _Opened) else one for one in held]
+
+
 def _open(running: Running, stack: ExitStack, proc: Path) -> _Opened | Missing:
-    """Open the folder of a process, so that its number, given anew, means nobody else."""
+    """Open the folder of a process, if its number still means the one that was chosen."""
     try:
         folder = stack.enter_context(ProcessFolder(running.pid, proc))
-        folder.check_memory(folder.stat())
+        stat = folder.stat()
+        folder.check_memory(stat)
+        _check_chosen(running, stat)
     except ProcessError as error:
         return _missing(running, error)
     return _Opened(running, folder)
+
+
+def _check_chosen(running: Running, stat: Stat) -> None:
+    """Make sure that a number was not given anew since the processes were listed.
+
+    Raises:
+        ProcessError: it was.
+    """
+    if running.start_ticks not in {None, stat.start_ticks}:
+        raise ProcessError(f"process {running.pid} ended, and another has its number now")
 
 
 def _hold(one: _Opened, stack: ExitStack, limit: float | None) -> _Opened | Missing:

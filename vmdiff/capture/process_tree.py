@@ -17,12 +17,13 @@ _WILDCARDS = frozenset("*?[")
 
 
 class Running(NamedTuple):
-    """A process as ``/proc/PID/stat`` lists it."""
+    """A process as ``/proc/PID/stat`` lists it; *start_ticks* is None for one that was not listed."""
 
     pid: int
     name: str
     parent: int
     kernel_thread: bool
+    start_ticks: int | None = None
 
 
 class Chosen(NamedTuple):
@@ -123,4 +124,6 @@ def _running(proc: Path) -> Iterator[Running]:
         except OSError:
             continue
         if (stat := stat_of(text)) is not None:
-            yield Running(stat.pid, stat.name, stat.parent, bool(stat.flags & KERNEL_THREAD))
+            yield Running(
+                stat.pid, stat.name, stat.parent, bool(stat.flags & KERNEL_THREAD), stat.start_ticks
+            )

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 import vmdiff
 from vmdiff.capture import mapped_names, process_info
 from vmdiff.capture.file_systems import FileSystems
+from vmdiff.capture.machine_facts import Machine
 from vmdiff.capture.page_cache import FileFacts, with_file_facts
 from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.capture.raw_reading import ROLLUP, Detail, Reading
@@ -34,6 +35,7 @@ def rollup_of(text: Iterable[bytes], folder: ProcessFolder) -> dict[str, int | N
 def assembled(
     folder: ProcessFolder,
     reading: Reading,
+    machine: Machine,
     *,
     detail: Detail,
     attempts: int,
@@ -47,8 +49,9 @@ def assembled(
 
     The reading *started* at that time of `time.perf_counter`; *arguments* keeps the command line.
     """
-    named = _with_names(folder, reading.listing.mappings, detail)
-    process = process_info.process_facts(folder, arguments=arguments)
+    files = machine.file_systems(folder.text("mountinfo"))
+    named = _with_names(folder, files, reading.listing.mappings, detail)
+    process = process_info.process_facts(folder, machine, arguments=arguments)
     snapshot = _whole(
         named.mappings,
         taken_at=taken_at,
@@ -64,7 +67,7 @@ def assembled(
             counters=reading.listing.counters,
             attributes=(*reading.listing.attributes, *named.attributes),
         ),
-        host=process_info.host_facts(),
+        host=machine.host,
         process=process,
         rollup=reading.rollup,
     )
@@ -107,11 +110,12 @@ class _Named(NamedTuple):
     attributes: tuple[str, ...]
 
 
-def _with_names(folder: ProcessFolder, mappings: tuple[Mapping, ...], detail: Detail) -> _Named:
+def _with_names(
+    folder: ProcessFolder, files: FileSystems, mappings: tuple[Mapping, ...], detail: Detail
+) -> _Named:
     """Settle what other files of the process say of the mappings that have a name."""
     paths = map(attrgetter("path"), mappings)
     named = {index: mappings[index] for index, path in enumerate(paths) if path is not None}
-    files = FileSystems(folder.text("mountinfo") or "")
     settled = mapped_names.settle(folder, files, named)
     identified = mapped_names.with_build_ids(folder, files, settled.mappings)
     whole = FileFacts(identified.mappings)

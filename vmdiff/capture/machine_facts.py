@@ -1,0 +1,74 @@
+"""What all processes of this machine have in common: read once, however many of them are read.
+
+Whatever this kernel does not tell, or does not show to this user, is None. Facts: proc(5).
+"""
+
+import os
+import re
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from vmdiff.capture.cgroup_limit import memory_limit
+from vmdiff.capture.file_systems import FileSystems
+from vmdiff.capture.process_dir import PROC
+from vmdiff.importers.procfs import process_files
+from vmdiff.model import Host
+
+
+class Machine:
+    """The machine as it is while one snapshot, or one set of them, is taken."""
+
+    def __init__(self, proc: Path = PROC) -> None:
+        self._proc = proc
+        self._file_systems: dict[str, FileSystems] = {}
+        self._limits: dict[str | None, int | None] = {}
+
+    @cached_property
+    def host(self) -> Host:
+        """The facts of the machine that a snapshot has."""
+        system = os.uname()
+        memory = process_files.fields(_read(self._proc / "meminfo"))
+        kernel = self._proc / "sys" / "kernel"
+        tuning = self._proc / "sys" / "vm"
+        return Host(
+            name=system.nodename,
+            system=system.sysname,
+            kernel=system.release,
+            machine=system.machine,
+            page_size=os.sysconf("SC_PAGE_SIZE"),
+            boot_id=_read(kernel / "random" / "boot_id"),
+            memory_total=process_files.kb(memory.get("MemTotal")),
+            swap_total=process_files.kb(memory.get("SwapTotal")),
+            overcommit_memory=process_files.number(_read(tuning / "overcommit_memory")),
+            max_map_count=process_files.number(_read(tuning / "max_map_count")),
+            transparent_hugepages=process_files.chosen(
+                _read(Path("/sys/kernel/mm/transparent_hugepage/enabled"))
+            ),
+        )
+
+    @cached_property
+    def booted(self) -> datetime | None:
+        """When the machine was started."""
+        found = re.search(r"^btime ([0-9]+)$", _read(self._proc / "stat") or "", re.MULTILINE)
+        return datetime.fromtimestamp(int(found[1]), UTC) if found else None
+
+    def file_systems(self, mountinfo: str | None) -> FileSystems:
+        """Return the mounts of a text of ``mountinfo``; all processes of a mount namespace have the same."""
+        text = mountinfo or ""
+        if text not in self._file_systems:
+            self._file_systems[text] = FileSystems(text)
+        return self._file_systems[text]
+
+    def memory_limit(self, cgroup: str | None) -> int | None:
+        """Return the smallest memory limit of the control groups that a process is in."""
+        if cgroup not in self._limits:
+            self._limits[cgroup] = memory_limit(cgroup)
+        return self._limits[cgroup]
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(errors="backslashreplace").strip()
+    except OSError:
+        return None
