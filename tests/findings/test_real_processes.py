@@ -12,6 +12,7 @@ import pytest
 
 import vmdiff
 from tests.findings.test_never_false import happened
+from tests.situations.staged import at_rest
 from vmdiff.findings import find, find_in
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="observes a live process")
@@ -68,9 +69,9 @@ def found(first: str, then: str) -> dict[str, str]:
     """Give the findings, by id, of what *then* does after *first* was done."""
     with python() as process:
         process.do(first)
-        before = vmdiff.snap(process.pid)
+        before = at_rest(process.pid)
         process.do(then)
-        comparison = vmdiff.compare(before, vmdiff.snap(process.pid))
+        comparison = vmdiff.compare(before, at_rest(process.pid))
     return {finding.id: finding.message for finding in find(comparison)}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.situations.catalogue import SITUATIONS, Situation, right
+from tests.situations.catalogue import FIELD, SITUATIONS, Situation, right
 
 PAGE = Path(__file__).parents[2] / "docs" / "situations.md"
 _HEAD = """# Situations
@@ -54,12 +54,17 @@ def row(situation: Situation) -> str | None:
     return f"| {situation.title} | {played.account} | {sentence} |\n"
 
 
+def questions() -> str:
+    asked = "".join(f"| {question} | {title} |\n" for question, title in FIELD.items())
+    return f"\n## What people ask\n\n| question | the situation above that answers it |\n|---|---|\n{asked}"
+
+
 def main() -> None:
     wanted = sys.argv[1:]
     chosen = [one for one in SITUATIONS if not wanted or any(word in one.title for word in wanted)]
     rows = [told for one in chosen if (told := row(one)) is not None]
     if not wanted:
-        PAGE.write_text(_HEAD + "".join(rows) + screens())
+        PAGE.write_text(_HEAD + "".join(rows) + questions() + screens())
 
 
 if __name__ == "__main__":

@@ -428,6 +428,21 @@ SITUATIONS = (
 )  # fmt: skip
 
 
+# What people ask of a process that is larger than they expect, and the situation that answers it.
+FIELD = {
+    "freed, and resident stays": "C: 64 MiB of small blocks freed, but the last",
+    "fragmentation by one survivor a page": "C: 15 of 16 small blocks freed, one a page stays",
+    "a true leak of one block size": "C: a true leak of one block size",
+    "an arena for each thread": "C: 12 threads malloc 16 MiB each",
+    "numpy's arrays freed": "numpy: 2,000 arrays of 32 KiB freed, but the last",
+    "direct buffers of a JVM": "JVM: direct buffers of 250 MiB",
+    "redis after DEL": "redis: 90 % of the keys deleted",
+    "Go after a collection": "Go: collected and kept",
+    "a backend's CacheMemoryContext": "postgres backend: 10,000 relations are looked at",
+    "which types of CPython": "CPython: 180,000 dicts, counted by type",
+}
+
+
 def right(situation: Situation, sentence: str) -> bool:
     """Say whether a sentence says what it must."""
     return re.search(situation.says, sentence) is not None

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.situations.catalogue import SITUATIONS, right
+from tests.situations.catalogue import FIELD, SITUATIONS, right
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="observes live processes")
 
@@ -25,3 +25,7 @@ def test_the_first_sentence_is_right(situation, tmp_path):
     played = situation.play(tmp_path)
 
     assert right(situation, played.sentence), played.sentence
+
+
+def test_what_people_ask_is_among_the_situations():
+    assert set(FIELD.values()) <= {one.title for one in SITUATIONS}

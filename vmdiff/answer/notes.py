@@ -193,9 +193,9 @@ def of_inside(comparison: Comparison, movers: Sequence[Mover] = ()) -> str:
 
 
 def _inside(moves: Sequence[OwnerMove]) -> str:
-    in_use, kept = sum(move.in_use for move in moves), sum(move.more_kept for move in moves)
+    in_use, more_kept = sum(move.in_use for move in moves), sum(move.more_kept for move in moves)
     told = f"in use {signed(in_use)}{_grown_most(moves, in_use)}"
-    return told if abs(kept) < _NOTEWORTHY else f"{told}, freed and kept {signed(kept)}"
+    return told if abs(more_kept) < _NOTEWORTHY else f"{told}, freed and kept {signed(more_kept)}"
 
 
 def of_held(snapshot: Snapshot, part: Mover) -> str:
