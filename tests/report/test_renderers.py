@@ -69,6 +69,21 @@ def test_no_line_is_wider_than_asked_for_or_ends_in_blanks(target, comparison):
         assert [line for line in lines if line != line.rstrip()] == []
 
 
+@pytest.mark.parametrize("width", range(60, 141, 4))
+def test_a_number_and_its_unit_stay_on_one_line(width):
+    grown = mapping(1, 4, "rw-p", rss=4096)._replace(owner=owned_by("jemalloc", "record", ""))
+    many = [
+        mapping(0x1000 * at, 0x900, "rw-p", rss=0x800000 + at)._replace(
+            owner=owned_by(f"owner {at}", "record", "")
+        )
+        for at in range(1, 9)
+    ]
+    found = compare_snapshots(snapshot(grown), snapshot(grown, *many), match="address")
+    text = str(RENDERERS[Format.TEXT].comparison(found, find(found), ViewOptions(width=width)))
+
+    assert not re.search(r"\d\n *(?:[KMGT]i)?B\b", text), text
+
+
 @pytest.mark.parametrize("target", Format)
 @pytest.mark.parametrize("options", [{}, {"by": "owner"}, {"show_all": True, "width": 140}])
 def test_totals_without_mappings_are_shown_by_everyone(target, options):

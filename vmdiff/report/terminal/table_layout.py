@@ -5,6 +5,7 @@ gives a meaning. No line has trailing blanks, none is wider than asked for (but 
 table fits into).
 """
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -32,6 +33,8 @@ Lines = Iterable[Line]
 WITH_ADDRESSES = 120  # columns from which every row says where it is
 NARROWEST_TITLE = 16
 _MARKS = {"warning": "!", "notice": "*", "info": "-"}
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:[KMGTP]i)?B\b|bytes\b|%)")
 _GAP = 2
 _PROMPT = 2  # lines of the screen: the command above, the shell's prompt below
 _LEAST_LINES = 3  # of a table: two rows, and the rest
@@ -188,11 +191,13 @@ def _fact(fact: Fact) -> str:
 
 
 def _paragraph(text: str, columns: int, style: str, *, mark: str = "") -> Iterator[Line]:
+    """Wrap a text; a number and its unit stay on one line."""
+    whole = _BEFORE_UNIT.sub(_NO_BREAK, text)
     wrapped = textwrap.wrap(
-        text, columns - len(mark), break_long_words=True, break_on_hyphens=False, drop_whitespace=True
+        whole, columns - len(mark), break_long_words=True, break_on_hyphens=False, drop_whitespace=True
     )
     for at, line in enumerate(wrapped):
-        yield [(mark if not at else " " * len(mark), style), (line, style)]
+        yield [(mark if not at else " " * len(mark), style), (line.replace(_NO_BREAK, " "), style)]
 
 
 # ---- tables
