@@ -51,7 +51,7 @@ def _report(still: StillProcess) -> LeakReport:
     scene = Scene(still.snapshot, still.memory)
     scene = Scene(assign(scene, RULES), still.memory)
     bases = [base for raw in still.registers.values() if (base := ThreadRegisters(raw).base)]
-    blocks = tuple(used_blocks(scene, bases))
+    blocks = tuple(used_blocks(scene, bases, objects=True))
     graph = BlockGraph(blocks, scene.word_size, _guard(still))
     for raw in still.registers.values():
         graph.add_roots(raw)

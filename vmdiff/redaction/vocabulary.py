@@ -231,7 +231,7 @@ TYPES = _set("""
     CurTransactionContext ExprContext ExecutorState RowDescriptionContext ErrorContext
     TopPortalContext PostmasterContext weakref.ReferenceType CachedPlan CachedPlanSource
 """) | {
-    "(no object)", "index info", "relation rules", "WAL record construction", "Relcache by OID",
+    "(no object)", "(no class)", "index info", "relation rules", "WAL record construction", "Relcache by OID",
     "PgStat Pending", "smgr relation table", "LOCALLOCK hash", "Timezones", "TableSpace cache",
 }  # fmt: skip
 
