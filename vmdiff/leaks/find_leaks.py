@@ -52,7 +52,8 @@ def _report(still: StillProcess) -> LeakReport:
     scene = Scene(assign(scene, RULES), still.memory)
     bases = [base for raw in still.registers.values() if (base := ThreadRegisters(raw).base)]
     blocks = tuple(used_blocks(scene, bases, objects=True))
-    graph = BlockGraph(blocks, scene.word_size, _guard(still))
+    guard = _guard(still)
+    graph = BlockGraph(blocks, scene.word_size, guard)
     for raw in still.registers.values():
         graph.add_roots(raw)
     _add_memory(graph, still, scene)
@@ -66,7 +67,7 @@ def _report(still: StillProcess) -> LeakReport:
             {
                 "blocks": len(graph.starts),
                 "bytes": int(graph.sizes.sum()),
-                "not": tuple(_not_searched(scene, blocks, still)),
+                "not": tuple(_not_searched(scene, blocks, still, mangled=guard is not None)),
             }
         ),
         lost=LostAmount(blocks=int(lost.which.sum()), bytes=int(graph.sizes[lost.which].sum())),
@@ -117,7 +118,9 @@ def _alive(start: int, end: int, dead: Sequence[tuple[int, int]]) -> Iterator[tu
         yield start, end
 
 
-def _not_searched(scene: Scene, blocks: Sequence[UsedBlocks], still: StillProcess) -> Iterator[str]:
+def _not_searched(
+    scene: Scene, blocks: Sequence[UsedBlocks], still: StillProcess, *, mangled: bool
+) -> Iterator[str]:
     """Yield what was not looked at, a sentence each."""
     if not any(one.starts for one in blocks):
         yield "malloc: no blocks of an allocator that vmdiff lists were found"
@@ -128,6 +131,8 @@ def _not_searched(scene: Scene, blocks: Sequence[UsedBlocks], still: StillProces
         yield f"{units.size(still.missing)} that could not be read: what only they point to looks lost"
     if len(still.registers) < len(scene.snapshot.process.threads or ()):
         yield "registers of some threads: what only they point to looks lost"
+    if not mangled and scene.find_object("libc.so.6", "libc-2.") is not None:
+        yield "pointers that glibc mangles: what only they point to looks lost"
     yield from still.doubts
     yield "pointers that are kept encoded, compressed, by the kernel or by another process"
 

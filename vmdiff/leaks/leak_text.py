@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from html import escape
+from textwrap import wrap
 
 from vmdiff import units
 from vmdiff.harmless_text import printable
 from vmdiff.leaks.leak_report import LeakReport, LostGroup
 
 _SHOWN = 20
+_WIDTH = 80
 _STYLE = (
     ":root{color-scheme:light dark;--ink:#1b1f24;--dim:#5c6670;--line:#d9dee3;--bar:#4f7cac33;--back:#fff}"
     "@media(prefers-color-scheme:dark){:root{--ink:#e3e6ea;--dim:#9aa4ae;--line:#363c44;--bar:#6fa0d455;"
@@ -86,8 +88,8 @@ def _notes(report: LeakReport, *, show_all: bool) -> Iterator[str]:
 
 
 def text(report: LeakReport, *, show_all: bool = False) -> str:
-    """Return the report for a terminal."""
-    lines = [headline(report), _moment(report), ""]
+    """Return the report for a terminal; only a class with a long name makes a line longer than 80."""
+    lines = [*wrap(headline(report), _WIDTH), _moment(report), ""]
     if report.groups:
         rows = _rows(report, show_all=show_all)
         widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]) - 1)]
@@ -95,7 +97,8 @@ def text(report: LeakReport, *, show_all: bool = False) -> str:
             cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=False)]
             lines.append("  ".join([*cells, row[-1]]))
         lines.append("")
-    return "\n".join([*lines, *_notes(report, show_all=show_all)]) + "\n"
+    notes = (line for note in _notes(report, show_all=show_all) for line in wrap(note, _WIDTH))
+    return "\n".join([*lines, *notes]) + "\n"
 
 
 def markdown(report: LeakReport, *, show_all: bool = False) -> str:
