@@ -33,6 +33,7 @@ def test_no_reader_runs_after_the_time_is_over() -> None:
     found = look_inside(SCENE, Budget(walk=None, steps=None, seconds=-1.0), (first, second))
 
     assert [one.label for one in found] == ["1"]
+    assert "--inside" in found[0].partial  # its reader had more to tell
 
 
 def test_a_budget_limits_what_is_walked_and_followed() -> None:

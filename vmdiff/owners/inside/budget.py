@@ -9,8 +9,8 @@ class Budget:
 
     *walk* is how many bytes of blocks it may go through one by one, *steps* how many records it may follow
     from one to the next; None is no limit. A reader whose memory is larger reads its cheap records only.
-    *seconds* bounds all readers together: the engine runs no further reader, and takes no further `Usage`
-    of one, after it. *census* asks for a count of objects by type, which reads every object.
+    *seconds* of a processor bound all readers together: the engine runs no further reader, and takes no
+    further `Usage` of one, after it. *census* asks for a count of objects by type, which reads every object.
     """
 
     walk: int | None

@@ -28,6 +28,8 @@ def _hotspot(scene: Scene, budget: Budget) -> Iterator[Usage]:
         yield from hotspot_usage(scene, budget)
 
 
+_TOO_LONG = "reading them all took longer than a snapshot has by default; --inside reads them"
+
 # One line a reader; the order is that of the document.
 READERS: tuple[Reader, ...] = (
     glibc_usage,
@@ -46,7 +48,7 @@ def look_inside(scene: Scene, budget: Budget, readers: Sequence[Reader] = READER
 
     The owners must be assigned: `scene.snapshot` is the snapshot that has them.
     """
-    found = tuple(_until_late(_found(scene, budget, readers), budget.seconds))
+    found = tuple(_until_late(scene, budget, readers))
     return _with_classes(scene, found) if budget.census else found
 
 
@@ -57,14 +59,21 @@ def _with_classes(scene: Scene, usages: tuple[Usage, ...]) -> tuple[Usage, ...]:
     return with_classes(scene, usages)
 
 
-def _found(scene: Scene, budget: Budget, readers: Sequence[Reader]) -> Iterator[Usage]:
+def _until_late(scene: Scene, budget: Budget, readers: Sequence[Reader]) -> Iterator[Usage]:
+    """Yield what the readers find; what one found that had no time for all is partial.
+
+    The time is this thread's on a processor: a busy machine is no reason to know less.
+    """
+    end = None if budget.seconds is None else time.thread_time() + budget.seconds
     for reader in readers:
-        yield from reader(scene, budget)
+        found = []
+        for usage in reader(scene, budget):
+            found.append(usage)
+            if end is not None and time.thread_time() > end:
+                yield from (_cut(usage) for usage in found)
+                return
+        yield from found
 
 
-def _until_late(found: Iterator[Usage], seconds: float | None) -> Iterator[Usage]:
-    started = time.perf_counter()
-    for usage in found:
-        yield usage
-        if seconds is not None and time.perf_counter() - started > seconds:
-            return
+def _cut(usage: Usage) -> Usage:
+    return usage if usage.partial else usage.model_copy(update={"partial": _TOO_LONG})
