@@ -198,6 +198,16 @@ def with_usage(snapshot: Snapshot, *usages: Usage) -> Snapshot:
     return snapshot.model_copy(update={"usage": usages})
 
 
+def test_a_file_that_was_deleted_is_told_also_where_its_pages_were_written_back():
+    before = plain(A, path="/data/big", perms="rw-s", rss=9 * MIB, shared_dirty=9 * MIB)
+    after = plain(A, path="/data/big", perms="rw-s", rss=9 * MIB, shared_clean=9 * MIB)._replace(deleted=True)
+
+    assert (
+        sentence([before], [after])
+        == "resident unchanged; /data/big (256 MiB) was deleted and is still mapped"
+    )
+
+
 def test_a_snapshot_says_what_of_an_owner_was_freed_and_is_kept():
     held = taken(owned("jemalloc", A, 117 * MIB), owned("jvm heap", B, 100 * MIB))
     said = summary(with_usage(held, using("jemalloc", 18 * MIB, 95 * MIB), using("jvm heap", 99 * MIB, MIB)))

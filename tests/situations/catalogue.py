@@ -200,12 +200,14 @@ def java_classes() -> Path:
 WHOLE_HEAP = ("-Xms320m", "-Xmx320m", "-XX:+AlwaysPreTouch")
 
 
-def java(*lines: str, account: str = "", options: tuple[str, ...] = ("-Xmx1g",)) -> Callable[[Path], Played]:
+def java(
+    *lines: str, account: str = "", options: tuple[str, ...] = ("-Xmx1g",), inside: bool = False
+) -> Callable[[Path], Played]:
     """Play lines of Memory.java; what happens in the last is looked at."""
 
     def play(_: Path) -> Played:
         with staged([program("java"), *options, "-XX:+UseG1GC", "-cp", java_classes(), "Memory"]) as process:
-            return _last(process, lines, account)
+            return _last(process, lines, account, inside=inside)
 
     return play
 
@@ -370,7 +372,7 @@ def nginx_clients(_: Path) -> Played:
 
 
 SITUATIONS = (
-    Situation("C: nothing happens", c("nothing", account="nothing"), r"^(nothing changed|resident unchanged)"),
+    Situation("C: nothing happens", c("nothing", steps=1, account="nothing"), r"^(nothing changed|resident unchanged)"),
     Situation("C: 50 MiB mapped and filled by itself", c("own-mapping", account="50 MiB"), rf"^resident \+{size(50)}: mapped by the program itself \+{size(50)}"),
     Situation("C: 50 MiB of its own unmapped, 2.4 MiB malloced", c("own-freed-and-little-malloced", steps=1, account="-50 MiB, +2.4 MiB"), rf"^resident -{size(48)}: mapped by the program itself -{size(50)}"),
     Situation("C: a mapped file of 100 MiB is deleted", c("deleted-file", steps=1, account="100 MiB deleted"), r"^resident unchanged.*data \(100 MiB\) was deleted and is still mapped"),
@@ -403,7 +405,7 @@ SITUATIONS = (
     Situation("postgres backend: a sort in memory", postgres_sort, r"^resident \+[1-9]\d\d MiB: malloc "),
     Situation("postgres backend: 10,000 relations are looked at", postgres_catalogue, r"^resident \+[\d.]+ MiB: .*postgres contexts \+[\d.]+ MiB \((CacheMemoryContext|index info) "),
     Situation("JVM: 300 MiB of byte arrays", java("heap", account="300 MiB"), r"^resident \+3\d\d MiB: jvm heap \+3\d\d MiB"),
-    Situation("JVM: direct buffers of 250 MiB", java("direct", options=WHOLE_HEAP, account="250 MiB"), rf"^resident \+{size(252)}: malloc large block \+{size(250)} \(off-heap\).*; java direct buffers \+{size(250)}"),
+    Situation("JVM: direct buffers of 250 MiB", java("direct", options=WHOLE_HEAP, inside=True, account="250 MiB"), rf"^resident \+{size(252)}: malloc large block \+{size(250)} \(off-heap\).*; java direct buffers \+{size(250)}"),
     Situation("JVM: 300 threads", java("threads", options=WHOLE_HEAP, account="300 threads"), r"^resident \+[\d.]+ MiB: thread stack \+[\d.]+ MiB \(30\d more stacks\)"),
     Situation("JVM: 3,000 class loaders", java("loaders", options=WHOLE_HEAP, account="3,000 copies of a class"), r"jvm (metaspace|class space) \+"),
     Situation("JVM: 300 deflaters", java("deflate", options=WHOLE_HEAP, account="300 times 256 KiB"), r"malloc (arena|heap) \+[\d.]+ MiB \(.*off-heap"),

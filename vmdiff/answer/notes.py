@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from vmdiff.answer.parts import short
 from vmdiff.answer.sentence import Mover
-from vmdiff.comparison.change import Change, ChangeName
+from vmdiff.comparison.change import Change
 from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.usage_change import exact
 from vmdiff.findings import inner_accounts, swap_moves
@@ -226,10 +226,11 @@ def of_still(comparison: Comparison) -> str:
 
 def _deleted_files(comparison: Comparison) -> Iterator[str]:
     """Find files that were deleted in between, and are still mapped."""
+    # Whatever else became of it: the kernel may have written its pages to disk meanwhile.
     gone = [
         change
         for change in comparison.changes
-        if change.change is ChangeName.RELABELLED and _was_deleted(change.before, change.after)
+        if change.before and change.after and _was_deleted(change.before, change.after)
     ]
     if gone:
         held = sum(mapping.size or 0 for change in gone for mapping in change.after)
@@ -239,6 +240,8 @@ def _deleted_files(comparison: Comparison) -> Iterator[str]:
 
 
 def _was_deleted(before: tuple[Mapping, ...], after: tuple[Mapping, ...]) -> bool:
+    if {mapping.path for mapping in before} != {mapping.path for mapping in after}:
+        return False
     return not any(m.deleted for m in before) and all(m.deleted and m.kind is Kind.FILE for m in after)
 
 

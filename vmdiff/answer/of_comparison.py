@@ -17,7 +17,8 @@ from vmdiff.model.memory_figures import figure
 from vmdiff.units import signed
 
 NOTEWORTHY = 1 << 20  # bytes from which on a movement is one, however large the process
-_SLIGHT = 64 << 10  # bytes below which none is, however small the process
+# Below that none is, however small the process: one touch of a file maps 64 KiB (fault_around_bytes).
+_SLIGHT = 128 << 10  # bytes
 _COUNTERS = {"resident": "rss", "virtual": "size"}
 
 
