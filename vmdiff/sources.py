@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 
 from vmdiff.capture import Detail, Notify, ProcessFolder, read
 from vmdiff.errors import InputError, ProcessError
@@ -34,7 +34,7 @@ _QUICK = 0.5  # seconds; a reading that takes longer is not repeated for that
 def snap(
     pid: int,
     *,
-    detail: Detail = "smaps",
+    detail: Detail | Literal["pages"] = "smaps",
     owners: bool = True,
     inside: bool = False,
     arguments: bool = False,
@@ -42,15 +42,17 @@ def snap(
     tags: "abc.Mapping[str, str] | None" = None,
     freeze: bool = False,
     freeze_limit: float | None = None,
+    page_key: bytes | None = None,
     notify: Notify | None = None,
 ) -> "Snapshot":
     """Take a snapshot of a live process.
 
-    *detail* ``maps`` is cheap and has no counters; *owners* looks for who asked for the memory;
-    *inside* reads the records of its allocators and runtimes whole, however long that takes, instead of
-    only the cheap ones; *arguments* keeps the command line; *label* and *tags* are kept as they are;
-    *freeze* holds the process still meanwhile, for at most *freeze_limit* seconds; *notify* is told what
-    takes long.
+    *detail* ``maps`` is cheap and has no counters, ``pages`` reads what pages of private memory hold:
+    zeros, the same as another, and with *page_key* a fingerprint of each. *owners* looks for who
+    asked for the memory; *inside* reads the records of its allocators and runtimes whole, however long
+    that takes, instead of only the cheap ones; *arguments* keeps the command line; *label* and *tags* are
+    kept as they are; *freeze* holds the process still meanwhile, for at most *freeze_limit* seconds;
+    *notify* is told what takes long.
 
     Raises:
         ProcessError: the process cannot be observed.
@@ -59,14 +61,19 @@ def snap(
         identity = folder.identity()
 
         def taken() -> "Snapshot":
-            snapshot = read(folder, detail=detail, arguments=arguments, label=label, notify=notify)
+            listed = "smaps" if detail == "pages" else detail
+            snapshot = read(folder, detail=listed, arguments=arguments, label=label, notify=notify)
             if tags:
                 snapshot = snapshot.model_copy(update={"tags": dict(tags)})
-            if not owners:
-                return snapshot
-            look = _with_owners_only if freeze else partial(with_owners, inside=inside)
-            owned = look(folder, snapshot)
-            return owned if folder.was(identity) else snapshot.noting(_ANOTHER_PROGRAM)
+            if owners:
+                look = _with_owners_only if freeze else partial(with_owners, inside=inside)
+                owned = look(folder, snapshot)
+                snapshot = owned if folder.was(identity) else snapshot.noting(_ANOTHER_PROGRAM)
+            if detail == "pages":
+                from vmdiff.capture.page_contents import with_pages  # what few snapshots need
+
+                snapshot = with_pages(folder, snapshot, page_key, notify)
+            return snapshot
 
         return _frozen(folder, freeze_limit, taken, inside=inside) if freeze else taken()
 

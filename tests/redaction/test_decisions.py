@@ -27,6 +27,7 @@ DECISIONS: dict[type, dict[str, str]] = {
         **dict.fromkeys(("label",), OTHER),
         **dict.fromkeys(("tags", "rollup"), PUBLIC),
         **dict.fromkeys(("origin", "host", "process", "usage", "mappings"), INSIDE),
+        "pages": GONE,  # fingerprints are of contents, and their key is another one
     },
     Origin: {
         **dict.fromkeys(("detail", "seconds", "frozen_seconds", "attempts", "consistent", "owners"), KEPT),

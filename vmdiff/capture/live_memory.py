@@ -18,7 +18,7 @@ from functools import cache, cached_property
 from itertools import groupby, pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
 
 from vmdiff.capture.file_systems import FileSystems, device_of
 from vmdiff.capture.process_dir import ProcessFolder
@@ -48,7 +48,7 @@ _TRIES, _PAUSE = 4, 0.001  # a thread that waits in the kernel at all does so wi
 # include/uapi/linux/fs.h: struct page_region and the categories
 _PAGEMAP_SCAN = 0xC0606610
 _PAGE_REGION = struct.Struct("=3Q")
-_PRESENT, _SWAPPED, _ZERO, _GUARD = 1 << 3, 1 << 4, 1 << 5, 1 << 8
+_FILE, _PRESENT, _SWAPPED, _ZERO, _HUGE, _GUARD = 1 << 2, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 8
 _REGIONS = 1024
 
 # Documentation/admin-guide/mm/pagemap.rst: the flags of an entry are in its highest byte. Bit 63 says
@@ -59,6 +59,21 @@ _IS_PRESENT = bytes(range(128, 256))
 _IS_SWAPPED = bytes(range(64, 128))
 _ZERO_OR_SHARED = bytes(top for top in range(128, 256) if not top & 0x21)
 _MOST_REGIONS = 1 << 20
+
+
+class PageRun(NamedTuple):
+    """Neighbouring pages of one kind in ``[start, end)``; those not *present* are in swap.
+
+    *zero* is the kernel's own page of zeros, *of_file* a page of a file or of shared memory, *huge* a part of
+    a huge page.
+    """
+
+    start: int
+    end: int
+    present: bool
+    zero: bool
+    of_file: bool
+    huge: bool
 
 
 class _RunningError(Exception):
@@ -295,6 +310,19 @@ class LiveMemory:
                 found.append((low, high))
         return found
 
+    def page_runs(self, start: int, end: int) -> list[PageRun] | None:
+        """Return the pages in ``[start, end)`` that are in memory or swap, in order; None where unknown."""
+        regions = self._scan(start, end, _PRESENT | _SWAPPED, also=_FILE | _HUGE)
+        if regions is None:
+            return None
+        return [
+            PageRun(
+                low, high, bool(what & _PRESENT), bool(what & _ZERO), bool(what & _FILE), bool(what & _HUGE)
+            )
+            for low, high, what in regions
+            if not what & _GUARD
+        ]
+
     def guards(self, start: int, end: int) -> list[tuple[int, int]] | None:
         """Give the guard ranges (MADV_GUARD_INSTALL) in ``[start, end)``; None where unknown."""
         regions = self._scan(start, end, _GUARD)
@@ -440,8 +468,13 @@ class LiveMemory:
             return None if words == [b"running"] else 0
         return int(words[-2], 16)
 
-    def _scan(self, start: int, end: int, categories: int) -> list[tuple[int, int, int]] | None:
-        """Give the ranges of pages in any of *categories*, or None where the kernel cannot tell."""
+    def _scan(
+        self, start: int, end: int, categories: int, *, also: int = 0
+    ) -> list[tuple[int, int, int]] | None:
+        """Give the ranges of pages in any of *categories*, or None where the kernel cannot tell.
+
+        They tell pages apart that differ in *also*, too.
+        """
         fd = self._file("pagemap", PAGES)
         if fd is None or not 0 <= start < end <= 1 << 64 or (start | end) % page_size():
             return None
@@ -452,7 +485,7 @@ class LiveMemory:
         found: list[tuple[int, int, int]] = []
         while start < end and len(found) < _MOST_REGIONS:
             where = vector.buffer_info()[0]
-            scan = _page_scan(start, end, where, categories, wanted)
+            scan = _page_scan(start, end, where, categories, wanted | also)
             try:
                 count = fcntl.ioctl(fd, _PAGEMAP_SCAN, scan)
             except OSError:

@@ -49,6 +49,7 @@ class Detail(StrEnum):
 
     MAPS = "maps"
     SMAPS = "smaps"
+    PAGES = "pages"
 
 
 class Document(StrEnum):
@@ -105,7 +106,18 @@ def snap(
         str | None, typer.Option(metavar="TEXT", help="A word for this moment, shown with it.")
     ] = None,
     tag: tags.Tags = None,
-    detail: Annotated[Detail, typer.Option(help="maps is cheaper and has no counters.")] = Detail.SMAPS,
+    detail: Annotated[
+        Detail,
+        typer.Option(help="maps is cheaper and has no counters; pages reads what private pages hold, too."),
+    ] = Detail.SMAPS,
+    page_key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keep a fingerprint of each page, made with this key: compare tells what was written."
+            " Made if it does not exist; keep it secret.",
+        ),
+    ] = None,
     arguments: Annotated[
         bool, typer.Option("--arguments", help="Keep the command line; it may hold secrets.")
     ] = False,
@@ -167,6 +179,7 @@ def snap(
         "freeze": freeze or limit is not None,
         "freeze_limit": limit,
     }
+    _check_pages(detail, page_key, alone=via is None and not means_a_set(targets))
     if via is not None:
         from vmdiff.cli import via_command
 
@@ -178,9 +191,17 @@ def snap(
         set_command.snap(targets, to, force=force, redact=redact, key=key, **options)
         return
     pid = process_number(targets[0])
-    snapshot = sources.snap(pid, notify=output.say, **options)
+    key_of_pages = redacting.read_key(page_key, "compare pages of later snapshots")
+    snapshot = sources.snap(pid, notify=output.say, page_key=key_of_pages, **options)
     _say_how_taken(snapshot, pid)
     snapshot_writing.write(snapshot, to, force=force, redact=redact, key=key)
+
+
+def _check_pages(detail: Detail, page_key: Path | None, *, alone: bool) -> None:
+    if page_key is not None and detail is not Detail.PAGES:
+        raise typer.BadParameter("fingerprints are of pages: add --detail pages", param_hint="--page-key")
+    if detail is Detail.PAGES and not alone:
+        raise typer.BadParameter("pages are read of one process of this machine", param_hint="--detail")
 
 
 def _say_how_taken(snapshot: "Snapshot", pid: int) -> None:

@@ -107,7 +107,7 @@ def one(snapshot: "Snapshot", key: Path | None) -> "Snapshot":
     return redaction.redact([snapshot], key=read_key(key))[0]
 
 
-def read_key(path: Path | None) -> bytes | None:
+def read_key(path: Path | None, use: str = "redact later snapshots alike") -> bytes | None:
     """Give the key in a file, which is made where there is none; None without a file.
 
     Raises:
@@ -124,7 +124,7 @@ def read_key(path: Path | None) -> bytes | None:
     if not key:
         raise VmdiffError(f"{path}: an empty key; name a file that does not exist and one is made")
     if made:
-        output.say(f"{path}: made a new key; keep it to redact later snapshots alike, and keep it secret")
+        output.say(f"{path}: made a new key; keep it to {use}, and keep it secret")
     elif len(key) < _SAFE_KEY:
         output.say(f"{path}: a key of {len(key)} bytes can be guessed; 32 random ones cannot")
     return key

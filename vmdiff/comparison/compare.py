@@ -18,6 +18,7 @@ from vmdiff.comparison.matching import Region, by_address, same_space
 from vmdiff.comparison.matching.by_structure import steps
 from vmdiff.comparison.moved import join_moved
 from vmdiff.comparison.naming import Namer, StructureNamer
+from vmdiff.comparison.page_change import PageMoves, page_moves
 from vmdiff.comparison.shared_labels import share_labels
 from vmdiff.comparison.tally import GROUPINGS, Choice, Grouping, Tally, tallied
 from vmdiff.comparison.totals import Group, Total, all_totals, groups, unknown_on
@@ -92,6 +93,11 @@ class Comparison:
     def usage(self) -> tuple[UsageChange, ...] | None:
         """How the allocators' own figures changed; None where one side has none."""
         return usage_changes(self.before, self.after)
+
+    @cached_property
+    def pages(self) -> tuple[PageMoves, ...] | None:
+        """What became of the pages of each owner; None where that cannot be told."""
+        return page_moves(self.before, self.after) if self.match is Match.ADDRESS else None
 
     @cached_property
     def process(self) -> tuple[process_facts.FactChange, ...]:

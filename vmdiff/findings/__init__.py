@@ -23,6 +23,7 @@ from vmdiff.findings import (
     swap_moves,
     trust,
     writable_code,
+    written_and_zero,
 )
 from vmdiff.findings.finding import Finding, Severity
 from vmdiff.model import Snapshot
@@ -69,6 +70,7 @@ COMPARISON_RULES: tuple[Callable[[Comparison], Iterator[Finding]], ...] = (
     state.peak_between,
     state.page_tables,
     locked_pages.locked,
+    written_and_zero.written_pages,
     trust.different_runs,
 )
 SNAPSHOT_RULES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
@@ -80,6 +82,9 @@ SNAPSHOT_RULES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     limits.deleted_files,
     limits.deleted_data,
     limits.library_gaps,
+    written_and_zero.zeros_in_memory,
+    written_and_zero.zeros_in_huge_pages,
+    written_and_zero.repeated_pages,
 )
 
 TREND_RULES: tuple[Callable[[Trend], Iterator[Finding]], ...] = (

@@ -25,6 +25,7 @@ from vmdiff.model.mapping import (
     Text,
     sealed,
 )
+from vmdiff.model.page_map import PageContents
 from vmdiff.model.usage import MOST_USAGES, Usage
 
 FORMAT: Literal["vmdiff-snapshot"] = "vmdiff-snapshot"
@@ -135,7 +136,8 @@ class Snapshot(Frozen):
     Guarantees: mappings that have both bounds are ordered and disjoint, and every key of a mapping
     is one that this version knows or is named in ``origin.counters`` or ``origin.attributes``.
     *tags* are what the user named it by, for telling hosts, builds and moments apart.
-    *usage* is None where the allocators' own records were not looked for.
+    *usage* is None where the allocators' own records were not looked for, *pages* where nobody looked at
+    what pages hold.
     """
 
     format: Literal["vmdiff-snapshot"] = FORMAT
@@ -148,6 +150,7 @@ class Snapshot(Frozen):
     process: Process = Process()
     rollup: dict[Name, Bytes | None] | None = None
     usage: Annotated[tuple[Usage, ...], Field(max_length=MOST_USAGES)] | None = None
+    pages: PageContents | None = None
     mappings: Annotated[tuple[Mapping, ...], AfterValidator(sealed)] = ()
 
     @model_validator(mode="after")

@@ -104,11 +104,14 @@ def _model(value: BaseModel, place: str, policies: abc.Mapping[str, Policy], nam
 def fields(
     value: BaseModel, place: str, policies: abc.Mapping[str, Policy], names: Pseudonyms
 ) -> dict[str, Any]:
-    """Give the fields of a model, redacted; a snapshot's mappings are left to others."""
+    """Return the fields of a model, redacted; a snapshot's mappings are left to others.
+
+    What its pages hold is left out: fingerprints are of contents, and their key is not the redaction's.
+    """
     return {
         field: redacted(getattr(value, field), f"{place}.{field}".removeprefix("."), policies, names)
         for field in type(value).model_fields
-        if place or field != "mappings"
+        if place or field not in {"mappings", "pages"}
     }
 
 

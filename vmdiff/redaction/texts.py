@@ -4,10 +4,11 @@ import re
 from collections import abc
 
 from vmdiff.model import FILE_FACTS, KNOWN_COUNTERS, PAGE_SIZES
+from vmdiff.model.page_map import PAGE_COUNTERS
 from vmdiff.redaction import vocabulary
 from vmdiff.redaction.pseudonyms import Pseudonyms
 
-_KNOWN_KEYS = frozenset(KNOWN_COUNTERS) | PAGE_SIZES | FILE_FACTS
+_KNOWN_KEYS = frozenset(KNOWN_COUNTERS) | PAGE_SIZES | FILE_FACTS | frozenset(PAGE_COUNTERS)
 _PLAIN = re.compile(r"[ -~]*")
 _WORD = re.compile(r"[A-Za-z0-9_]+")
 _SMALL_NUMBER = re.compile(r"[0-9]{1,7}")  # a thread's id, or the how-manieth arena

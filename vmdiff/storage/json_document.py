@@ -30,6 +30,7 @@ from vmdiff.model import (
     place,
     taken_apart,
 )
+from vmdiff.model.page_map import PageContents
 from vmdiff.model.problem_words import problem_words
 from vmdiff.model.snapshot import FORMAT, VERSION
 
@@ -44,11 +45,13 @@ _MOST_PROBLEMS = 1000
 
 def dump(snapshot: Snapshot) -> Iterator[bytes]:
     """Write a snapshot as UTF-8 JSON, in pieces: a key a line, a mapping a line."""
-    absent = {"mappings", "usage"} if snapshot.tags else {"mappings", "usage", "tags"}
+    absent = {"mappings", "usage", "pages"} | (set() if snapshot.tags else {"tags"})
     head = snapshot.model_dump(mode="json", exclude=absent)
     lines = [f"  {json.dumps(key)}: {json.dumps(head[key], ensure_ascii=False)}" for key in head]
     if snapshot.usage is not None:
         lines.append(f'  "usage": {_usage(snapshot.usage)}')
+    if snapshot.pages is not None:
+        lines.append(f'  "pages": {_pages(snapshot.pages)}')
     yield ("{\n" + ",\n".join(lines) + ',\n  "mappings": [').encode(errors="replace")
     lines_of = Lines(_json)
     for first in range(0, len(snapshot.mappings), _AT_ONCE):
@@ -61,6 +64,13 @@ def _usage(usage: Sequence[Usage]) -> str:
     """Write one usage a line."""
     written = [json.dumps(one.model_dump(mode="json"), ensure_ascii=False) for one in usage]
     return "[\n    " + ",\n    ".join(written) + "\n  ]" if written else "[]"
+
+
+def _pages(pages: PageContents) -> str:
+    """Write the pages of one mapping a line."""
+    head = json.dumps(pages.model_dump(mode="json", exclude={"mappings"}))[:-1]
+    lines = [json.dumps(one.model_dump(mode="json")) for one in pages.mappings]
+    return f'{head}, "mappings": [\n    ' + ",\n    ".join(lines) + "\n  ]}"
 
 
 class Lines:

@@ -54,6 +54,7 @@ def _pieces(found: Comparison, findings: Sequence[Finding], options: ViewOptions
         "unchanged": found.unchanged,
         "answer": answer(found).record(),
         "usage": None if found.usage is None else [_usage(change) for change in found.usage],
+        "pages": None if found.pages is None else [one._asdict() for one in found.pages],
         "groups": {by: [_group(group) for group in found.grouped(by)] for by in GROUPINGS},
         "process": [fact._asdict() for fact in found.process],
         "findings": _findings(findings),

@@ -169,6 +169,21 @@ class FindingRecord(TypedDict):
     evidence: list[str]
 
 
+class PageMovesRecord(TypedDict):
+    """What became of the pages of one owner, in bytes."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", title="Page moves")  # type: ignore[misc]
+
+    owner: str
+    written: int
+    filled: int
+    cleared: int
+    freed: int
+    swapped: int
+    came: int
+    kept: int
+
+
 class ComparisonRecord(TypedDict):
     """Two snapshots and what changed between them. The changes' deltas add up to those of the totals."""
 
@@ -185,6 +200,9 @@ class ComparisonRecord(TypedDict):
     unchanged: Annotated[int, Field(ge=0, description="The number of regions in which nothing changed.")]
     answer: AnswerRecord
     usage: Annotated[list[UsageChangeRecord] | None, Field(description="Null if a side has none.")]
+    pages: Annotated[
+        list[PageMovesRecord] | None, Field(description="Null unless both have fingerprints of one key.")
+    ]
     groups: Groups
     process: list[FactRecord]
     findings: list[FindingRecord]

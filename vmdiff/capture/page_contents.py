@@ -1,0 +1,152 @@
+"""Look at what the pages of a process's own memory hold: zeros, the same as another page, or data.
+
+Only pages that are in memory are read, so none is brought back from swap or made by being looked at; pages of
+files and of shared memory are counted and not read. Which are which tells PAGEMAP_SCAN (since Linux 6.7,
+Documentation/admin-guide/mm/pagemap.rst).
+"""
+
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+from itertools import groupby
+from secrets import token_bytes
+
+from vmdiff.capture.live_memory import LiveMemory, PageRun
+from vmdiff.capture.process_dir import ProcessFolder
+from vmdiff.model import PlacedMapping, Snapshot
+from vmdiff.model.page_map import FINGERPRINT, PAGE_COUNTERS, MappingPages, PageContents, PageState, encoded
+
+_OF_OTHERS = frozenset("0123456789af")  # nothing, and pages of files
+_PIECE = 4 << 20  # bytes that are read at once
+_BYTES_PER_SECOND = 500 << 20
+_WORTH_SAYING = 2.0  # seconds
+_NOT_TOLD = (
+    "the pages were not looked at: the kernel does not tell which are in memory (PAGEMAP_SCAN, Linux 6.7)"
+)
+
+Notify = Callable[[str], None]
+
+
+def with_pages(
+    folder: ProcessFolder, snapshot: Snapshot, key: bytes | None, notify: Notify | None = None
+) -> Snapshot:
+    """Return the snapshot with what its pages hold: `PAGE_COUNTERS` for each mapping, and the page map.
+
+    Without a *key* no fingerprints are kept.
+    """
+    held = [one for one in snapshot.placed if one.perms[0] == "r" and one.perms[3] == "p"]
+    cost = sum(snapshot.value(one, "anonymous") or 0 for one in held) / _BYTES_PER_SECOND
+    if notify and cost > _WORTH_SAYING:
+        notify(f"reading the contents of {folder.pid}'s pages will take about {cost:.0f} s")
+    with LiveMemory(folder.pid, folder=folder, mappings=snapshot.mappings) as live:
+        look = _Look(live, snapshot.host.page_size or 4096, key)
+        found = {mapping.start: look.mapping(mapping) for mapping in held}
+    if None in found.values():
+        return snapshot.noting(_NOT_TOLD)
+    pages = [one for one in found.values() if one is not None]
+    named = None if key is None else blake2b(b"name of the key", key=key[:64], digest_size=8).hexdigest()
+    looked = {one.pages.start: one.counts for one in pages}
+    counted = {
+        at: looked[m.start]
+        for at, m in enumerate(snapshot.mappings)
+        if m.start is not None and m.start in looked
+    }
+    return snapshot.model_copy(
+        update={
+            "origin": snapshot.origin.model_copy(
+                update={"counters": (*snapshot.origin.counters, *PAGE_COUNTERS)}
+            ),
+            "mappings": tuple(
+                mapping.with_values({**mapping.values, **counts}) if (counts := counted.get(at)) else mapping
+                for at, mapping in enumerate(snapshot.mappings)
+            ),
+            "pages": PageContents(
+                page_size=look.page,
+                key=named,
+                mappings=tuple(one.pages for one in pages if not _OF_OTHERS.issuperset(one.pages.runs)),
+            ),
+        }
+    )
+
+
+class _Looked:
+    """The pages of a mapping, and its counters that are not 0."""
+
+    def __init__(self, pages: MappingPages, counts: dict[str, int | None]) -> None:
+        self.pages = pages
+        self.counts = counts
+
+
+class _Look:
+    """One pass over a process."""
+
+    def __init__(self, live: LiveMemory, page: int, key: bytes | None) -> None:
+        self.page = page
+        self._live = live
+        self._keeps = key is not None
+        self._key = (key or token_bytes(32))[:64]
+        self._seen: set[bytes] = set()
+        self._zeros = bytes(page)
+
+    def mapping(self, mapping: PlacedMapping) -> _Looked | None:
+        """Look at a mapping; None where the kernel does not tell which pages are in memory."""
+        runs = self._live.page_runs(mapping.start, mapping.end)
+        if runs is None:
+            return None
+        states: list[tuple[int, str]] = []
+        prints: list[bytes] = []
+        repeated = 0
+        at = mapping.start
+        for run in runs:
+            states.append(((run.start - at) // self.page, PageState.ABSENT))
+            at = run.end
+            for count, state, found in self._states(run):
+                states.append((count, state))
+                if found is not None:
+                    repeated += found in self._seen
+                    self._seen.add(found)
+                    prints.append(found)
+        states.append(((mapping.end - at) // self.page, PageState.ABSENT))
+        text = _joined(states) if runs else ""
+        kept = encoded(b"".join(prints)) if self._keeps else None
+        return _Looked(
+            MappingPages(start=mapping.start, runs=text, fingerprints=kept), self._counts(states, repeated)
+        )
+
+    def _states(self, run: PageRun) -> Iterator[tuple[int, str, bytes | None]]:
+        """Yield (pages, state, fingerprint) of a run of pages."""
+        count = (run.end - run.start) // self.page
+        if run.zero or not run.present:
+            yield count, PageState.ABSENT if run.zero else PageState.SWAPPED, None
+        elif run.of_file:
+            yield count, PageState.FILE, None
+        else:
+            for start in range(run.start, run.end, _PIECE):
+                yield from self._contents(start, min(start + _PIECE, run.end), huge=run.huge)
+
+    def _contents(self, start: int, end: int, *, huge: bool) -> Iterator[tuple[int, str, bytes | None]]:
+        data = self._live.read(start, end - start)
+        if data is None:
+            yield (end - start) // self.page, PageState.UNREAD, None
+            return
+        zero, full = (PageState.HUGE_ZERO, PageState.HUGE_DATA) if huge else (PageState.ZERO, PageState.DATA)
+        for at in range(0, len(data), self.page):
+            contents = data[at : at + self.page]
+            if contents == self._zeros:
+                yield 1, zero, None
+            else:
+                yield 1, full, blake2b(contents, digest_size=FINGERPRINT, key=self._key).digest()
+
+    def _counts(self, states: list[tuple[int, str]], repeated: int) -> dict[str, int | None]:
+        if any(state == PageState.UNREAD for _, state in states):
+            return dict.fromkeys(PAGE_COUNTERS)
+        zero, huge = (
+            self.page * sum(count for count, state in states if state in wanted) for wanted in ("zZ", "Z")
+        )
+        counts = {"zero_filled": zero, "duplicate": repeated * self.page, "huge_zero": huge}
+        return {name: count for name, count in counts.items() if count}
+
+
+def _joined(states: list[tuple[int, str]]) -> str:
+    """Write neighbouring runs of one state as one."""
+    runs = groupby((one for one in states if one[0]), key=lambda one: one[1])
+    return "".join(f"{sum(count for count, _ in run)}{state}" for state, run in runs)

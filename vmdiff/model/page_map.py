@@ -1,0 +1,86 @@
+"""What each page of a process's own memory held: nothing, zeros, or something that is known again.
+
+The document holds no contents: a fingerprint is 8 bytes of BLAKE2b under a key that stays with the user. Only
+who has the key could test a guess, and only fingerprints of one key can be compared.
+"""
+
+import re
+from base64 import b85decode, b85encode
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, field_serializer, model_validator
+
+from vmdiff.model.frozen import Frozen, Name
+from vmdiff.model.mapping import Bytes
+from vmdiff.model.owner import HexAddress
+
+FINGERPRINT = 8  # bytes
+# Counters of a mapping, in bytes: private pages in memory that are zeros, that have the contents of a page
+# before them in this process, and that are zeros in a huge page.
+PAGE_COUNTERS = ("zero_filled", "duplicate", "huge_zero")
+_RUN = re.compile(r"([1-9][0-9]{0,15})([asfuzdZD])")
+_RUNS = r"^(?:[1-9][0-9]{0,15}[asfuzdZD])*$"
+
+
+class PageState(StrEnum):
+    """What a page is; zeros and data in capitals lie in a huge page."""
+
+    ABSENT = "a"
+    SWAPPED = "s"
+    FILE = "f"  # of a file or of shared memory: not looked into
+    UNREAD = "u"
+    ZERO = "z"
+    DATA = "d"
+    HUGE_ZERO = "Z"
+    HUGE_DATA = "D"
+
+
+class MappingPages(Frozen):
+    """The pages of one mapping, from *start* on.
+
+    *runs* are counts of pages, each followed by a `PageState`: ``12a3z500d``. *fingerprints* has one for each
+    page with data, in order, as base 85; None where no key was at hand.
+    """
+
+    start: HexAddress
+    runs: Annotated[str, Field(pattern=_RUNS)]
+    fingerprints: str | None = None
+
+    @model_validator(mode="after")
+    def _fingerprints_are_of_the_data(self) -> Self:
+        """Refuse fingerprints that are not one for each page with data."""
+        if self.fingerprints is not None:
+            data = sum(count for count, state in self.states() if state in "dD")
+            try:
+                found = len(b85decode(self.fingerprints))
+            except ValueError as error:
+                raise ValueError("fingerprints: not base 85") from error
+            if found != data * FINGERPRINT:
+                raise ValueError(f"{found} bytes of fingerprints for {data} pages with data")
+        return self
+
+    @field_serializer("start")
+    def _as_written(self, start: int) -> str:
+        return f"{start:x}"
+
+    def states(self) -> list[tuple[int, str]]:
+        """Return the runs as (pages, state)."""
+        return [(int(count), state) for count, state in _RUN.findall(self.runs)]
+
+    def fingerprint_bytes(self) -> bytes:
+        """Return all fingerprints, `FINGERPRINT` bytes each."""
+        return b85decode(self.fingerprints or "")
+
+
+class PageContents(Frozen):
+    """The pages of a snapshot's private mappings; *key* tells which key the fingerprints are made with."""
+
+    page_size: Bytes
+    key: Name | None = None
+    mappings: tuple[MappingPages, ...] = ()
+
+
+def encoded(fingerprints: bytes) -> str:
+    """Write fingerprints as text."""
+    return b85encode(fingerprints).decode()
