@@ -10,8 +10,9 @@ from pydantic import TypeAdapter
 from tests.sets.made import made, member
 from vmdiff.comparison.change import ChangeName
 from vmdiff.model import KNOWN_COUNTERS, Kind, Snapshot
+from vmdiff.model.held_memory import CachedFile
 from vmdiff.model.mapping import MappingRecord
-from vmdiff.model.snapshot_set import CachedFile, ControlGroup, Missing, SnapshotSet
+from vmdiff.model.snapshot_set import ControlGroup, Missing, SnapshotSet
 from vmdiff.report.json import trend_schema
 from vmdiff.report.json.schema import adapter
 from vmdiff.report.json.set_record import set_json, sets_json

@@ -131,6 +131,22 @@ def test_without_a_key_there_are_counts_and_no_fingerprints(built: Built) -> Non
     assert compare(before, vmdiff.snap(built.pid, detail="pages")).pages is None
 
 
+def test_page_cache_of_an_open_file_is_told(built: Built, tmp_path: Path) -> None:
+    file = tmp_path / "read.bin"
+    file.write_bytes(b"x" * (32 << 20))
+    built.do(f"kept = open({str(file)!r}, 'rb'); kept.read()")
+    snapshot = built.taken()
+
+    assert snapshot.pages is not None
+    if snapshot.pages.files is None:
+        pytest.skip("this kernel has no cachestat")
+    found = {one.path: one for one in snapshot.pages.files}
+    if str(file) not in found:
+        pytest.skip("this file system keeps its pages elsewhere")
+    assert (found[str(file)].cached, found[str(file)].mapped) == (32 << 20, False)
+    assert found[str(file)].in_memory or "page-cache" in {one.id for one in find_in(snapshot)}
+
+
 def test_fingerprints_of_different_keys_are_not_compared(built: Built) -> None:
     assert compare(built.taken(), vmdiff.snap(built.pid, detail="pages", page_key=b"l" * 32)).pages is None
 

@@ -10,9 +10,10 @@ import pytest
 from pydantic import BaseModel
 
 from vmdiff.model import Kind, Mapping, Origin, Owner, Part, Process, Redaction, Snapshot, Thread, Usage
+from vmdiff.model.held_memory import CachedFile
 from vmdiff.model.owner import Unclaimed
 from vmdiff.model.snapshot import Host
-from vmdiff.model.snapshot_set import CachedFile, ControlGroup, Missing, SnapshotSet
+from vmdiff.model.snapshot_set import ControlGroup, Missing, SnapshotSet
 from vmdiff.redaction import redact
 
 KEPT = "kept"  # numbers, times and words of which the model allows only a few

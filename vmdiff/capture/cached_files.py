@@ -23,7 +23,7 @@ from vmdiff.capture.page_cache import cached, may_be_known, open_mapped
 from vmdiff.capture.process_dir import PROC, ProcessFolder
 from vmdiff.errors import ProcessError
 from vmdiff.model import Kind, Mapping, Snapshot
-from vmdiff.model.snapshot_set import CachedFile
+from vmdiff.model.held_memory import CachedFile
 
 _SMALLEST = 1 << 20
 _MOST_FILES = 20  # that are kept

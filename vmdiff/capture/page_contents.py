@@ -10,7 +10,10 @@ from hashlib import blake2b
 from itertools import groupby
 from secrets import token_bytes
 
+from vmdiff.capture.cached_files import cached_files
+from vmdiff.capture.device_memory import device_memory
 from vmdiff.capture.live_memory import LiveMemory, PageRun
+from vmdiff.capture.page_cache import may_be_known
 from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.model import PlacedMapping, Snapshot
 from vmdiff.model.page_map import FINGERPRINT, PAGE_COUNTERS, MappingPages, PageContents, PageState, encoded
@@ -60,6 +63,8 @@ def with_pages(
                 for at, mapping in enumerate(snapshot.mappings)
             ),
             "pages": PageContents(
+                files=cached_files([snapshot]) if may_be_known() else None,
+                devices=device_memory(folder),
                 page_size=look.page,
                 key=named,
                 mappings=tuple(one.pages for one in pages if not _OF_OTHERS.issuperset(one.pages.runs)),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from vmdiff.comparison.compare import Comparison
 from vmdiff.findings import (
+    beside_mappings,
     file_pages,
     fork_sharing,
     freed_and_kept,
@@ -85,6 +86,8 @@ SNAPSHOT_RULES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     written_and_zero.zeros_in_memory,
     written_and_zero.zeros_in_huge_pages,
     written_and_zero.repeated_pages,
+    beside_mappings.page_cache,
+    beside_mappings.graphics_memory,
 )
 
 TREND_RULES: tuple[Callable[[Trend], Iterator[Finding]], ...] = (

@@ -12,6 +12,7 @@ from typing import Annotated, Self
 from pydantic import Field, field_serializer, model_validator
 
 from vmdiff.model.frozen import Frozen, Name
+from vmdiff.model.held_memory import CachedFile, DeviceMemory
 from vmdiff.model.mapping import Bytes
 from vmdiff.model.owner import HexAddress
 
@@ -74,10 +75,16 @@ class MappingPages(Frozen):
 
 
 class PageContents(Frozen):
-    """The pages of a snapshot's private mappings; *key* tells which key the fingerprints are made with."""
+    """The pages of a snapshot's private mappings; *key* tells which key the fingerprints are made with.
+
+    *files* are those that the process has open or mapped and the page cache holds most of; None where the
+    kernel does not tell (cachestat, Linux 6.5). *devices* is the graphics memory that it holds.
+    """
 
     page_size: Bytes
     key: Name | None = None
+    files: tuple[CachedFile, ...] | None = None
+    devices: tuple[DeviceMemory, ...] = ()
     mappings: tuple[MappingPages, ...] = ()
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BeforeValidator, Field
 
 from vmdiff.model.frozen import Count, Frozen, Name, whole_version
+from vmdiff.model.held_memory import CachedFile
 from vmdiff.model.mapping import Bytes, Text
 from vmdiff.model.snapshot import Snapshot, Tags, add
 
@@ -19,21 +20,6 @@ class Missing(Frozen):
     pid: Count | None = None
     name: Text | None = None
     reason: Text
-
-
-class CachedFile(Frozen):
-    """A file that a process has open or mapped, and the bytes of it that the page cache holds.
-
-    *dirty* of them are not written back yet. *in_memory*: it is nowhere else (tmpfs, memfd), so nothing of it
-    can be dropped. *mapped*: a process of the group maps it, in part at least.
-    """
-
-    path: Text
-    size: Bytes
-    cached: Bytes
-    dirty: Bytes
-    mapped: bool
-    in_memory: bool
 
 
 class ControlGroup(Frozen):

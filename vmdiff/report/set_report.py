@@ -5,7 +5,8 @@ from typing import Any
 
 from vmdiff.answer.of_set import answer_of_set, answer_of_sets
 from vmdiff.harmless_text import printable
-from vmdiff.model.snapshot_set import CachedFile, ControlGroup, SnapshotSet
+from vmdiff.model.held_memory import CachedFile
+from vmdiff.model.snapshot_set import ControlGroup, SnapshotSet
 from vmdiff.report.terminal.plain_table import TextColumn, plain_table
 from vmdiff.sets.cgroup_account import account, account_change
 from vmdiff.sets.set_comparison import Became, MemberPair, SetComparison
