@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # By the bytes of a word: 2 * 8 + 1 and 2 * 4 + 1 bits (sysdeps/unix/sysv/linux/*/pointer_guard.h).
 _ROTATED = {8: 17, 4: 9}
+_PAGE_BITS = 12
 _HIGH_TAG = (1 << 48) - 1  # what boxed values and tagged pointers leave of an address
 _NARROW, _WIDE = 256, 4096  # blocks: fewer are followed one by one, more all at once
 
@@ -128,10 +129,23 @@ class BlockGraph:
     def lost(self) -> "LostBlocks":
         """Return the blocks that no root leads to."""
         np, count = self._np, len(self.starts)
+        self._follow_free_lists()
         links = BlockLinks(_taken(self._sources), _taken(self._targets), count)
         seen = np.zeros(count, bool)
         links.mark(np.unique(np.concatenate([np.zeros(0, np.int64), *self._roots])), seen)
         return LostBlocks(~seen, links)
+
+    def _follow_free_lists(self) -> None:
+        """Follow what glibc's lists of free blocks hold (PROTECT_PTR in malloc/malloc.c).
+
+        Free blocks are left out before, but for those of a list that was being changed at that moment.
+        """
+        np = self._np
+        plain = self.first ^ (self.starts >> np.uint64(_PAGE_BITS))
+        places, targets = self._into_blocks(plain) if len(plain) else (np.zeros(0, np.int64),) * 2
+        exact = plain[places] == self.starts[targets]
+        self._sources.append(places[exact].astype(np.uint32))
+        self._targets.append(targets[exact].astype(np.uint32))
 
 
 def _numbers(column: "array[int]") -> Any:
