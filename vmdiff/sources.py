@@ -229,14 +229,20 @@ def _with_usage(snapshot: "Snapshot", memory: "Memory", *, inside: bool) -> "Sna
     return snapshot.model_copy(update={"usage": usage})
 
 
-def with_usage(folder: ProcessFolder, snapshot: "Snapshot") -> "Snapshot":
-    """Read what the allocators and runtimes record of their memory where that is cheap; owners are known."""
+def with_usage(
+    folder: ProcessFolder, snapshot: "Snapshot", *, known: "KnownFiles | None" = None
+) -> "Snapshot":
+    """Read what the allocators and runtimes record of their memory where that is cheap; owners are known.
+
+    *known* is what was learnt of program files before.
+    """
     from vmdiff.capture.live_memory import LiveMemory
     from vmdiff.owners import Scene
     from vmdiff.owners.inside import QUICK, look_inside
 
     with LiveMemory(folder.pid, folder=folder, mappings=snapshot.mappings) as memory:
-        return snapshot.model_copy(update={"usage": look_inside(Scene(snapshot, memory), QUICK)})
+        usage = look_inside(Scene(snapshot, memory, known), QUICK)
+    return snapshot.model_copy(update={"usage": usage})
 
 
 def load(

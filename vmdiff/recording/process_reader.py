@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 from vmdiff import sources
 from vmdiff.capture import ProcessFolder, read
+from vmdiff.capture.machine_facts import Machine
 from vmdiff.model import Snapshot
+from vmdiff.owners import KnownFiles
 from vmdiff.recording import owner_memory
 
 
@@ -16,24 +18,28 @@ class OwnedReading(NamedTuple):
 
 
 class ProcessReader:
-    """Takes snapshots of one process; *inside* reads the records of its allocators whole each time."""
+    """Takes snapshots of one process; *inside* reads the records of its allocators whole each time.
 
-    def __init__(self, *, inside: bool = False) -> None:
+    *known* is what was learnt of program files, which other processes may map as well.
+    """
+
+    def __init__(self, *, inside: bool = False, known: KnownFiles | None = None) -> None:
         self._inside = inside
+        self._known = KnownFiles() if known is None else known
         self._last: Snapshot | None = None
         self._since = 0  # readings since owners were looked for
         self._seen: frozenset[int | None] = frozenset()  # touched, and without owner at a look
 
-    def read(self, folder: ProcessFolder) -> OwnedReading:
-        """Take a snapshot of the process whose folder is open.
+    def read(self, folder: ProcessFolder, machine: Machine | None = None) -> OwnedReading:
+        """Take a snapshot of the process whose folder is open; a *machine* spares reading its facts again.
 
         Raises:
             ProcessError: it cannot be observed.
         """
-        bare = read(folder)
+        bare = read(folder, machine=machine)
         why = self._why(bare)
         if why is None and self._last is not None:
-            snapshot = sources.with_usage(folder, owner_memory.kept(self._last, bare))
+            snapshot = sources.with_usage(folder, owner_memory.kept(self._last, bare), known=self._known)
             self._since += 1
         else:
             snapshot = self._looked_at(folder, bare)
@@ -48,9 +54,9 @@ class ProcessReader:
 
         A heap that grows between the reading of the layout and the look at its records contradicts them.
         """
-        snapshot = sources.with_owners(folder, bare, inside=self._inside)
+        snapshot = sources.with_owners(folder, bare, inside=self._inside, known=self._known)
         if self._last is not None and owner_memory.loses_owners(self._last, snapshot):
-            again = sources.with_owners(folder, read(folder), inside=self._inside)
+            again = sources.with_owners(folder, read(folder), inside=self._inside, known=self._known)
             snapshot = owner_memory.carried(self._last, again)
         return snapshot
 

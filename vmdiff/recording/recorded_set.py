@@ -2,10 +2,12 @@
 
 from vmdiff.capture import ProcessFolder
 from vmdiff.capture.control_groups import account_of
+from vmdiff.capture.machine_facts import Machine
 from vmdiff.capture.process_set import read_set
 from vmdiff.capture.process_tree import TREE, Chosen, Running, choose
 from vmdiff.errors import ProcessError
 from vmdiff.model import Snapshot
+from vmdiff.owners import KnownFiles
 from vmdiff.recording.followed import Followed, follow
 from vmdiff.recording.process_reader import ProcessReader
 from vmdiff.recording.recorded_process import Observed
@@ -27,6 +29,7 @@ class RecordedSet:
         self._target = target
         self._waiting = waiting
         self._inside = inside
+        self._known = KnownFiles()
         self._readers: dict[_Started, ProcessReader] = {}
         self._reached = False
         choose([target])
@@ -61,14 +64,14 @@ class RecordedSet:
             return None
 
     def _read(self) -> Observed:
-        looked = 0
+        looked, machine = 0, Machine()
         used: dict[_Started, ProcessReader] = {}
 
         def taken(folder: ProcessFolder) -> Snapshot:
             nonlocal looked
             key = folder.pid, folder.stat().start_ticks
-            used[key] = self._readers.get(key) or ProcessReader(inside=self._inside)
-            reading = used[key].read(folder)
+            used[key] = self._readers.get(key) or ProcessReader(inside=self._inside, known=self._known)
+            reading = used[key].read(folder, machine)
             looked += reading.looked is not None
             return reading.snapshot
 

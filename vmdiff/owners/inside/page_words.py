@@ -1,7 +1,5 @@
 """Read single words of a process, a page at a time."""
 
-from collections.abc import Sequence
-
 from vmdiff.owners.scene import Scene
 
 _UNREADABLE = "a list leads to memory that is swapped out or cannot be read"
@@ -23,7 +21,7 @@ class PageWords:
         self._page = scene.page_size
         self._word = scene.word_size
         self._form = "Q" if scene.word_size == 8 else "I"
-        self._pages: dict[int, Sequence[int]] = {}
+        self._pages: dict[int, memoryview[int]] = {}
 
     def at(self, address: int) -> int:
         """Return the word at *address*.
@@ -45,15 +43,22 @@ class PageWords:
         Raises:
             UnreadableError: they cannot be read.
         """
+        first, offset = divmod(address, self._page)
+        held = self._pages.get(first)
+        if held is not None and offset + length <= self._page:
+            return bytes(held.cast("B")[offset : offset + length])
+        return self._raw(address, length)
+
+    def _raw(self, address: int, length: int) -> bytes:
         raw = self._scene.read(address, length)
         if raw is None:
             raise UnreadableError(_UNREADABLE)
         return raw
 
-    def _read(self, number: int) -> Sequence[int]:
-        raw = self.raw(number * self._page, self._page)
+    def _read(self, number: int) -> "memoryview[int]":
+        raw = self._raw(number * self._page, self._page)
         if len(self._pages) >= _MOST_PAGES:
             self._pages.clear()
-        page: Sequence[int] = memoryview(raw).cast(self._form)  # type: ignore[call-overload]
+        page: memoryview[int] = memoryview(raw).cast(self._form)  # type: ignore[call-overload]
         self._pages[number] = page
         return page
