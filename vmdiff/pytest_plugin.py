@@ -160,8 +160,11 @@ def _judge(item: pytest.Function, plan: _Plan, observer: "Observer") -> None:
 
 
 def _failure(verdict: "Outcome") -> str:
+    """Return what is shown of a failure: what grows steadily, else what happened; then all the rest."""
+    steadily = [problem for problem in verdict.problems if "grows steadily" in problem]
+    first = steadily[0].partition(":")[0] if steadily else verdict.sentence
     problems = "\n".join(f"  {problem}" for problem in verdict.problems)
-    return f"memory: {verdict.sentence}\n{problems}\n\n{verdict.text}"
+    return f"memory: {first}\n{problems}\n\n{verdict.text}"
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -1,7 +1,9 @@
 """The pytest plugin, in runs of pytest of its own."""
 
+import re
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -245,3 +247,26 @@ def test_unused_it_imports_nothing(run) -> None:
         """
     )
     result.assert_outcomes(passed=1)
+
+
+def tutorial() -> str:
+    """The test module of the tutorial."""
+    page = (Path(__file__).parents[2] / "docs" / "tutorial.md").read_text()
+    (module,) = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    return module
+
+
+def test_the_tutorials_tests_fail_as_it_says_and_pass_once_mended(run) -> None:
+    failing = run(tutorial())
+    failing.assert_outcomes(failed=2)
+    failing.stdout.fnmatch_lines(
+        [
+            "memory: resident +*: malloc *",
+            "*does not hold: rss < +10MiB",
+            "memory: *grows steadily",
+            "*what is in use in malloc heap grows steadily: *",
+        ]
+    )
+    run(tutorial().replace("    return number", "    CACHE.clear()\n    return number")).assert_outcomes(
+        passed=2
+    )

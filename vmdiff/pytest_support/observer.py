@@ -122,17 +122,26 @@ class _TestProcess:
     """The observer's side: the snapshots of the test that runs now."""
 
     def __init__(self, pid: int) -> None:
-        from vmdiff.sources import snap
+        from vmdiff.owners import KnownFiles
 
         self._pid = pid
-        self._snap = snap
-        self._points = [snap(pid)]
+        self._known = KnownFiles()
+        self.mark()
 
     def mark(self) -> None:
-        self._points = [self._snap(self._pid)]
+        from vmdiff.recording.process_reader import ProcessReader
+
+        self._reader = ProcessReader(known=self._known)
+        self._points = [self._look()]
 
     def point(self) -> None:
-        self._points.append(self._snap(self._pid))
+        self._points.append(self._look())
+
+    def _look(self) -> "Snapshot":
+        from vmdiff.capture import ProcessFolder
+
+        with ProcessFolder(self._pid) as folder:
+            return self._reader.read(folder).snapshot
 
     def judge(self, *, conditions: list[str], leak: bool, name: str, report: str | None) -> dict[str, Any]:
         from vmdiff import conditions as conditions_of
@@ -141,9 +150,8 @@ class _TestProcess:
 
         comparison = compare(self._points[0], self._points[-1])
         asked = [conditions_of.parse(condition) for condition in conditions]
-        problems = [f"does not hold: {one.text}" for one in asked if not one.holds(comparison)]
-        if leak:
-            problems += _leaks(self._points)
+        problems = _leaks(self._points) if leak else []
+        problems += [f"does not hold: {one.text}" for one in asked if not one.holds(comparison)]
         if report is not None:
             _write_report(Path(report), name, comparison)
         return {
