@@ -13,6 +13,7 @@ from vmdiff.fleet.questions import Asked
 # Late imports: the packages of an extra are needed by nobody who does not ask for it.
 
 LOCAL = "local[*]"
+_CONNECT = "sc://"
 _SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -23,6 +24,7 @@ _SETTINGS = {
     "spark.sql.parquet.mergeSchema": "true",  # counters and tags differ between files
     "spark.log.level": "ERROR",
 }
+_OF_A_CLIENT = ("spark.sql.session.timeZone", "spark.sql.parquet.mergeSchema")
 
 
 class SparkEngine:
@@ -36,16 +38,12 @@ class SparkEngine:
             raise MissingExtraError("fleet --engine spark", "spark") from error
         self._errors: type[Exception] = PySparkException
         builder = SparkSession.builder.appName("vmdiff")
-        if master.startswith("sc://"):
-            self._session = builder.remote(master).getOrCreate()
-        else:
-            if "JAVA_HOME" not in os.environ and not _has_java():
-                raise InputError(
-                    "fleet --engine spark: needs Java 17 or newer, and there is no java on the PATH"
-                )
-            for name, value in _SETTINGS.items():
-                builder = builder.config(name, value)
-            self._session = builder.master(master).getOrCreate()
+        try:
+            self._session = (
+                _connected(builder, master) if master.startswith(_CONNECT) else _own(builder, master)
+            )
+        except PySparkException as error:
+            raise InputError(f"{master}: {_first_line(error)}") from error
         self._frame = self._read(places)
         self._columns: list[str] = list(self._frame.columns)
         require_pieces(self._columns, ", ".join(places))
@@ -81,6 +79,29 @@ class SparkEngine:
             raise InputError(f"Spark: {_first_line(error)}") from error
 
 
+def _connected(builder: Any, url: str) -> Any:
+    """Return a session of a Spark Connect server; only what a client may set is set.
+
+    Raises:
+        InputError: the packages of Spark Connect are not installed.
+    """
+    try:
+        session = builder.remote(url).getOrCreate()
+    except ImportError as error:
+        raise InputError(f"{url}: Spark Connect needs more: pip install 'pyspark[connect]'") from error
+    for name in _OF_A_CLIENT:
+        session.conf.set(name, _SETTINGS[name])
+    return session
+
+
+def _own(builder: Any, master: str) -> Any:
+    if "JAVA_HOME" not in os.environ and not _has_java():
+        raise InputError("fleet --engine spark: needs Java 17 or newer, and there is no java on the PATH")
+    for name, value in _SETTINGS.items():
+        builder = builder.config(name, value)
+    return builder.master(master).getOrCreate()
+
+
 def _has_java() -> bool:
     import shutil
 
@@ -88,4 +109,6 @@ def _has_java() -> bool:
 
 
 def _first_line(error: Any) -> str:
-    return str(error).strip().split("\n", 1)[0][:300]
+    lines = [line.strip() for line in str(error).strip().split("\n")]
+    details = next((line for line in lines if line.startswith("details = ")), None)  # of gRPC
+    return (details.removeprefix("details = ").strip('"') if details else lines[0])[:300]
