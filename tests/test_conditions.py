@@ -77,6 +77,17 @@ def test_huge_pages_are_resident_and_private() -> None:
     assert [str(c.change) for c in compare(before, after, match="address").changes] == ["resident"]
 
 
+def test_huge_pages_of_several_owners_are_no_owners_nothing() -> None:
+    parts = [
+        Part(n * 32 * MIB, (n + 1) * 32 * MIB, name, "certain", "record", "") for n, name in enumerate("ab")
+    ]
+    both = anonymous(0, 64 * MIB, Owner("mixed", parts=tuple(parts)), private_hugetlb=32 * MIB)
+    seen = taken(both, counters=(*COUNTERS, "private_hugetlb"))
+
+    with pytest.raises(ConditionError, match="cannot be split"):
+        holds("owner:a rss < 1MiB", seen, seen)
+
+
 def test_new_mappings_are_counted_one_by_one_in_a_crowd_too() -> None:
     before = taken(*(anonymous(n * 4 * MIB, MIB) for n in range(10)))
     after = taken(*(anonymous(n * 8 * MIB, MIB) for n in range(70)))

@@ -1,19 +1,27 @@
 """A mapping of several owners is cut into pieces, whose counters add up to its own."""
 
+from itertools import pairwise
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.draw import PAGE
 from vmdiff.model import AddressRange, Kind, Mapping, Origin, Owner, Part, Snapshot, Unclaimed
+from vmdiff.model.memory_figures import FIGURE_NAMES, figure, figure_of_two
 from vmdiff.model.piece import NOT_SPLIT, Piece, pieces
 
 COUNTERS = ("rss", "pss", "private_clean", "private_dirty", "anonymous", "swap", "swap_pss", "next_years")
+HUGETLB = ("private_hugetlb", "shared_hugetlb")
 SIZE = 8 * PAGE
 
 
-def cut(values: dict[str, int], *parts: Part, rest: tuple[Unclaimed, ...] = ()) -> list[Piece]:
+def cut(
+    values: dict[str, int], *parts: Part, rest: tuple[Unclaimed, ...] = (), more: tuple[str, ...] = ()
+) -> list[Piece]:
     owner = Owner("mixed", parts=parts, rest=rest)
     mapping = Mapping(0, SIZE, "rw-p", Kind.ANONYMOUS, owner=owner, values=values)
-    origin = Origin(source="test", counters=COUNTERS, owners=True)
+    origin = Origin(source="test", counters=(*COUNTERS, *more), owners=True)
     return list(pieces(Snapshot(origin=origin, mappings=(mapping,))))
 
 
@@ -84,3 +92,40 @@ def test_counters_of_resident_pages_follow_from_them_where_that_is_certain() -> 
 
 def test_memory_whose_owners_have_no_bounds_is_not_split() -> None:
     assert [piece.group for piece in cut({"rss": PAGE})] == [NOT_SPLIT]
+
+
+_pages = st.integers(min_value=0, max_value=8)
+
+
+@given(
+    st.sets(st.integers(min_value=1, max_value=7), min_size=1, max_size=4),
+    st.fixed_dictionaries(dict.fromkeys(("private_dirty", *HUGETLB), _pages)),
+    st.booleans(),
+)
+def test_figures_of_pieces_add_up_or_are_unknown(
+    borders: set[int], pages: dict[str, int], known: bool
+) -> None:
+    """Pages of hugetlbfs that cannot be split are not nothing."""
+    edges = [0, *sorted(borders), 8]
+    values = {"rss": pages["private_dirty"] * PAGE} | {name: n * PAGE for name, n in pages.items()}
+    counted = {"rss": 0, "swap": 0, "private": 0} if known and not pages["private_dirty"] else {}
+    parts = [part(low, high, f"o{low}", **counted) for low, high in pairwise(edges)]
+    found = cut(values, *parts, more=HUGETLB)
+    whole = {name: values.get(name, 0) for name in (*COUNTERS, *HUGETLB)}
+
+    for name in FIGURE_NAMES:
+        figures = [figure(piece.counts, name) for piece in found]
+        assert None in figures or sum(figures) == (SIZE if name == "virtual" else figure(whole, name))
+
+
+def test_huge_pages_are_split_where_every_one_is_there() -> None:
+    found = cut({"private_hugetlb": SIZE}, part(0, 2), part(2, 8, "b"), more=HUGETLB)
+
+    assert [figure(piece.counts, "resident") for piece in found] == [2 * PAGE, 6 * PAGE]
+
+
+def test_who_does_not_report_huge_pages_has_none_and_who_could_not_split_them_does_not_know() -> None:
+    assert (
+        figure({"rss": 5}, "resident") == figure_of_two({"rss": 5, "shared_hugetlb": None}, "resident") == 5
+    )
+    assert figure({"rss": 5, "shared_hugetlb": None}, "resident") is None

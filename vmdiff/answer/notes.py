@@ -20,7 +20,7 @@ from vmdiff.findings.freed_and_kept import (
 from vmdiff.findings.runtime_areas import new_wasm_memories
 from vmdiff.findings.state import came_huge
 from vmdiff.model import Kind, Mapping, Snapshot
-from vmdiff.model.memory_figures import figure
+from vmdiff.model.memory_figures import figure_of_two
 from vmdiff.units import signed, size
 
 _NOTEWORTHY = 1 << 20  # bytes
@@ -80,7 +80,9 @@ def _wasm(comparison: Comparison, mover: Mover) -> str:
 def _huge(comparison: Comparison, mover: Mover) -> str:
     """Say of memory that came in huge pages which: of hugetlbfs, or transparent ones."""
     mine = [change for change in comparison.changes if _has(change, mover)]
-    huge = sum(figure(c.delta, "resident") or 0 for c in mine) - sum(c.delta.get("rss") or 0 for c in mine)
+    huge = sum(figure_of_two(c.delta, "resident") or 0 for c in mine) - sum(
+        c.delta.get("rss") or 0 for c in mine
+    )
     if mover.delta > 0 and huge * 10 >= mover.delta * 8:
         return "in hugetlb pages"
     if mover.delta > 0 and came_huge(comparison, mine) * 10 >= mover.delta * 8:
@@ -272,4 +274,4 @@ _BESIDES: tuple[Callable[[Comparison], Iterator[str]], ...] = (
 
 
 def _delta(comparison: Comparison, name: str) -> int | None:
-    return figure({counter: total.delta for counter, total in comparison.totals.items()}, name)
+    return figure_of_two({counter: total.delta for counter, total in comparison.totals.items()}, name)

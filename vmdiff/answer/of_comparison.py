@@ -13,7 +13,7 @@ from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.totals import Total
 from vmdiff.findings.fork_sharing import sharing
 from vmdiff.model import Snapshot
-from vmdiff.model.memory_figures import figure
+from vmdiff.model.memory_figures import figure, figure_of_two
 from vmdiff.units import signed
 
 NOTEWORTHY = 1 << 20  # bytes from which on a movement is one, however large the process
@@ -162,7 +162,7 @@ def _nearly(delta: int) -> str:
 
 
 def _delta(comparison: Comparison, name: str) -> int | None:
-    return figure({counter: total.delta for counter, total in comparison.totals.items()}, name)
+    return figure_of_two({counter: total.delta for counter, total in comparison.totals.items()}, name)
 
 
 def _moving(comparison: Comparison, counter: str, moved: Movement, more: str) -> Answer:

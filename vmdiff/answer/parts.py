@@ -9,7 +9,7 @@ from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.owner_bounds import owner_bounds, proven_moves
 from vmdiff.comparison.totals import Group
 from vmdiff.model import Kind, Mapping, Snapshot
-from vmdiff.model.memory_figures import figure
+from vmdiff.model.memory_figures import figure_of_two
 from vmdiff.model.piece import NOT_SPLIT, PRIVATE
 
 _NAMED_BY_OBJECT = frozenset({Kind.FILE, Kind.IMAGE, Kind.SHARED_MEMORY, Kind.DEVICE})
@@ -38,7 +38,7 @@ class Value:
     def __call__(self, group: Group) -> int | None:
         """Read it off a group; None where it is unknown."""
         totals = group.totals.items()
-        return figure(
+        return figure_of_two(
             {name: total.after if self.level else total.delta for name, total in totals}, self.figure
         )
 

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from vmdiff.comparison.tally import Grouping, Sums, Tally
 from vmdiff.model import Snapshot
-from vmdiff.model.memory_figures import figure
+from vmdiff.model.memory_figures import figure, figure_of_two
 from vmdiff.model.piece import NOT_SPLIT, PRIVATE
 
 
@@ -99,7 +99,7 @@ def unknown_on(
 def with_private(totals: Totals) -> dict[str, Total]:
     """Return totals with what no other process maps, as groups have it."""
     before, after = (
-        figure({name: getattr(total, side) for name, total in totals.items()}, PRIVATE)
+        figure_of_two({name: getattr(total, side) for name, total in totals.items()}, PRIVATE)
         for side in ("before", "after")
     )
     return {**totals, PRIVATE: Total(before, after)}

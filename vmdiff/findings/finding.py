@@ -8,7 +8,7 @@ from vmdiff.comparison.change import Change, ChangeName
 from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.totals import Group
 from vmdiff.model import Mapping, Snapshot, add
-from vmdiff.model.memory_figures import figure
+from vmdiff.model.memory_figures import figure_of_two
 from vmdiff.units import signed
 
 Severity = Literal["info", "notice", "warning"]
@@ -31,7 +31,7 @@ Found = Iterator[Finding]
 
 def delta(comparison: Comparison, counter: str) -> int | None:
     """Return the change of a total, or of a figure such as ``resident``, in bytes; None where unknown."""
-    return figure({name: total.delta for name, total in comparison.totals.items()}, counter)
+    return figure_of_two({name: total.delta for name, total in comparison.totals.items()}, counter)
 
 
 def grown(comparison: Comparison, by: str, names: Iterable[str], counter: str) -> int | None:
@@ -42,7 +42,7 @@ def grown(comparison: Comparison, by: str, names: Iterable[str], counter: str) -
 
 def group_delta(group: Group, counter: str) -> int | None:
     """Return the change of a group's counter or figure in bytes; None where it is unknown."""
-    return figure({name: total.delta for name, total in group.totals.items()}, counter)
+    return figure_of_two({name: total.delta for name, total in group.totals.items()}, counter)
 
 
 def told(group: Group, *counters: str) -> str:

@@ -6,7 +6,7 @@ from vmdiff.comparison.change import Change
 from vmdiff.comparison.compare import Comparison
 from vmdiff.findings.finding import NOTEWORTHY, Finding, Found, delta
 from vmdiff.model import Kind
-from vmdiff.model.memory_figures import figure
+from vmdiff.model.memory_figures import figure_of_two
 from vmdiff.units import signed, size
 
 _FORKED = (Kind.ANONYMOUS, Kind.HEAP, Kind.STACK)  # shared by a fork only; of a file any process has pages
@@ -91,7 +91,7 @@ def _stayed(change: Change) -> bool:
 
 def _moved(change: Change) -> int:
     """Return what went from private to shared in one region; negative for the other way."""
-    private, shared = figure(change.delta, "private"), figure(change.delta, "shared")
+    private, shared = figure_of_two(change.delta, "private"), figure_of_two(change.delta, "shared")
     if private is None or shared is None or (private > 0) == (shared > 0):
         return 0
     return min(-private, shared) if shared > 0 else max(-private, shared)

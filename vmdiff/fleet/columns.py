@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from vmdiff.model import DERIVED, KNOWN_COUNTERS, Mapping, Owner, Snapshot
-from vmdiff.model.memory_figures import figure, parts_of
+from vmdiff.model.memory_figures import figure_of_two, parts_of
 from vmdiff.model.piece import PRIVATE, Counts, pieces_of
 
 # Late imports: the packages of an extra are needed by nobody who does not ask for it.
@@ -183,7 +183,7 @@ def _private(units: abc.Sequence[_Unit], parts: abc.Mapping[str, list[int | None
     """Return what of each piece no other process maps: counted, or the sum of its parts."""
     whole = [dict(zip(parts, values, strict=True)) for values in zip(*parts.values(), strict=True)]
     return [
-        figure(counts, PRIVATE) if unit.counts is None else unit.counts[PRIVATE]
+        figure_of_two(counts, PRIVATE) if unit.counts is None else unit.counts[PRIVATE]
         for unit, counts in zip(units, whole or [{}] * len(units), strict=True)
     ]
 

@@ -2,7 +2,8 @@
 
 Pages of hugetlbfs are memory, but the kernel counts them in neither Rss nor Private_Dirty
 (Documentation/filesystems/proc.rst, "Private_Hugetlb"), so they are added here. A source that does not
-report them is taken to have none, as for every listing of a machine without such pages.
+report them is taken to have none, as for every listing of a machine without such pages. One that reports
+them but not of this memory (a piece of a mapping whose pages could not be split) leaves the figure unknown.
 """
 
 from collections import abc
@@ -25,13 +26,26 @@ FIGURE_NAMES = tuple(_PARTS)
 
 
 def figure(counts: Counts, name: str) -> int | None:
-    """Return a figure in bytes, or the counter of that name; None where it is unknown."""
+    """Return a figure in bytes, or the counter of that name; None where it is unknown.
+
+    *counts* has what one source reports: what is None there is unknown.
+    """
     if name in counts:  # pieces know what of them is private, though not how much of that is dirty
         return counts[name]
     values = [counts.get(part) for part in _PARTS.get(name, (name,))]
-    if None in values:
-        return None
-    return sum(filter(None, values)) + sum(counts.get(part) or 0 for part in _HUGETLB.get(name, ()))
+    values += [counts[part] for part in _HUGETLB.get(name, ()) if part in counts]
+    return None if None in values else sum(filter(None, values))
+
+
+def figure_of_two(counts: Counts, name: str) -> int | None:
+    """Return a figure of *counts* that two sources made, such as differences; None where it is unknown.
+
+    Huge pages that are None there are taken for none: one of the sources does not report them.
+    """
+    huge = frozenset(_HUGETLB.get(name, ()))
+    return figure(
+        {key: amount for key, amount in counts.items() if amount is not None or key not in huge}, name
+    )
 
 
 def needed_for(name: str) -> tuple[str, ...]:

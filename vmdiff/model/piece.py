@@ -42,6 +42,8 @@ _OF_RESIDENT = frozenset(
     }
 )
 
+_HUGETLB = frozenset({"private_hugetlb", "shared_hugetlb"})
+
 
 class Piece(NamedTuple):
     """Memory of one owner in one mapping: all of it, a part, or what no part claims (*owner* is None).
@@ -143,6 +145,8 @@ def _shares(
     for name, amount in whole.items():
         if name in _OF_RESIDENT:
             columns[name] = _parts_of(amount, whole["rss"], rss)
+        elif name in _HUGETLB:  # pagemap counts no part of these: all of them, or none
+            columns[name] = _settled(amount, [None] * len(sizes), sizes)
         elif name == "swap_pss":
             columns[name] = _parts_of(amount, whole.get("swap"), swap)
         else:
@@ -153,7 +157,8 @@ def _shares(
     columns |= {"size": [*sizes], "accessible": [*sizes] if accessible else [0] * len(sizes)}
     columns |= {"rss": rss, "swap": swap, PRIVATE: private}
     if None in columns.get("pss", ()):
-        columns["pss"] = _with_all_shares(whole, rss, private)
+        shares = _with_all_shares(whole, rss, private)
+        columns["pss"] = columns["pss"] if None in shares else shares
     return [{name: columns[name][at] for name in whole} for at in range(len(sizes))]
 
 

@@ -9,7 +9,7 @@ from vmdiff.comparison.change import Counts
 from vmdiff.comparison.totals import Total
 from vmdiff.errors import ConditionError
 from vmdiff.model import memory_figures
-from vmdiff.model.memory_figures import figure
+from vmdiff.model.memory_figures import figure_of_two
 from vmdiff.report import wording
 from vmdiff.report.options import ViewOptions
 
@@ -48,7 +48,7 @@ class Cell(NamedTuple):
 
 def value_of(counts: Counts, counter: str) -> int | None:
     """Return a counter, or a figure such as ``private`` that is a sum of some; None where unknown."""
-    return figure(counts, _FIGURES.get(counter, counter))
+    return figure_of_two(counts, _FIGURES.get(counter, counter))
 
 
 def parts_of(counter: str) -> tuple[str, ...]:
