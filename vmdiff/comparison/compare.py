@@ -87,7 +87,8 @@ class Comparison:
 
     @cached_property
     def _tallies(self) -> tuple[Tally, Tally]:
-        return tallied(self.before), tallied(self.after)
+        before = tallied(self.before)
+        return before, before if self.after is self.before else tallied(self.after)
 
     @cached_property
     def usage(self) -> tuple[UsageChange, ...] | None:

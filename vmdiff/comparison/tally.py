@@ -1,7 +1,8 @@
 """A snapshot's counters added up by kind, owner and object."""
 
-from collections import abc
+from collections import abc, defaultdict
 from enum import StrEnum
+from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from vmdiff.model import Kind, Mapping, Owner, Snapshot, add
@@ -82,12 +83,25 @@ def tally(snapshot: Snapshot, *, named: Namer = object_name) -> dict[Key, Sums]:
 def tallied(snapshot: Snapshot, *, only: Choice | None = None, named: Namer = object_name) -> Tally:
     """Add up, and say what could not be split; *only* chooses the pieces."""
     adder = _Adder(snapshot, named)
-    for mapping in snapshot.mappings:
-        if mapping.owner is not None and mapping.owner.parts:
-            adder.add_pieces(mapping, only)
-        elif only is None or only(pieces_of(snapshot, mapping)[0]):
-            adder.add_whole(mapping)
+    for mappings in _of_one_owner(snapshot.mappings):
+        owner = mappings[0].owner
+        if owner is not None and owner.parts:
+            for mapping in mappings:
+                adder.add_pieces(mapping, only)
+        elif only is not None:
+            adder.add_whole([mapping for mapping in mappings if only(pieces_of(snapshot, mapping)[0])])
+        else:
+            adder.add_whole(mappings)
     return adder.tally()
+
+
+def _of_one_owner(mappings: abc.Sequence[Mapping]) -> abc.Iterable[list[Mapping]]:
+    """Put together the mappings that have kind, path and owner (the same object) in common."""
+    found: defaultdict[tuple[Kind, str | None, int], list[Mapping]] = defaultdict(list)
+    kinds, paths, owners = (map(attrgetter(name), mappings) for name in ("kind", "path", "owner"))
+    for key, mapping in zip(zip(kinds, paths, map(id, owners), strict=True), mappings, strict=True):
+        found[key].append(mapping)
+    return found.values()
 
 
 class _Adder:
@@ -97,11 +111,12 @@ class _Adder:
         self._snapshot, self._named = snapshot, named
         self._sums: dict[Key, Sums] = {}
         self._unsplit: set[tuple[str, str]] = set()
-        self._alike: dict[tuple[Kind, str | None, int], list[Mapping]] = {}
+        self._alike: list[list[Mapping]] = []
 
-    def add_whole(self, mapping: Mapping) -> None:
-        """Add a mapping of one owner."""
-        self._alike.setdefault((mapping.kind, mapping.path, id(mapping.owner)), []).append(mapping)
+    def add_whole(self, mappings: list[Mapping]) -> None:
+        """Add mappings of one kind, path and owner."""
+        if mappings:
+            self._alike.append(mappings)
 
     def add_pieces(self, mapping: Mapping, only: Choice | None) -> None:
         """Add the pieces of a mapping, and what of it cannot be split.
@@ -133,7 +148,7 @@ class _Adder:
 
     def tally(self) -> Tally:
         """Return all sums."""
-        for mappings in self._alike.values():
+        for mappings in self._alike:
             mapping, owner = mappings[0], mappings[0].owner
             key = self._key(mapping, group_of(mapping.kind, owner), owner)
             pour(self._sums, key, _with_private(self._snapshot.sums(mappings)))

@@ -112,19 +112,20 @@ def unread_now(snapshot: Snapshot) -> Found:
 
 def _unread(usages: Sequence[Usage], snapshot: Snapshot) -> Found:
     """Precondition: the records are those of much memory; of little they are read in any case."""
-    alone = Comparison(snapshot, snapshot, Match.ADDRESS, "", (), ())
-    totals = {group.name: group.totals.get("rss") for group in alone.grouped("owner")}
     for way, why in _UNREAD.items():
         wanted = {one.owner for one in usages if way in (one.partial or "") and _unknown(one)}
-        large = [
-            name
-            for name in sorted(wanted)
-            if (rss := totals.get(name)) and (rss.after or 0) >= 8 * NOTEWORTHY
-        ]
+        large = _large(snapshot, wanted) if wanted else []
         if large:
             message = f"what is in use of {listed(large)} {why}: snap {way} reads it"
             yield Finding("in-use-unread", "info", message)
             return
+
+
+def _large(snapshot: Snapshot, names: Collection[str]) -> list[str]:
+    """Return, in order, the owners among *names* that have much resident memory."""
+    alone = Comparison(snapshot, snapshot, Match.ADDRESS, "", (), ())
+    held = {group.name: group.totals.get("rss") for group in alone.grouped("owner")}
+    return [name for name in sorted(names) if (rss := held.get(name)) and (rss.after or 0) >= 8 * NOTEWORTHY]
 
 
 def _unknown(usage: Usage) -> bool:

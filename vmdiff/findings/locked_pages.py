@@ -2,7 +2,7 @@
 
 from vmdiff.comparison.compare import Comparison
 from vmdiff.findings.finding import NOTEWORTHY, Finding, Found
-from vmdiff.model import Mapping, Snapshot
+from vmdiff.model import Snapshot
 from vmdiff.units import signed, size
 
 _LOCKED = "lo"  # of VmFlags
@@ -26,8 +26,5 @@ def held(snapshot: Snapshot, counter: str) -> int | None:
     """Return a counter over all locked mappings; None where flags or counter were not read."""
     if snapshot.total(counter) is None or any(mapping.flags is None for mapping in snapshot.mappings):
         return None
-    return sum(snapshot.value(mapping, counter) or 0 for mapping in snapshot.mappings if _is_locked(mapping))
-
-
-def _is_locked(mapping: Mapping) -> bool:
-    return _LOCKED in (mapping.flags or ())
+    locked = (mapping for mapping in snapshot.mappings if mapping.flags and _LOCKED in mapping.flags)
+    return sum(snapshot.value(mapping, counter) or 0 for mapping in locked)
