@@ -55,16 +55,30 @@ class HeaderWindow(NamedTuple):
 class ChunkWalk:
     """A walk through the segments of one arena, window by window, so that memory stays bounded."""
 
-    def __init__(self, scene: Scene, top: int, wanted: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        top: int,
+        wanted: frozenset[int] = frozenset(),
+        wide: int = 0,
+        beside: frozenset[int] = frozenset(),
+    ) -> None:
+        """Prepare a walk through chunks of an arena whose top is at *top*.
+
+        The addresses of chunks of a *wanted* size are kept. Of free chunks all are counted, but only those
+        are yielded that have *wide* bytes, or begin or end at one of the addresses *beside*.
+        """
         self.count = ChunkCount()
         self._scene = scene
         self._word = scene.word_size
         self._least = 4 * self._word if self._word == 8 else 16  # MINSIZE
         self._top = top
         self._wanted = wanted
+        self._wide = wide
+        self._beside = beside
 
     def free_chunks(self, segment: HeapSegment) -> Iterator[list[ChunkRange]]:
-        """Walk a segment; yield the free chunks of each window in order, the top left out.
+        """Walk a segment; yield free chunks of each window in order, the top left out.
 
         Raises:
             UnreadableError: memory cannot be read, or the chunks do not fill the segment.
@@ -73,8 +87,8 @@ class ChunkWalk:
         while address < segment.end:
             window = self._window(address, segment)
             yield self._free(window, last)
-            *_, last = window.headers
-            reached = address + window.offsets[-1] * 8
+            last = int(window.headers[-1])
+            reached = address + int(window.offsets[-1]) * 8
             if last < self._least:
                 self._end(reached, segment)
                 return
@@ -84,13 +98,18 @@ class ChunkWalk:
         self.count.top = last & ~FLAGS
         self.count.chunks[last & ~FLAGS] -= 1
 
-    def _window(self, address: int, segment: HeapSegment) -> HeaderWindow:
-        """Read the headers from *address* on, up to the end of the window or a fencepost."""
+    def _read(self, address: int, segment: HeapSegment) -> bytes:
+        """Read a window: the word before the first chunk's header, and all words up to its end."""
         low = address + self._word
         length = min(_WINDOW, segment.end - low) // self._word * self._word
         raw = self._scene.read(address, length + self._word) if length > 0 else None
         if raw is None:
             raise UnreadableError("some of it is swapped out or cannot be read")
+        return raw
+
+    def _window(self, address: int, segment: HeapSegment) -> HeaderWindow:
+        """Read the headers from *address* on, up to the end of the window or a fencepost."""
+        raw = self._read(address, segment)
         form = "Q" if self._word == 8 else "I"
         words = memoryview(raw)[self._word :].cast(form)  # type: ignore[call-overload]
         shift, least = (0 if self._word == 8 else 1), self._least
@@ -113,18 +132,30 @@ class ChunkWalk:
         for header, times in counted.items():
             if header >= self._least:
                 count.chunks[header & ~FLAGS] += times
-        found = []
-        for index in [at for at, header in enumerate(headers) if not header & PREV_INUSE]:
-            size = (headers[index - 1] if index else last) & ~FLAGS
-            if before[offsets[index] << shift] != size:
-                raise UnreadableError(f"a free chunk before {address + offsets[index] * 8:x} has two sizes")
-            count.free[size] += 1
-            end = address + offsets[index] * 8
-            found.append(ChunkRange(end - size, end))
         if any(header & ~FLAGS in self._wanted for header in counted):
             some = [at for at, header in enumerate(headers) if header & ~FLAGS in self._wanted]
             count.suspects += [address + offsets[at] * 8 for at in some]
-        return found
+        behind = [at for at, header in enumerate(headers) if not header & PREV_INUSE]
+        if not behind:
+            return []
+        sizes = [(headers[at - 1] if at else last) & ~FLAGS for at in behind]
+        ends = [offsets[at] for at in behind]
+        if [before[end << shift] for end in ends] != sizes:
+            raise UnreadableError(f"a free chunk behind {address:x} has two sizes")
+        count.free.update(sizes)
+        return self._yielded(sizes, [address + end * 8 for end in ends])
+
+    def _yielded(self, sizes: Sequence[int], ends: Sequence[int]) -> list[ChunkRange]:
+        """Return the free chunks, of *sizes* and up to *ends*, that were asked for."""
+        wide, beside = self._wide, self._beside
+        pairs = zip(sizes, ends, strict=True)
+        if not beside:
+            return [ChunkRange(end - size, end) for size, end in pairs if size >= wide]
+        return [
+            ChunkRange(end - size, end)
+            for size, end in pairs
+            if size >= wide or end in beside or end - size in beside
+        ]
 
     def _end(self, reached: int, segment: HeapSegment) -> None:
         """Check that a walk stopped at the fenceposts, which are at most two headers and what they cover."""

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from heapq import merge
+from importlib.util import find_spec
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -37,6 +38,7 @@ _MIXED_SINCE = (2, 32)  # singly linked lists
 _MOST_FAST = 1_000_000  # of one arena; each that is held takes some 100 bytes
 _MOST_LARGE = 65_536
 _SMALL = 16 << 20  # bytes
+_WORTH_NUMPY = 64 << 20  # bytes; it takes as long to import as some 50 MiB of small blocks take to walk
 _NON_MAIN = 4  # the flag of chunks that belong to another arena than the main one
 _MMAPPED = 2
 # At the end of each heap that was left for a newer one: two headers (sysmalloc in malloc/malloc.c), and on 32
@@ -138,12 +140,22 @@ class _Arenas:
 
     def _walked(self, arena: MallocArena) -> _Chunks:
         fast = sorted(self._lists.fast(arena, self._room(arena)))
-        walk = ChunkWalk(self._scene, arena.top, tcache_sizes(self._scene.word_size))
+        borders = frozenset(border for chunk in fast for border in chunk)
+        wanted, page = tcache_sizes(self._scene.word_size), self._scene.page_size
+        walk = self._kind_of_walk(arena)(self._scene, arena.top, wanted, page, borders)
         to_release = releasable(self._scene, arena, _free_ranges(arena, walk, fast))
         count, free = walk.count, walk.count.free + sizes_of(fast)
         blocks = _without(count.chunks, free)
         overhead = arena.overhead + count.fenceposts
         return _Chunks(blocks, free, overhead, count.top, to_release, count.suspects)
+
+    def _kind_of_walk(self, arena: MallocArena) -> type[ChunkWalk]:
+        """Return how to walk an arena: with numpy where it is installed and the arena is large."""
+        if arena.system < _WORTH_NUMPY or self._scene.word_size != 8 or not find_spec("numpy"):
+            return ChunkWalk
+        from vmdiff.owners.inside.chunk_walk_numpy import NumpyChunkWalk  # the core goes without numpy
+
+        return NumpyChunkWalk
 
     def _listed(self, arena: MallocArena, most: int) -> _Chunks:
         free = sorted([*self._lists.fast(arena, most), *self._lists.bins(arena, most)])
