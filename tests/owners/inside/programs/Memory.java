@@ -1,4 +1,5 @@
 // Uses the given number of MiB on the heap and as many beside it, then waits until standard input ends.
+// With a second argument a thread replaces blocks without a pause meanwhile.
 // Memory.class beside it is compiled with `javac --release 11 Memory.java`: the Java runtimes of the tests have no compiler.
 import java.nio.ByteBuffer;
 
@@ -16,6 +17,15 @@ public class Memory {
             blocks[number] = new byte[1 << 18];
         }
         System.out.println("ready");
+        if (arguments.length > 1) {
+            Thread churn = new Thread(() -> {
+                for (int number = 0; ; number++) {
+                    blocks[number % count] = new byte[(1 << 18) + (number % 7 << 15)];
+                }
+            });
+            churn.setDaemon(true);
+            churn.start();
+        }
         while (System.in.read() >= 0) {
         }
         System.out.println(blocks.length + buffers.length);

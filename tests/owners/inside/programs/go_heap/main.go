@@ -35,6 +35,13 @@ func main() {
 			}
 		case "collect":
 			runtime.GC()
+		case "churn":
+			debug.SetGCPercent(100)
+			go func() {
+				for i := 0; ; i++ {
+					keep[i%len(keep)] = make([]byte, 65536)
+				}
+			}()
 		case "release":
 			debug.FreeOSMemory()
 		}
