@@ -48,8 +48,9 @@ class RoleRow(NamedTuple):
 class GroupRow(NamedTuple):
     """What one owner, kind or object holds over all processes.
 
-    *held* has None for what could not be split among the owners of a mapping. *known* is the PSS that is
-    surely its own, which is all of it or, where that is unknown, the private memory; the rows' add up.
+    *held* has None for what could not be split among the owners of a mapping, and all of that in the row of
+    `NOT_SPLIT`. *known* is the PSS that is surely its own, which is all of it or, where that is unknown, the
+    private memory. Both columns add up.
     """
 
     name: str
@@ -108,17 +109,14 @@ def grouped(snapshots: SnapshotSet, by: Grouping) -> list[GroupRow]:
     tallies = [tally.tallied(member) for member in snapshots.members]
     unsplit = frozenset().union(*(made.unsplit for made in tallies)) if by == "owner" else frozenset()
     held: dict[str, list[Held]] = {}
+    known: dict[str, list[int | None]] = {}
     for made in tallies:
-        for name, counts in made.by(tally.Grouping(by), frozenset()).items():
+        for name, counts in made.by(tally.Grouping(by), unsplit).items():
             held.setdefault(name, []).append(_held(counts))
-    rows = [_group_row(name, _sum(some), unsplit) for name, some in held.items()]
+        for name, counts in made.by(tally.Grouping(by), frozenset()).items():
+            known.setdefault(name, []).append(counts.get("pss"))
+    rows = [GroupRow(name, add(known.get(name, ())), _sum(some)) for name, some in held.items()]
     return sorted(rows, key=lambda row: (-(row.known or 0), -(row.held.rss or 0), row.name))
-
-
-def _group_row(name: str, held: Held, unsplit: abc.Set[tuple[str, str]]) -> GroupRow:
-    """Return the row of a group; what could not be split among the owners of a mapping is unknown."""
-    withheld = {field: None for field in Held._fields if (name, field) in unsplit}
-    return GroupRow(name, held.pss, held._replace(**withheld))
 
 
 def known_pss(snapshot: Snapshot, by: Grouping) -> dict[str, int | None]:
