@@ -216,7 +216,7 @@ def copied(pids: Sequence[int], proc: Path) -> Path:
 
     The PSS of a library changes whenever any process of the machine that uses it starts or ends.
     """
-    proc.mkdir()
+    proc.mkdir(parents=True)
     for name in ("meminfo", "version"):
         (proc / name).write_bytes(Path("/proc", name).read_bytes())
     for pid in pids:
