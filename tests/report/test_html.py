@@ -14,6 +14,8 @@ from tests.report import pictures
 from tests.report.worlds import comparisons
 from vmdiff.answer import answer, summary
 from vmdiff.comparison.compare import Comparison, compare
+from vmdiff.comparison.tally import GROUPINGS, tallied
+from vmdiff.comparison.totals import held_groups
 from vmdiff.findings import find, find_in
 from vmdiff.model import Mapping, Owner, Part, Redaction, Snapshot, Usage
 from vmdiff.model.piece import NOT_SPLIT
@@ -334,3 +336,16 @@ def test_what_is_in_use_has_no_bar_where_it_is_not_known_for_certain() -> None:
     )
     assert usage_bars.of_snapshot(shown).rows == ()
     assert "In use, or freed" not in report(shown)
+
+
+def test_one_snapshot_has_no_before_and_its_groups_are_those_beside_itself() -> None:
+    after = GROWTH.after
+    page = data(report(after))
+    beside = compare(after, after)
+
+    assert all(len(total) == 1 for total in page["totals"])
+    for by in GROUPINGS:
+        held = held_groups(after, tallied(after), by)
+        assert [group.name for group in held] == [group.name for group in beside.grouped(by)]
+        for group, pair in zip(held, beside.grouped(by), strict=True):
+            assert group.counts == {name: total.after for name, total in pair.totals.items()}

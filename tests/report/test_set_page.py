@@ -55,8 +55,12 @@ def test_every_figure_is_that_of_the_json_document(before: SnapshotSet, after: S
         assert page["totals"][at] == [written["totals"][columns[name]]]
     for by in ("owner", "kind", "object"):
         assert {group[0]: group[1][0] for group in page["groups"][by] if group[1][0]} == {
-            wording.name(group["name"]): group["pss"] for group in written["groups"][by] if group["pss"]
+            wording.name(group["name"]): group["known_pss"]
+            for group in written["groups"][by]
+            if group["known_pss"]
         }
+    unsure = {row["name"] for row in written["groups"]["owner"] if row["pss"] is None}
+    assert {name for name, column in page["least"] if column == 0} == unsure
     compared = compare_sets(before, after)
     page, written = data(set_page.comparison(compared)), json.loads(sets_json(compared))
     for at, name in enumerate(page["columns"]):

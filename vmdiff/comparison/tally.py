@@ -104,6 +104,13 @@ def _of_one_owner(mappings: abc.Sequence[Mapping]) -> abc.Iterable[list[Mapping]
     return found.values()
 
 
+def tallied_mapping(snapshot: Snapshot, mapping: Mapping) -> Tally:
+    """Add up one mapping of several owners."""
+    adder = _Adder(snapshot, object_name)
+    adder.add_pieces(mapping, None)
+    return adder.tally()
+
+
 class _Adder:
     """Sums of one snapshot in the making; whole mappings are added all at once, which is quick."""
 

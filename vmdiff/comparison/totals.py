@@ -64,6 +64,12 @@ def all_totals(before: Snapshot, after: Snapshot) -> dict[str, Total]:
     return {name: Total(before.totals.get(name), after.totals.get(name)) for name in names}
 
 
+def side_totals(totals: Totals) -> tuple[dict[str, int | None], dict[str, int | None]]:
+    """Return the counters of each side."""
+    pairs = totals.items()
+    return {name: total.before for name, total in pairs}, {name: total.after for name, total in pairs}
+
+
 def groups(totals: Totals, sides: tuple[Tally, Tally], by: Grouping) -> tuple[Group, ...]:
     """Fold the sums of both sides by one part of their keys, largest change of resident first.
 

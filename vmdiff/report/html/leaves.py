@@ -6,16 +6,16 @@ column of each side adds up to the total; what cannot be split among the owners 
 the group `NOT_SPLIT`.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
 from vmdiff.comparison.change import Change
 from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.matching import Region
-from vmdiff.comparison.tally import object_name
+from vmdiff.comparison.tally import Key, Tally, object_name, tallied_mapping
 from vmdiff.model import DERIVED, Mapping, Snapshot, add
-from vmdiff.model.piece import NOT_SPLIT, Piece, group_of, pieces_of
+from vmdiff.model.piece import Piece, group_of, pieces_of
 from vmdiff.report import wording
 from vmdiff.report.view.figures import Column, parts_of, value_of
 
@@ -147,18 +147,26 @@ class _Cutter:
         if owner is None or not owner.parts:
             key = _LeafGroup(kind, group_of(mapping.kind, owner), place)
             return [_Share(key, wording.title(mapping), self._whole(mapping))]
-        pieces = pieces_of(self._taken, mapping)
-        parts = [
-            _Share(_LeafGroup(kind, piece.group, place), _title(piece), self._figures(piece))
-            for piece in pieces
+        made = tallied_mapping(self._taken, mapping)
+        titles: dict[str, list[str]] = {}
+        for piece in pieces_of(self._taken, mapping):
+            titles.setdefault(piece.group, []).append(_title(piece))
+        return [
+            _Share(
+                _LeafGroup(*key),
+                _joined(titles.get(key.owner, [wording.title(mapping)])),
+                self._split(made, key),
+            )
+            for key in made.sums
         ]
-        left = tuple(map(_left, self._whole(mapping), zip(*(part.figures for part in parts), strict=True)))
-        if any(left):
-            parts.append(_Share(_LeafGroup(kind, NOT_SPLIT, place), wording.title(mapping), left))
-        return parts
 
-    def _figures(self, piece: Piece) -> Figures:
-        return tuple(value_of(piece.counts, column.counter) for column in self._columns)
+    def _split(self, made: Tally, key: Key) -> Figures:
+        """Return the figures of an owner, None where nothing is surely his."""
+        return tuple(
+            None if not value and (key.owner, column.counter) in made.unsplit else value
+            for column in self._columns
+            for value in (value_of(made.sums[key], column.counter),)
+        )
 
     def _whole(self, mapping: Mapping) -> Figures:
         values = tuple([mapping.values.get(name, 0) for name in self._names])
@@ -175,9 +183,8 @@ def _title(piece: Piece) -> str:
     return wording.owner_words(piece.owner) if piece.owner else str(piece.kind)
 
 
-def _left(whole: int | None, split: Iterable[int | None]) -> int | None:
-    """Return what of a mapping's figure is in none of its pieces."""
-    return None if whole is None else whole - sum(amount or 0 for amount in split)
+def _joined(titles: Sequence[str]) -> str:
+    return titles[0] if len(titles) == 1 else f"{len(titles):,} × {titles[0]}"
 
 
 def _sum(parts: Sequence[_Share]) -> _Share:

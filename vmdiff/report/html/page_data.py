@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from vmdiff.comparison.change import Change, Counts
 from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.tally import GROUPINGS, tallied
-from vmdiff.comparison.totals import Group, held_groups
+from vmdiff.comparison.totals import held_groups, side_totals
 from vmdiff.model import DERIVED, Mapping, Snapshot, add
 from vmdiff.model.piece import group_of, pieces_of
 from vmdiff.report import wording
@@ -29,8 +29,10 @@ _GROUPS = 200  # of one grouping; the rest is one
 def of_comparison(found: Comparison, table: Table) -> str:
     """Write the figures of a comparison whose every row is in *table*."""
     changed = chain.from_iterable(change.mappings for change in found.changes)
-    sides = [{name: total[at] for name, total in found.totals.items()} for at in (0, 1)]
-    groups: _Groups = {by: [_sides(group) for group in found.grouped(by)] for by in GROUPINGS}
+    sides = side_totals(found.totals)
+    groups: _Groups = {
+        by: [(group.name, side_totals(group.totals)) for group in found.grouped(by)] for by in GROUPINGS
+    }
     return _Data((found.before, found.after), table, changed).written(
         str(found.match), sides, groups, leaves.of_comparison(found, table.columns)
     )
@@ -48,11 +50,6 @@ def of_snapshot(taken: Snapshot, table: Table) -> str:
 
 
 _Groups = abc.Mapping[str, Sequence[tuple[str, Sequence[Counts]]]]
-
-
-def _sides(group: Group) -> tuple[str, Sequence[Counts]]:
-    """Give the counters of a group on each side."""
-    return group.name, [{name: total[at] for name, total in group.totals.items()} for at in (0, 1)]
 
 
 class _Data:

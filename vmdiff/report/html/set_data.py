@@ -10,7 +10,6 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from vmdiff.model import Snapshot
-from vmdiff.model.piece import NOT_SPLIT
 from vmdiff.model.snapshot_set import SnapshotSet, role_of
 from vmdiff.report import wording
 from vmdiff.report.html import leaves
@@ -18,7 +17,7 @@ from vmdiff.report.html.leaves import Figures, Leaf
 from vmdiff.report.html.page_data import safe
 from vmdiff.report.view.figures import Column
 from vmdiff.sets.set_comparison import Became, MemberPair, SetComparison
-from vmdiff.sets.set_totals import Held, total
+from vmdiff.sets.set_totals import grouped, total
 
 COLUMNS = (
     Column("pss", "pss"),
@@ -45,13 +44,13 @@ def of_set(snapshots: SnapshotSet) -> str:
         for one in snapshots.members
         for leaf in leaves.of_snapshot(one, COLUMNS)
     ]
-    return _written("alone", found, [total(snapshots)], len(snapshots.members))
+    return _written("alone", found, (snapshots,), len(snapshots.members))
 
 
 def of_sets(compared: SetComparison) -> str:
     """Write the figures of two sets, process by process as they are paired."""
     found = list(chain.from_iterable(map(_of_pair, compared.pairs)))
-    return _written("sets", found, compared.totals, len(compared.pairs))
+    return _written("sets", found, (compared.before, compared.after), len(compared.pairs))
 
 
 def _of_pair(pair: MemberPair) -> Iterator[MemberLeaf]:
@@ -76,7 +75,8 @@ def _called_pair(pair: MemberPair) -> str:
     return f"{wording.name(pair.role)} ({told})" if told else wording.name(pair.role)
 
 
-def _written(matched: str, found: Sequence[MemberLeaf], totals: Sequence[Held], processes: int) -> str:
+def _written(matched: str, found: Sequence[MemberLeaf], sets: Sequence[SnapshotSet], processes: int) -> str:
+    totals = list(map(total, sets))
     known = [[getattr(side, column.counter) for side in totals] for column in COLUMNS]
     shown = [at for at, sides in enumerate(known) if any(value != 0 for value in sides)] or [0]
     texts: dict[str, int] = {"": 0}
@@ -93,6 +93,7 @@ def _written(matched: str, found: Sequence[MemberLeaf], totals: Sequence[Held], 
         "columns": [COLUMNS[at].name for at in shown],
         "totals": [known[at] for at in shown],
         "groups": {by: _groups(found, name, known, shown) for by, name in _NAMES.items()},
+        "least": _unsure(sets, shown),
         "usual": "process" if processes <= _FEW else "role",
         "leaves": {
             **{by: [text(name(one)) for one in found] for by, name in _NAMES.items()},
@@ -122,46 +123,40 @@ def _groups(
     known: Sequence[Sequence[int | None]],
     shown: Sequence[int],
 ) -> list[list[Any]]:
-    """Add the leaves up by name: each group's name and, for each column that is shown, each side's sum."""
+    """Add the leaves up by name: each group's name and, for each column that is shown, each side's sum.
+
+    Of an owner it is what is surely his (`GroupRow.known`).
+    """
     sides = len(known[0])
-    unsplit = _unsplit(found) if name is _NAMES["owner"] else frozenset[tuple[str, int]]()
     sums: dict[str, list[list[int]]] = {}
     for one in found:
-        group = name(one)
+        columns = sums.setdefault(name(one), [[0] * sides for _ in COLUMNS])
         for side, amounts in enumerate((one.leaf.before, one.leaf.after)[-sides:]):
             for at, amount in enumerate(amounts):
-                place = NOT_SPLIT if (group, at) in unsplit else group
-                sums.setdefault(place, [[0] * sides for _ in COLUMNS])[at][side] += amount or 0
+                columns[at][side] += amount or 0
     rows = sorted(sums.items(), key=lambda row: -max(row[1][shown[0]]))
     return [
         [
             group,
-            *([_known(group, at, side, columns, known, unsplit) for side in range(sides)] for at in shown),
+            *(
+                [None if known[at][side] is None else columns[at][side] for side in range(sides)]
+                for at in shown
+            ),
         ]
         for group, columns in (rows if len(rows) <= _MOST_GROUPS else _few(rows))
     ]
 
 
-def _known(
-    group: str,
-    at: int,
-    side: int,
-    columns: Sequence[Sequence[int]],
-    known: Sequence[Sequence[int | None]],
-    unsplit: abc.Set[tuple[str, int]],
-) -> int | None:
-    return None if known[at][side] is None or (group, at) in unsplit else columns[at][side]
-
-
-def _unsplit(found: Iterable[MemberLeaf]) -> frozenset[tuple[str, int]]:
-    """Return the owners and columns of which some could not be split among the owners of one mapping."""
-    return frozenset(
-        (wording.name(one.leaf.owner), at)
-        for one in found
-        for amounts in (one.leaf.before, one.leaf.after)
-        for at, amount in enumerate(amounts)
-        if amount is None and one.leaf.owner != NOT_SPLIT
-    )
+def _unsure(sets: Iterable[SnapshotSet], shown: Sequence[int]) -> list[list[Any]]:
+    """Return the owners and columns of which some could not be split: they hold at least what is said."""
+    pairs = {
+        (wording.name(row.name), column)
+        for one in sets
+        for row in grouped(one, "owner")
+        for column, at in enumerate(shown)
+        if getattr(row.held, COLUMNS[at].counter) is None
+    }
+    return [list(pair) for pair in sorted(pairs)]
 
 
 def _few(rows: Sequence[tuple[str, list[list[int]]]]) -> list[tuple[str, list[list[int]]]]:

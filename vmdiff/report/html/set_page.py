@@ -33,7 +33,6 @@ _DRAWN = frozenset({"", "by owner", "where, by owner"})  # tables that the chart
 
 def snapshots(taken: SnapshotSet) -> str:
     """Write what a set holds."""
-    held = total(taken)
     sections = set_sections(taken, "owner", _MOST_ROWS)
     return rendered(
         "set.html",
@@ -42,7 +41,7 @@ def snapshots(taken: SnapshotSet) -> str:
         answer=wording.printable(answer_of_set(taken).sentence),
         kicker="memory of a set of processes",
         told=[_when(taken)],
-        figures=list(figures_of(_figures(held, held), signed=False)),
+        figures=list(figures_of(_figures(None, total(taken)), signed=False)),
         counts=_count(taken),
         growth_title="What it is made of",
         sections=list(_tables(sections, first="processes, by role")),
@@ -96,9 +95,12 @@ def _counts(found: SetComparison) -> str:
     return ", ".join(f"{count:,} {became}" for became, count in counts.items() if count)
 
 
-def _figures(before: Held, after: Held) -> tuple[Figure, ...]:
+def _figures(before: Held | None, after: Held) -> tuple[Figure, ...]:
     names = {"pss": "proportional (PSS)", "private": "private", "swap": "swap", "rss": ADDED_UP}
-    return tuple(Figure(words, getattr(before, name), getattr(after, name)) for name, words in names.items())
+    return tuple(
+        Figure(words, None if before is None else getattr(before, name), getattr(after, name))
+        for name, words in names.items()
+    )
 
 
 def _tables(

@@ -15,9 +15,8 @@ from pydantic_core import to_json
 from vmdiff.answer import answer, summary
 from vmdiff.comparison.change import Change, Counts
 from vmdiff.comparison.compare import Comparison
-from vmdiff.comparison.match_mode import Match
-from vmdiff.comparison.tally import GROUPINGS
-from vmdiff.comparison.totals import Group, Total
+from vmdiff.comparison.tally import GROUPINGS, tallied
+from vmdiff.comparison.totals import Group, Total, held_groups
 from vmdiff.comparison.usage_change import FIGURES, UsageChange
 from vmdiff.findings import Finding
 from vmdiff.model import Mapping, Snapshot, Usage, add, owner_record
@@ -67,7 +66,7 @@ def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions)
 
     The document itself, whole, is what `vmdiff convert` writes.
     """
-    alone = Comparison(taken, taken, Match.ADDRESS, "", (), ())
+    made = tallied(taken)
     head = {
         "format": SUMMARY_FORMAT,
         "version": VERSION,
@@ -76,7 +75,10 @@ def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions)
         "rollup": taken.rollup,
         "answer": summary(taken).record(),
         "usage": None if taken.usage is None else [usage.model_dump(mode="json") for usage in taken.usage],
-        "groups": {by: [_sizes(group) for group in alone.grouped(by)] for by in GROUPINGS},
+        "groups": {
+            by: [{"name": group.name, "sizes": group.counts} for group in held_groups(taken, made, by)]
+            for by in GROUPINGS
+        },
         "findings": _findings(findings),
     }
     chosen = (mapping for mapping in taken.mappings if not options.only or options.only.matches(mapping))
@@ -143,10 +145,6 @@ def _figures(side: Sequence[Usage]) -> dict[str, Any] | None:
         return None
     figures: dict[str, Any] = {name: add(getattr(usage, name) for usage in side) for name in FIGURES}
     return {**figures, "partial": next((usage.partial for usage in side if usage.partial), None)}
-
-
-def _sizes(group: Group) -> dict[str, Any]:
-    return {"name": group.name, "sizes": {name: total.after for name, total in group.totals.items()}}
 
 
 def _findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:

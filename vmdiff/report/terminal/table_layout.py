@@ -126,7 +126,8 @@ def plain(line: Line) -> str:
 
 
 def _figures(figures: Iterable[Figure], *, with_change: bool) -> Iterator[Line]:
-    told = [figure for figure in figures if figure.name != SWAP.name or figure[1:3] != (0, 0)]
+    nothing = {(0, 0)} if with_change else {(None, 0)}
+    told = [figure for figure in figures if figure.name != SWAP.name or figure[1:3] not in nothing]
     rows = [_figure_cells(figure, with_change=with_change) for figure in told]
     heads = ("before", "after", "change") if with_change else ("",)
     widths = [

@@ -14,14 +14,14 @@ from typing import NamedTuple
 from vmdiff.answer import answer, summary
 from vmdiff.comparison.change import ChangeName
 from vmdiff.comparison.compare import Comparison
-from vmdiff.comparison.match_mode import Match
+from vmdiff.comparison.totals import side_totals
 from vmdiff.findings import Finding
 from vmdiff.model import Snapshot
 from vmdiff.report import wording
 from vmdiff.report.options import By, ViewOptions
 from vmdiff.report.view.change_rows import changes_table
 from vmdiff.report.view.figures import HEADLINE, NARROW, Cell, Column, columns_of, value_of
-from vmdiff.report.view.group_rows import groups_table, usual_groups
+from vmdiff.report.view.group_rows import changed_groups, held_groups_table, usual_groups
 from vmdiff.report.view.mapping_rows import mappings_table
 from vmdiff.report.view.process_changes import Fact, facts
 from vmdiff.report.view.tables import Role, Row, Table, summed_row
@@ -47,7 +47,10 @@ __all__ = [
 
 
 class Figure(NamedTuple):
-    """A line of the headline, in bytes; None is unknown. *note* is what else is known of it."""
+    """A line of the headline, in bytes; None is unknown. *note* is what else is known of it.
+
+    The figure of one snapshot is what it is *after*.
+    """
 
     name: str
     before: int | None
@@ -116,7 +119,7 @@ def of_comparison(
     Raises:
         ConditionError: the counter to sort by is not known.
     """
-    columns = columns_of(comparison.totals, options)
+    columns = columns_of(side_totals(comparison.totals), options)
     groups, table = _comparison_tables(comparison, columns, options)
     return ComparisonView(
         title=_title(comparison),
@@ -139,17 +142,15 @@ def of_snapshot(snapshot: Snapshot, findings: Sequence[Finding], options: ViewOp
     Raises:
         ConditionError: the counter to sort by is not known.
     """
-    # A snapshot is shown as what it would be beside itself: the same code folds its groups.
-    alone = Comparison(snapshot, snapshot, Match.ADDRESS, "", (), ())
-    columns = columns_of(alone.totals, options, partly=_partly_known(snapshot))
-    groups, table = _snapshot_tables(alone, columns, options)
+    columns = columns_of((snapshot.totals,), options, partly=_partly_known(snapshot))
+    groups, table = _snapshot_tables(snapshot, columns, options)
     taken = wording.moment(snapshot.taken_at) if snapshot.taken_at else "taken at an unknown time"
     return SnapshotView(
         title=who(snapshot),
         when=taken
         + (f", from {wording.printable(snapshot.origin.source)}" if snapshot.origin.source else ""),
         answer=wording.printable(summary(snapshot).sentence),
-        figures=tuple(_figures(snapshot, snapshot)),
+        figures=tuple(_held(snapshot)),
         counts=_inventory(snapshot),
         remarks=_remarks(findings),
         groups=groups,
@@ -173,22 +174,22 @@ def _comparison_tables(
     """Give the short table of groups, if any, and the table that was asked for."""
     if options.by is None:
         by = usual_groups(comparison.before, comparison.after)
-        groups = groups_table(comparison, columns, by, options, signed=True)
+        groups = changed_groups(comparison, columns, by, options)
         return groups if groups.rows else None, changes_table(comparison, columns, options)
     if options.by is By.MAPPING:
         return None, changes_table(comparison, columns, options)
-    return None, groups_table(comparison, columns, options.by, options, signed=True)
+    return None, changed_groups(comparison, columns, options.by, options)
 
 
 def _snapshot_tables(
-    alone: Comparison, columns: tuple[Column, ...], options: ViewOptions
+    snapshot: Snapshot, columns: tuple[Column, ...], options: ViewOptions
 ) -> tuple[Table | None, Table]:
     if options.by is None:
-        groups = groups_table(alone, columns, usual_groups(alone.before), options, signed=False)
-        return groups if groups.rows else None, mappings_table(alone, columns, options)
+        groups = held_groups_table(snapshot, columns, usual_groups(snapshot), options)
+        return groups if groups.rows else None, mappings_table(snapshot, columns, options)
     if options.by is By.MAPPING:
-        return None, mappings_table(alone, columns, options)
-    return None, groups_table(alone, columns, options.by, options, signed=False)
+        return None, mappings_table(snapshot, columns, options)
+    return None, held_groups_table(snapshot, columns, options.by, options)
 
 
 def _list_all_threads(comparison: Comparison) -> bool:
@@ -248,6 +249,14 @@ def _figures(before: Snapshot, after: Snapshot) -> Iterator[Figure]:
         values = [value_of(side.totals, column.counter) for side in (before, after)]
         notes = [_stated(side, column.counter) for side in (before, after)]
         yield Figure(column.name, values[0], values[1], _stated_note(*notes))
+
+
+def _held(snapshot: Snapshot) -> Iterator[Figure]:
+    """Yield the headline of one snapshot; nothing is known of a *before*."""
+    for column in HEADLINE:
+        stated = _stated(snapshot, column.counter)
+        note = f"stated total: {stated}" if stated else ""
+        yield Figure(column.name, None, value_of(snapshot.totals, column.counter), note)
 
 
 def _stated_note(before: str, after: str) -> str:

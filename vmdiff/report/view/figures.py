@@ -2,11 +2,10 @@
 
 import sys
 from collections import abc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from vmdiff.comparison.change import Counts
-from vmdiff.comparison.totals import Total
 from vmdiff.errors import ConditionError
 from vmdiff.model import memory_figures
 from vmdiff.model.memory_figures import figure_of_two
@@ -17,8 +16,6 @@ NARROWEST_NAME = 32  # columns of text that a name and its permissions need besi
 _FIGURE = 11  # columns that a figure takes, with the gap before it
 _VISIBLE = 10  # a tenth: PSS that differs less from RSS says nothing new
 _NOTEWORTHY = 1 << 20  # bytes
-
-Totals = abc.Mapping[str, Total]
 
 
 class Column(NamedTuple):
@@ -57,16 +54,17 @@ def parts_of(counter: str) -> tuple[str, ...]:
 
 
 def columns_of(
-    totals: Totals, options: ViewOptions, *, partly: abc.Set[str] = frozenset()
+    sides: Sequence[Counts], options: ViewOptions, *, partly: abc.Set[str] = frozenset()
 ) -> tuple[Column, ...]:
     """Choose the columns: what is known and says something, and what is sorted by, as far as they fit.
 
-    Swap is shown where there is any, PSS where it differs from what is resident.
+    *sides* are the totals of one snapshot, or of before and after. Swap is shown where there is any, PSS
+    where it differs from what is resident.
 
     *partly* are counters that some rows know although their total is unknown.
     """
-    sort = sort_column(totals, options)
-    columns = [column for column in _COLUMNS if column == sort or _speaks(totals, column, partly)]
+    sort = sort_column(dict.fromkeys(name for side in sides for name in side), options)
+    columns = [column for column in _COLUMNS if column == sort or _speaks(sides, column, partly)]
     if sort is not None and sort not in columns:
         columns.append(sort)
     spare = [column for column in _FIRST_TO_GO if column in columns and column != sort]
@@ -75,34 +73,37 @@ def columns_of(
     return tuple(columns)
 
 
-def _speaks(totals: Totals, column: Column, partly: abc.Set[str]) -> bool:
+def _speaks(sides: Sequence[Counts], column: Column, partly: abc.Set[str]) -> bool:
     """Say whether the column is known, and whether it says anything."""
     names = memory_figures.needed_for(_FIGURES.get(column.counter, column.counter))
-    parts = {name: totals.get(name, Total(None, None)) for name in names}
-    if any(part.delta is None and name not in partly for name, part in parts.items()):
+    if any(side.get(name) is None and name not in partly for name in names for side in sides):
         return False
     if column == SHARE:
-        return _differs(totals)
-    return column != SWAP or any(part.before != 0 or part.after != 0 for part in parts.values())
+        return _differs(sides)
+    return column != SWAP or any(side.get(name) != 0 for name in names for side in sides)
 
 
-def _differs(totals: Totals) -> bool:
+def _differs(sides: Sequence[Counts]) -> bool:
     """Say whether PSS, or its change, is visibly another figure than what is resident."""
-    rss, pss = totals.get("rss", Total(None, None)), totals["pss"]
-    one, other = (rss.after, pss.after) if (rss, pss) == (rss[::-1], pss[::-1]) else (rss.delta, pss.delta)
-    return None not in (one, other) and abs(one - other) >= max(_NOTEWORTHY, abs(one) // _VISIBLE)  # type: ignore[operator, arg-type]  # none is None
+    pairs = [(side.get("rss"), side["pss"]) for side in sides]
+    one, other = pairs[-1]
+    if None in pairs[0] or one is None or other is None:
+        return False
+    if pairs[0] != pairs[-1]:
+        one, other = one - (pairs[0][0] or 0), other - (pairs[0][1] or 0)
+    return abs(one - other) >= max(_NOTEWORTHY, abs(one) // _VISIBLE)
 
 
-def sort_column(totals: Totals, options: ViewOptions) -> Column | None:
-    """Give the column to sort by, None for the usual order or that of the addresses."""
+def sort_column(counters: Collection[str], options: ViewOptions) -> Column | None:
+    """Give the column to sort by, one of *counters*; None for the usual order or that of the addresses."""
     wanted = options.sort
     if wanted is None or wanted == "address":
         return None
     for column in _COLUMNS:
-        if wanted in column and (column.counter in totals or column in HEADLINE):
+        if wanted in column and (column.counter in counters or column in HEADLINE):
             return column
-    if wanted not in totals:
-        known = ", ".join(dict.fromkeys([*(column.name for column in HEADLINE), "address", *totals]))
+    if wanted not in counters:
+        known = ", ".join(dict.fromkeys([*(column.name for column in HEADLINE), "address", *counters]))
         raise ConditionError(f"no counter {wanted!r} to sort by; there are {known}")
     return Column(wanted.replace("_", " "), wanted)
 

@@ -1,10 +1,11 @@
 """The tables of groups: by kind, by owner, by object."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from vmdiff.comparison.compare import Comparison
-from vmdiff.comparison.totals import Group
+from vmdiff.comparison.tally import Grouping, tallied
+from vmdiff.comparison.totals import Group, held_groups
 from vmdiff.model import Snapshot, add
 from vmdiff.model.piece import NOT_SPLIT
 from vmdiff.report import wording
@@ -24,6 +25,7 @@ from vmdiff.report.view.tables import (
     HOW_TO_SEE,
     Role,
     Row,
+    ShownGroup,
     Table,
     rest_title,
     total_of_changes,
@@ -43,19 +45,50 @@ def usual_groups(*snapshots: Snapshot) -> By:
     return By.OWNER if found else By.KIND
 
 
-def groups_table(
-    comparison: Comparison, columns: tuple[Column, ...], by: By, options: ViewOptions, *, signed: bool
+def changed_groups(
+    comparison: Comparison, columns: tuple[Column, ...], by: By, options: ViewOptions
 ) -> Table:
-    """Give a row to each group: *signed* to what changed in it, else to what it holds.
+    """Give a row to each group, of what changed in it.
 
     Groups without anything are one row, for they add nothing to any total.
     """
-    groups = list(comparison.grouped(by, only=options.only.matches if options.only else None))
-    dress = partial(_row, columns, signed, usage_notes(comparison.after) if by is By.OWNER else {})
-    rows, folds = _sift(groups, columns, options, sort_column(comparison.totals, options), signed=signed)
-    total = (
-        total_of_changes(columns, comparison.totals) if signed else total_of_sizes(columns, comparison.after)
-    )
+    inside = usage_notes(comparison.after) if by is By.OWNER else {}
+    groups = [
+        ShownGroup(
+            group.name,
+            {name: total.delta for name, total in group.totals.items()},
+            inside.get(group.name) or _now(group),
+        )
+        for group in comparison.grouped(by, only=options.only.matches if options.only else None)
+    ]
+    total = total_of_changes(columns, comparison.totals)
+    return _table(groups, columns, by, options, sort_column(comparison.totals, options), total, signed=True)
+
+
+def held_groups_table(snapshot: Snapshot, columns: tuple[Column, ...], by: By, options: ViewOptions) -> Table:
+    """Give a row to each group of one snapshot, of what it holds."""
+    inside = usage_notes(snapshot) if by is By.OWNER else {}
+    made = tallied(snapshot, only=options.only.matches if options.only else None)
+    groups = [
+        ShownGroup(group.name, group.counts, inside.get(group.name, ""))
+        for group in held_groups(snapshot, made, Grouping(by))
+    ]
+    total = total_of_sizes(columns, snapshot)
+    return _table(groups, columns, by, options, sort_column(snapshot.totals, options), total, signed=False)
+
+
+def _table(
+    groups: list[ShownGroup],
+    columns: tuple[Column, ...],
+    by: By,
+    options: ViewOptions,
+    sort: Column | None,
+    total: Row,
+    *,
+    signed: bool,
+) -> Table:
+    dress = partial(_row, columns, signed)
+    rows, folds = _sift(groups, columns, options, sort, signed=signed)
     folded = [
         _fold(columns, text, members, signed=signed, rest=at == 0)
         for at, (text, members) in enumerate(folds)
@@ -67,30 +100,34 @@ def groups_table(
     return Table(f"by {by}", columns, rows_shown, tuple(folded), total, dress, signed=signed, noun=_NOUNS[by])
 
 
-_Folds = list[tuple[str, list[Group]]]
+_Folds = list[tuple[str, list[ShownGroup]]]
 _NOUNS = {By.OWNER: "owner", By.KIND: "kind", By.OBJECT: "object", By.MAPPING: "mapping"}
 
 
 def _sift(
-    groups: list[Group], columns: Sequence[Column], options: ViewOptions, sort: Column | None, *, signed: bool
-) -> tuple[list[Group], _Folds]:
+    groups: list[ShownGroup],
+    columns: Sequence[Column],
+    options: ViewOptions,
+    sort: Column | None,
+    *,
+    signed: bool,
+) -> tuple[list[ShownGroup], _Folds]:
     """Order the groups, and separate what gets a row from what is only counted."""
-    counts = {group.name: _counts(group, signed=signed) for group in groups}
     order = sort.counter if sort else None
-    groups = sorted(groups, key=lambda group: weight(counts[group.name], order))
-    rows: list[Group] = []
-    small: list[Group] = []
-    still: list[Group] = []
+    groups = sorted(groups, key=lambda group: weight(group.counts, order))
+    rows: list[ShownGroup] = []
+    small: list[ShownGroup] = []
+    still: list[ShownGroup] = []
     for group in groups:
-        if all(value_of(counts[group.name], column.counter) == 0 for column in columns):
+        if all(value_of(group.counts, column.counter) == 0 for column in columns):
             still.append(group)
-        elif options.minimum and largest(counts[group.name], sort) < options.minimum:
+        elif options.minimum and largest(group.counts, sort) < options.minimum:
             small.append(group)
         else:
             rows.append(group)
-    slight: list[Group] = []
+    slight: list[ShownGroup] = []
     if folds_small(options):
-        rows, slight = set_apart_small(rows, lambda group: counts[group.name], sort)
+        rows, slight = set_apart_small(rows, lambda group: group.counts, sort)
     limit = row_limit(options)
     rest = [*rows[limit:], *slight, *(still if slight and signed else [])]
     still = [] if slight else still
@@ -102,24 +139,14 @@ def _sift(
     ]
 
 
-def _counts(group: Group, *, signed: bool) -> dict[str, int | None]:
-    return {name: total.delta if signed else total.after for name, total in group.totals.items()}
-
-
-def _row(columns: Sequence[Column], signed: bool, inside: Mapping[str, str], group: Group) -> Row:
+def _row(columns: Sequence[Column], signed: bool, group: ShownGroup) -> Row:
     return Row(
         role=Role.GROUP,
         title=wording.name(group.name),
-        cells=figures_of(columns, partial(value_of, _counts(group, signed=signed)), sign=signed),
-        note=_note(group, inside, signed=signed),
+        cells=figures_of(columns, partial(value_of, group.counts), sign=signed),
+        note=_UNSPLIT if group.name == NOT_SPLIT else group.note,
         item=group,
     )
-
-
-def _note(group: Group, inside: Mapping[str, str], *, signed: bool) -> str:
-    if group.name == NOT_SPLIT:
-        return _UNSPLIT
-    return inside.get(group.name) or (_now(group) if signed else "")
 
 
 def _now(group: Group) -> str:
@@ -129,9 +156,11 @@ def _now(group: Group) -> str:
     return wording.residency(resident.after, virtual.after)
 
 
-def _fold(columns: Sequence[Column], text: str, groups: Sequence[Group], *, signed: bool, rest: bool) -> Row:
+def _fold(
+    columns: Sequence[Column], text: str, groups: Sequence[ShownGroup], *, signed: bool, rest: bool
+) -> Row:
     def value(counter: str) -> int | None:
-        return add(value_of(_counts(group, signed=signed), counter) for group in groups)
+        return add(value_of(group.counts, counter) for group in groups)
 
     return Row(
         role=Role.FOLD,

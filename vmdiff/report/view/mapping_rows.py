@@ -4,7 +4,6 @@ from collections.abc import Hashable, Sequence
 from functools import partial
 
 from vmdiff.comparison.change import Counts
-from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.crowds import SMALLEST_CROWD
 from vmdiff.model import Kind, Mapping, Snapshot, add
 from vmdiff.report import wording
@@ -24,10 +23,9 @@ from vmdiff.report.view.folding import set_apart_small
 from vmdiff.report.view.tables import HOW_TO_SEE, Role, Row, Table, rest_title, total_of_sizes
 
 
-def mappings_table(alone: Comparison, columns: tuple[Column, ...], options: ViewOptions) -> Table:
+def mappings_table(snapshot: Snapshot, columns: tuple[Column, ...], options: ViewOptions) -> Table:
     """Give a row to each mapping that the reader asked for, and count the others."""
-    snapshot = alone.before
-    sort = sort_column(alone.totals, options)
+    sort = sort_column(snapshot.totals, options)
     value = partial(_mapping_value, snapshot)
     picked, small, others = [], [], []
     counters = [sort.counter] if sort else [column.counter for column in HEADLINE]

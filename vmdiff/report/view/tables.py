@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from vmdiff.comparison.change import Change
-from vmdiff.comparison.totals import Group
+from vmdiff.comparison.change import Change, Counts
+from vmdiff.comparison.totals import Totals
 from vmdiff.model import Mapping, Snapshot, add
 from vmdiff.report import wording
-from vmdiff.report.view.figures import Cell, Column, Totals, figures_of, value_of
+from vmdiff.report.view.figures import Cell, Column, figures_of, value_of
 
 
 class Role(StrEnum):
@@ -24,7 +24,15 @@ class Role(StrEnum):
     TOTAL = "total"
 
 
-Item = Change | Mapping | Group
+class ShownGroup(NamedTuple):
+    """The figures of a kind, owner or object: what changed in it, or what it holds; *note* is said of it."""
+
+    name: str
+    counts: Counts
+    note: str
+
+
+Item = Change | Mapping | ShownGroup
 HOW_TO_SEE = "--all shows them"
 
 

@@ -46,11 +46,14 @@ function chartLine(item, low, high, sum = false) {
   const clickable = !sum && !item.several;
   const made = el(clickable ? "button" : "div", { className: `line${sum ? " sum" : ""}`, ...(clickable ? { type: "button", title: `${item.name}\nClick to look into it` } : {}) },
     el("span", { className: "label" }, item.name), bar,
-    el("span", { className: `n ${ALONE ? "" : item.value < 0 ? "down" : item.value ? "up" : ""}` }, figure(item.value)),
+    el("span", { className: `n ${ALONE ? "" : item.value < 0 ? "down" : item.value ? "up" : ""}` }, atLeast(item.name) ? `${figure(item.value)} +` : figure(item.value)),
     el("span", { className: "n soft" }, then));
   if (clickable) made.addEventListener("click", () => narrowTo(item.name));
   return made;
 }
+
+// Of an owner of a set some may not be known, since it could not be split; the terminal marks it so, too.
+const atLeast = (name) => chart.by === "owner" && (D.least || []).some(([owner, column]) => owner === name && column === chart.column);
 
 function share(item) {
   const [whole] = D.totals[chart.column];
