@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from vmdiff.model import Kind, Mapping, Origin, Owner, Part, Process, Redaction, Snapshot, Thread, Usage
 from vmdiff.model.held_memory import CachedFile
 from vmdiff.model.owner import Unclaimed
-from vmdiff.model.snapshot import Host
+from vmdiff.model.snapshot import Host, UnmappedFile
 from vmdiff.model.snapshot_set import ControlGroup, Missing, SnapshotSet
 from vmdiff.redaction import redact
 
@@ -50,7 +50,7 @@ DECISIONS: dict[type, dict[str, str]] = {
         **dict.fromkeys(("page_tables", "peak_size", "peak_rss"), KEPT),
         **dict.fromkeys(("name", "executable", "role", "limits", "cgroup"), PUBLIC),
         **dict.fromkeys(("pid_namespace", "arguments", "user"), OTHER),
-        "threads": INSIDE,
+        **dict.fromkeys(("threads", "unmapped_files"), INSIDE),
     },
     SnapshotSet: {
         **dict.fromkeys(("format", "version", "taken_at"), KEPT),
@@ -69,6 +69,7 @@ DECISIONS: dict[type, dict[str, str]] = {
     },
     Missing: {"pid": KEPT, "name": OTHER, "reason": PUBLIC},
     Thread: {"tid": KEPT, "name": OTHER},
+    UnmappedFile: {**dict.fromkeys(("memfd", "size", "held"), KEPT), "path": PUBLIC},
     Usage: {
         **dict.fromkeys(("tid", "certainty", "in_use", "free", "cached", "overhead", "releasable"), KEPT),
         **dict.fromkeys(("reserved", "blocks", "sizes", "types_certainty"), KEPT),

@@ -5,19 +5,22 @@ Facts: proc(5); limits are the soft ones, as they are what a process runs into.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from vmdiff.capture.machine_facts import Machine
 from vmdiff.capture.process_dir import ProcessFolder
+from vmdiff.capture.unmapped_files import unmapped_files
 from vmdiff.importers.procfs import process_files
-from vmdiff.model import LONGEST_STRING, Process, Thread
+from vmdiff.model import LONGEST_STRING, Mapping, Process, Thread
 
 MOST_ARGUMENTS = 100_000  # that are kept; a document may have 400,000 values beside the mappings
 
 
-def process_facts(folder: ProcessFolder, machine: Machine, *, arguments: bool = False) -> Process:
-    """Gather the facts of a process; its command line only where *arguments* asks for it."""
+def process_facts(
+    folder: ProcessFolder, machine: Machine, mappings: Sequence[Mapping] = (), *, arguments: bool = False
+) -> Process:
+    """Gather the facts of a process with these *mappings*; the command line only for *arguments*."""
     stat = folder.stat()
     status = process_files.fields(folder.text("status"))
     cgroup = folder.text("cgroup")
@@ -40,6 +43,7 @@ def process_facts(folder: ProcessFolder, machine: Machine, *, arguments: bool = 
         peak_rss=process_files.kb(status.get("VmHWM")),
         limits=_limits(folder.text("limits"), machine.memory_limit(cgroup)),
         cgroup=process_files.cgroup(cgroup),
+        unmapped_files=unmapped_files(folder, machine, mappings),
     )
 
 

@@ -51,7 +51,7 @@ def assembled(
     """
     files = machine.file_systems(folder.text("mountinfo"))
     named = _with_names(folder, files, reading.listing.mappings, detail)
-    process = process_info.process_facts(folder, machine, arguments=arguments)
+    process = process_info.process_facts(folder, machine, named.mappings, arguments=arguments)
     snapshot = _whole(
         named.mappings,
         taken_at=taken_at,

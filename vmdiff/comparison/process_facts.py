@@ -1,5 +1,6 @@
 """The process and host facts that differ between two snapshots: the only door to deepdiff."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -38,8 +39,13 @@ def _plain(value: Any) -> Any:
 
 
 def _facts(snapshot: Snapshot) -> dict[str, Any]:
-    """Give the facts as nested dictionaries, threads by their id so that one more is one change."""
+    """Give the facts as nested dictionaries, threads and files by what tells them: one more is one change."""
     facts = snapshot.process.model_dump(mode="json")
     if snapshot.process.threads is not None:
         facts["threads"] = {thread.tid: thread.name for thread in snapshot.process.threads}
+    if snapshot.process.unmapped_files is not None:
+        held: Counter[str] = Counter()
+        for one in snapshot.process.unmapped_files:
+            held[one.path] += one.held
+        facts["unmapped_files"] = dict(held)
     return facts | {"host": snapshot.host.model_dump(mode="json"), "tags": snapshot.tags}

@@ -82,6 +82,7 @@ SNAPSHOT_RULES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     limits.limits,
     limits.deleted_files,
     limits.deleted_data,
+    limits.unmapped_files,
     limits.library_gaps,
     written_and_zero.zeros_in_memory,
     written_and_zero.zeros_in_huge_pages,

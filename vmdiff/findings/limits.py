@@ -75,6 +75,29 @@ def deleted_data(snapshot: Snapshot) -> Found:
         yield Finding("deleted-data", "notice", message, tuple(paths)[:9])
 
 
+def unmapped_files(snapshot: Snapshot) -> Found:
+    """Find memfds and deleted files that are open and not mapped: no mapping shows what they hold.
+
+    Precondition: their file system says that they are in no folder, and what they take.
+    """
+    found = snapshot.process.unmapped_files or ()
+    memory, disk = ([one for one in found if one.memfd is which] for which in (True, False))
+    if (held := sum(one.held for one in memory)) >= NOTEWORTHY:
+        names = dict.fromkeys(one.path for one in memory)
+        message = (
+            f"{counted(len(memory), 'memfd')} open and not mapped ({listed(names)}): {size(held)} of memory"
+            " that no mapping shows, free only when closed everywhere"
+        )
+        yield Finding("open-memfds", "notice", message, tuple(names)[:9])
+    if (held := sum(one.held for one in disk)) >= NOTEWORTHY:
+        names = dict.fromkeys(one.path for one in disk)
+        message = (
+            f"{listed(names)}: deleted and open, not mapped ({size(held)}); the space on its file system"
+            " is free only when it is closed everywhere"
+        )
+        yield Finding("deleted-open", "notice", message, tuple(names)[:9])
+
+
 def library_gaps(snapshot: Snapshot) -> Found:
     """Find the inaccessible ranges between the segments of libraries, which look large and are nothing.
 
@@ -92,7 +115,7 @@ def library_gaps(snapshot: Snapshot) -> Found:
 
 def of_after(comparison: Comparison) -> Found:
     """Tell what these rules find after, and did not before."""
-    for rule in (mapping_count, limits, deleted_files, deleted_data, library_gaps):
+    for rule in (mapping_count, limits, deleted_files, deleted_data, unmapped_files, library_gaps):
         known = {(finding.id, finding.message) for finding in rule(comparison.before)}
         yield from (
             finding for finding in rule(comparison.after) if (finding.id, finding.message) not in known

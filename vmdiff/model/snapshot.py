@@ -97,6 +97,18 @@ class Thread(Frozen):
     name: Text | None = None
 
 
+class UnmappedFile(Frozen):
+    """A memfd or deleted file that the process has open and does not map; sizes in bytes.
+
+    *held* is what it takes of memory or disk, until it is closed everywhere; *size* is its length.
+    """
+
+    path: Text
+    memfd: bool
+    size: Bytes
+    held: Bytes
+
+
 class Process(Frozen):
     """The process; None where unknown. *start_ticks* count from boot, sizes are bytes.
 
@@ -123,6 +135,7 @@ class Process(Frozen):
     peak_rss: Bytes | None = None
     limits: dict[Name, Limit] | None = None
     cgroup: Text | None = None
+    unmapped_files: tuple[UnmappedFile, ...] | None = None
 
     @property
     def innermost_pid(self) -> int | None:

@@ -147,9 +147,8 @@ def _temporary(originals: Sequence[Snapshot]) -> Iterator[str]:
 
 
 def _paths(snapshot: Snapshot) -> set[str]:
-    return {mapping.path for mapping in snapshot.mappings if mapping.path} | (
-        {snapshot.process.executable} if snapshot.process.executable else set()
-    )
+    others = [snapshot.process.executable, *(one.path for one in snapshot.process.unmapped_files or ())]
+    return {path for path in (*(mapping.path for mapping in snapshot.mappings), *others) if path}
 
 
 def _public_name(snapshot: Snapshot, paths: Paths) -> str | None:

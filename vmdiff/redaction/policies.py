@@ -53,6 +53,7 @@ POLICIES: abc.Mapping[str, Policy] = {
     "process.limits{}": texts.one_of(vocabulary.LIMITS, "limit"),
     "process.limits{}.": kept,
     "process.cgroup": texts.cgroup,
+    "process.unmapped_files[].path": texts.pseudonym("file"),
     "rollup{}": texts.key,
     "usage[].owner": texts.owner,
     "usage[].label": texts.label,
@@ -117,7 +118,8 @@ def fields(
 
 def facts_policies(paths: Paths, name: str | None) -> abc.Mapping[str, Policy]:
     """Give the policies where the executable is a path and the process's *name* may be told (or None)."""
-    special: dict[str, Policy] = {"process.executable": lambda _, text: paths(text)}
+    of_file: Policy = lambda _, text: paths(text)  # noqa: E731
+    special = {"process.executable": of_file, "process.unmapped_files[].path": of_file}
     if name is not None:
         special["process.name"] = kept
     return {**POLICIES, **special}

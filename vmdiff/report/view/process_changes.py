@@ -18,6 +18,7 @@ class Fact(NamedTuple):
 
 # Told in the headline or in a finding, or of no use to a reader.
 _TOLD = frozenset({"minor_faults", "major_faults", "name", "pid", "peak_size", "peak_rss"})
+_FILES = "unmapped_files"  # told in a finding where they hold much
 _IDENTITY = frozenset({"start_ticks", "started_at", "parent"})
 _OTHER_PROCESS = frozenset({"pid", "start_ticks"})
 _STARTED, _ENDED = "threads started", "threads ended"
@@ -34,7 +35,8 @@ def facts(changes: Iterable[FactChange], *, all_threads: bool = True) -> tuple[F
     Without *all_threads* a side lists only some of its threads, so that none is known to have come or gone.
     """
     found = list(changes)
-    kept = [change for change in found if change.path not in _TOLD | _IDENTITY]
+    told = _TOLD | _IDENTITY
+    kept = [change for change in found if change.path not in told and not change.path.startswith(_FILES)]
     threads = [change for change in kept if all_threads and change.path.startswith("threads.")]
     others = [change for change in kept if not change.path.startswith("threads.")]
     if _OTHER_PROCESS & {change.path for change in found}:
