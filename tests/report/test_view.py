@@ -411,9 +411,14 @@ def test_regions_that_split_alike_are_one_row():
 
 def test_alike_mappings_of_one_snapshot_are_one_row():
     stacks = [mapping(0x1000 * at, 0x800, rss=PAGE) for at in range(1, 301)]
-    (row,) = compose.of_snapshot(snapshot(*stacks), (), ViewOptions()).table.rows
+    looked = snapshot(*stacks)
+    (row,) = compose.of_snapshot(looked, (), ViewOptions()).table.rows
+    title = "300 × mapped by the program, 8,192 KiB each"
+    assert (row.title, row.count, row.cells[1].value) == (title, 300, 300 * PAGE)
 
-    assert (row.title, row.count, row.cells[1].value) == ("300 × anonymous, 8,192 KiB each", 300, 300 * PAGE)
+    listed = looked.model_copy(update={"origin": looked.origin.model_copy(update={"owners": False})})
+    (row,) = compose.of_snapshot(listed, (), ViewOptions()).table.rows
+    assert row.title == "300 × anonymous, 8,192 KiB each", "nobody looked for owners"
 
 
 def many_kinds_of_changes():

@@ -102,7 +102,7 @@ def _crowd_row(snapshot: Snapshot, columns: tuple[Column, ...], mappings: Sequen
     sums = snapshot.sums(mappings)
     first = mappings[0]
     each = f", {wording.size(first.size)} each" if not _is_segment(first) else ""
-    called = wording.owner_name(first.owner) if first.owner and not first.path else _called(first)
+    called = wording.owner_name(first.owner) if first.owner and not first.path else _called(snapshot, first)
     return Row(
         role=Role.CROWD,
         title=f"{len(mappings):,} × {called}{each}",
@@ -116,8 +116,12 @@ def _crowd_row(snapshot: Snapshot, columns: tuple[Column, ...], mappings: Sequen
     )
 
 
-def _called(mapping: Mapping) -> str:
-    return wording.name(mapping.path) if mapping.path else str(mapping.kind)
+def _called(snapshot: Snapshot, mapping: Mapping) -> str:
+    """Name a mapping of a crowd; what has no owner where these were looked for, the program mapped itself."""
+    if mapping.path:
+        return wording.name(mapping.path)
+    own = snapshot.origin.owners and mapping.kind is Kind.ANONYMOUS
+    return "mapped by the program" if own else str(mapping.kind)
 
 
 def _mapping_value(snapshot: Snapshot, mapping: Mapping, counter: str) -> int | None:
