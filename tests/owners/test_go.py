@@ -10,6 +10,7 @@ from tests.owners.go_programs import compile_go
 from tests.owners.living import owned, owner_at, running, snapshot
 from tests.owners.lying import lied_to
 from tests.owners.real import program
+from tests.owners.truth import judged, wrong
 from vmdiff.capture.live_memory import LiveMemory
 from vmdiff.model import Kind, Mapping, Origin, Snapshot
 from vmdiff.owners import RULES, Scene, assign
@@ -26,6 +27,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("go")
     compile_go(compiler, SOURCE, folder / "symbols")
     compile_go(compiler, SOURCE, folder / "stripped", "-ldflags=-s -w")
+    compile_go(compiler, SOURCE.with_name("go_mappings"), folder / "mappings")
     return folder
 
 
@@ -65,6 +67,13 @@ def test_goroutines_are_no_threads_and_everything_has_an_owner(build: Path) -> N
     assert "go runtime" in names
     unowned = [m for m in seen.mappings if m.owner is None and m.path is None and m.values.get("rss")]
     assert sum(m.values.get("rss", 0) for m in unowned) < 1 << 20, "records that nothing bounds"
+
+
+def test_what_a_program_maps_itself_is_not_the_runtimes(build: Path) -> None:
+    with running([build / "mappings"]) as (process, said):
+        seen = owned(process.pid)
+
+    assert wrong(judged(seen, said)) == []
 
 
 def test_without_permission_nothing_is_claimed(build: Path) -> None:

@@ -144,7 +144,8 @@ def _bookkeeping(scene: Scene, program: MappedObject, heap: bytes) -> Iterator[C
     """Claim as likely what `mheap_` leads to: a pointer bounds nothing.
 
     Programs map memory of their own (``syscall.Mmap``), and the kernel merges it with the runtime's: what is
-    larger than the runtime's chunks, its arenas' records left out, is not claimed.
+    larger than the runtime's chunks, its arenas' records left out, is not claimed, nor what lies below the
+    first pointer, where the kernel puts what is mapped later.
     """
     pointers = sorted(set(_words(heap)))
     bss = program.mappings[-1].end
@@ -153,7 +154,8 @@ def _bookkeeping(scene: Scene, program: MappedObject, heap: bytes) -> Iterator[C
         if mapping.start == bss or mapping.size > _LARGEST_CHUNK:
             continue
         if at < len(pointers) and pointers[at] < mapping.end:
-            yield Claim(mapping.start, mapping.end, "go runtime", "shape", "mheap_ refers to it")
+            start = pointers[at] // scene.page_size * scene.page_size
+            yield Claim(start, mapping.end, "go runtime", "shape", "mheap_ refers to it")
 
 
 def _shapes(scene: Scene) -> Iterator[Claim]:
