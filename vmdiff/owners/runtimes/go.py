@@ -11,6 +11,7 @@ A thread that runs Go has its stack pointer in the heap: goroutines' stacks are 
 import struct
 from bisect import bisect_left
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 from vmdiff.owners.claim import Claim
 from vmdiff.owners.machine_words import WORD, is_block, words, zeroed
@@ -107,11 +108,33 @@ def _words(heap: bytes) -> tuple[int, ...]:
 
 
 def _is_map(scene: Scene, table: int) -> bool:
-    """Tell the map of arenas: it has entries for memory that is mapped, and each leads to mapped memory."""
+    """Tell the map of arenas: it has entries for mapped memory only, and each leads to mapped memory.
+
+    Neither the map nor what it leads to lies in an arena: the heap's own data may look like a few entries.
+    """
     if not is_block(scene, table, table + _ARENAS * WORD):
         return False
     found = [*_entries(scene, table)]
-    return bool(found) and all(entry % WORD == 0 and scene.at(entry) for _, entry in found)
+    arenas = {index for index, _ in found}
+    led = [table, *(entry for _, entry in found)]
+    return (
+        bool(found)
+        and all(entry % WORD == 0 and scene.at(entry) for entry in led)
+        and not any((at + _FIRST_ARENA) // _ARENA in arenas for at in led)
+        and _is_empty_beside(scene, table, arenas)
+    )
+
+
+def _is_empty_beside(scene: Scene, table: int, arenas: AbstractSet[int]) -> bool:
+    """Return whether the pages of the map that have these entries have none for memory that is not mapped."""
+    entries = scene.page_size // WORD
+    for page in {index // entries for index in arenas}:
+        held = words(scene, table + page * scene.page_size, entries)
+        indices = [page * entries + at for at, entry in enumerate(held or ()) if entry]
+        starts = [index * _ARENA - _FIRST_ARENA for index in indices if index not in arenas]
+        if held is None or not all(scene.within(start, start + _ARENA) for start in starts):
+            return False
+    return True
 
 
 def _arenas(scene: Scene, table: int) -> Iterator[int]:
