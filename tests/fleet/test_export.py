@@ -116,7 +116,7 @@ with Export(Path(sys.argv[1])) as export:
     for snapshot in snapshots(3):
         export.add(rows(snapshot))
     for day in export._days.values():
-        day._flush()
+        day.flush()
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -243,3 +243,16 @@ def test_a_recording_a_set_a_report_and_a_text_of_several_listings_are_all_that_
     table = [row for part in (tmp_path / "out").rglob("*.parquet") for row in pq.read_table(part).to_pylist()]
     of_set = {row["pid"]: (row["tag_version"], row["tag_rack"]) for row in table if row.get("tag_rack")}
     assert of_set == {member.process.pid: ("9", "7"), few[2].process.pid: (few[2].tags["version"], "7")}
+
+
+def test_of_many_days_no_more_rows_wait_than_of_one(few: list[Snapshot], tmp_path: Path) -> None:
+    rows_each, most = len(rows(few[0]).table), 1000
+    with Export(tmp_path, most_waiting=most) as export:
+        for day in range(12):
+            at = datetime(2026, 11, 1 + day, tzinfo=UTC)
+            for number, snapshot in enumerate(few[:2]):
+                taken_at = at + timedelta(minutes=number)
+                export.add(rows(snapshot.model_copy(update={"taken_at": taken_at})))
+                assert export.waiting <= most + rows_each
+    assert len(list(tmp_path.rglob("*.parquet"))) == 12
+    assert len(identities(tmp_path)) == 24

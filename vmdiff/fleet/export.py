@@ -24,6 +24,7 @@ _SNAPSHOTS = b"vmdiff.snapshots"
 _VERSION = b"vmdiff.columns"
 _LARGE = 64 << 20  # bytes; a larger file is left as it is, and the next rows begin another
 _ROWS_A_GROUP = 100_000
+_MOST_WAITING = 500_000  # rows of all days that are not written yet, some 100 MiB
 _PART = "part-{:04d}.parquet"
 _UNFINISHED = ".unfinished"
 _LOCK = ".vmdiff-export.lock"
@@ -39,8 +40,10 @@ class Exported(NamedTuple):
 class Export:
     """An export into one folder, which is locked meanwhile."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, *, most_waiting: int = _MOST_WAITING) -> None:
         """Lock the folder *out*, which is made if there is none.
+
+        No more than *most_waiting* rows wait for being written, however many days they are of.
 
         Raises:
             MissingExtraError: pyarrow is not installed.
@@ -54,6 +57,7 @@ class Export:
         self._pa, self._pq = pa, pq
         self._out = out
         self._days: dict[str, _Day] = {}
+        self._most_waiting = most_waiting
         self._lock = _locked(out)
         self.written = self.known = 0
 
@@ -79,6 +83,13 @@ class Export:
         self.written += len(fresh.snapshots)
         if fresh.snapshots:
             day.add(fresh)
+        while self.waiting > self._most_waiting:
+            max(self._days.values(), key=lambda one: one.waiting).flush()
+
+    @property
+    def waiting(self) -> int:
+        """How many rows are not written yet."""
+        return sum(day.waiting for day in self._days.values())
 
 
 def _locked(out: Path) -> int:
@@ -106,7 +117,7 @@ class _Day:
         self._folder = folder
         self._writer: _GrowingFile | None = None
         self._waiting: list[Any] = []
-        self._rows = 0
+        self.waiting = 0  # rows
         self._added: list[str] = []
         try:
             folder.mkdir(exist_ok=True)
@@ -123,13 +134,13 @@ class _Day:
         self.known.update(names)
         self._added += names
         self._waiting.append(batch.table)
-        self._rows += batch.table.num_rows
-        if self._rows >= _ROWS_A_GROUP:
-            self._flush()
+        self.waiting += batch.table.num_rows
+        if self.waiting >= _ROWS_A_GROUP:
+            self.flush()
 
     def close(self) -> None:
         """Write what waits, and give the file its name."""
-        self._flush()
+        self.flush()
         if self._writer is not None:
             self._writer.finish()
 
@@ -138,12 +149,13 @@ class _Day:
         if self._writer is not None:
             self._writer.abandon()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write the rows that wait."""
         if not self._waiting:
             return
         table = self._pa.concat_tables(self._waiting, promote_options="default")
         added = self._added
-        self._waiting, self._rows, self._added = [], 0, []
+        self._waiting, self.waiting, self._added = [], 0, []
         if self._writer is not None and not self._writer.takes(table):
             self._writer.finish()
             self._writer = None
