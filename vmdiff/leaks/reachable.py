@@ -129,7 +129,8 @@ class BlockGraph:
     def lost(self) -> "LostBlocks":
         """Return the blocks that no root leads to."""
         np, count = self._np, len(self.starts)
-        self._follow_free_lists()
+        if self._word == 8:
+            self._follow_free_lists()
         links = BlockLinks(_taken(self._sources), _taken(self._targets), count)
         seen = np.zeros(count, bool)
         links.mark(np.unique(np.concatenate([np.zeros(0, np.int64), *self._roots])), seen)
@@ -138,7 +139,8 @@ class BlockGraph:
     def _follow_free_lists(self) -> None:
         """Follow what glibc's lists of free blocks hold (PROTECT_PTR in malloc/malloc.c).
 
-        Free blocks are left out before, but for those of a list that was being changed at that moment.
+        Free blocks are left out before, but for those of a list that was being changed at that moment. With
+        32 bits a plain pointer, too, looks like one that leads to another block.
         """
         np = self._np
         plain = self.first ^ (self.starts >> np.uint64(_PAGE_BITS))
