@@ -12,6 +12,7 @@ from vmdiff.model import Snapshot, Usage, add
 from vmdiff.model.usage import NO_CLASS
 from vmdiff.units import signed, size
 
+_ALL_IN_USE = "malloc large block"
 _MOST_ROWS = 3  # block sizes or types in one sentence
 _GLIBC = "glibc"
 _UNREAD = {  # the ways out that readers name, and why
@@ -111,9 +112,13 @@ def unread_now(snapshot: Snapshot) -> Found:
 
 
 def _unread(usages: Sequence[Usage], snapshot: Snapshot) -> Found:
-    """Precondition: the records are those of much memory; of little they are read in any case."""
+    """Precondition: the records are those of much memory; of little they are read in any case.
+
+    A large block of malloc is all in use until it is unmapped, so nobody needs to ask.
+    """
     for way, why in _UNREAD.items():
         wanted = {one.owner for one in usages if way in (one.partial or "") and _unknown(one)}
+        wanted.discard(_ALL_IN_USE)
         large = _large(snapshot, wanted) if wanted else []
         if large:
             message = f"what is in use of {listed(large)} {why}: snap {way} reads it"
