@@ -66,7 +66,7 @@ class Condition:
     against: Against
 
     def holds(self, comparison: Comparison) -> bool:
-        """Say whether the condition holds.
+        """Return whether the condition holds.
 
         Raises:
             ConditionError: it rests on what one of the snapshots does not know, or names what neither has.
@@ -85,7 +85,7 @@ class Condition:
         return self._test(delta, self.value * before / 100)
 
     def holds_in(self, snapshot: Snapshot) -> bool:
-        """Say whether a level holds in one snapshot.
+        """Return whether a level holds in one snapshot.
 
         Raises:
             ConditionError: it is about a change, or rests on what the snapshot does not know.
@@ -177,7 +177,7 @@ class Condition:
 
 
 def _looked(snapshot: Snapshot) -> bool:
-    """Say whether owners were looked for, or a listing named some."""
+    """Return whether owners were looked for, or a listing named some."""
     return snapshot.origin.owners or any(mapping.owner for mapping in snapshot.mappings)
 
 

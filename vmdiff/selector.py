@@ -69,7 +69,7 @@ class Selector:
         )
 
     def matches_any(self, mappings: Iterable[Mapping]) -> bool:
-        """Say whether one of the mappings is selected."""
+        """Return whether one of the mappings is selected."""
         return any(self.matches(mapping) for mapping in mappings)
 
     def __str__(self) -> str:

@@ -217,7 +217,7 @@ def _looked_at_again(folder: ProcessFolder, scene: "Scene") -> "tuple[Scene, int
 
 
 def _is_quick(snapshot: "Snapshot") -> bool:
-    """Say whether reading the process again costs it, and the reader, next to nothing."""
+    """Return whether reading the process again costs it, and the reader, next to nothing."""
     return (snapshot.origin.seconds or 0) < _QUICK
 
 
@@ -291,7 +291,7 @@ def _from_text(data: bytes, source: str, *, choice: int | None) -> "Snapshot":
 
 
 def _is_elf(name: str) -> bool:
-    """Tell whether a regular file begins like a core; what a pipe gives would be gone once read."""
+    """Return whether a regular file begins like a core; what a pipe gives would be gone once read."""
     try:
         if name == STDIN or not Path(name).is_file():
             return False
@@ -591,7 +591,7 @@ def resolve_sets(before: str, after: str | None) -> "list[SnapshotSet | None]":
 def resolve(
     named: str, *, notify: Notify | None = None, reader: "DocumentReader | None" = None
 ) -> "Snapshot":
-    """Give what a command line names: ``pid:1234`` as it is now, ``-``, or a file."""
+    """Return what a command line names: ``pid:1234`` as it is now, ``-``, or a file."""
     if not named.startswith(_LIVE):
         if named.isascii() and named.isdigit() and not os.path.lexists(named):
             raise InputError(f"{named}: no such file; pid:{named} is the process of that number")
@@ -605,7 +605,7 @@ def resolve(
 def resolve_pair(
     before: str, after: str | None, *, notify: Notify | None = None
 ) -> "tuple[Snapshot, Snapshot]":
-    """Give the two that a command line names; one name alone is the HTML report of a comparison."""
+    """Return the two that a command line names; one name alone is the HTML report of a comparison."""
     if after is None:
         return load_pair(before)
     if before == after == STDIN:

@@ -63,14 +63,14 @@ def owner_count(side: Snapshot, owner: str) -> int:
 
 
 def _off_heap(comparison: Comparison, mover: Mover) -> str:
-    """Say of malloc in a JVM that it is memory beside the Java heap."""
+    """Return the remark that malloc's memory in a JVM lies beside the Java heap."""
     if mover.name not in _MALLOC or not has_owner(comparison.after, _JVM):
         return ""
     return "off-heap"
 
 
 def _wasm(comparison: Comparison, mover: Mover) -> str:
-    """Say of unowned memory in a JavaScript engine that WebAssembly has it, where that is most of it."""
+    """Return the remark that WebAssembly has most of the unowned memory of a JavaScript engine."""
     count, grew = new_wasm_memories(comparison) if mover.name == "anonymous" else (0, 0)
     if count <= 0 or grew * 10 < mover.delta * 8:
         return ""
@@ -78,7 +78,7 @@ def _wasm(comparison: Comparison, mover: Mover) -> str:
 
 
 def _huge(comparison: Comparison, mover: Mover) -> str:
-    """Say of memory that came in huge pages which: of hugetlbfs, or transparent ones."""
+    """Return which huge pages memory came in: of hugetlbfs, or transparent ones."""
     mine = [change for change in comparison.changes if _has(change, mover)]
     huge = sum(figure_of_two(c.delta, "resident") or 0 for c in mine) - sum(
         c.delta.get("rss") or 0 for c in mine
@@ -91,14 +91,14 @@ def _huge(comparison: Comparison, mover: Mover) -> str:
 
 
 def _has(change: Change, mover: Mover) -> bool:
-    """Say whether a change is one of the part's memory alone."""
+    """Return whether a change is one of the part's memory alone."""
     if mover.by == "owner":
         return change.owner is not None and change.owner.name == mover.name
     return mover.by == "kind" and change.owner is None and change.kind == mover.name
 
 
 def _deleted(comparison: Comparison, mover: Mover) -> str:
-    """Say of a file that it was deleted: its memory and disk space stay until it is unmapped."""
+    """Return the remark that a file was deleted: its memory and disk space stay until it is unmapped."""
     if mover.by != "object" or mover.delta < 0:
         return ""
     files = [m for m in comparison.after.mappings if m.path == mover.name and m.kind is Kind.FILE]
@@ -106,7 +106,7 @@ def _deleted(comparison: Comparison, mover: Mover) -> str:
 
 
 def _file_pages(comparison: Comparison, mover: Mover) -> str:
-    """Say of pages of a file that came whether the kernel can drop them, where the figures tell it."""
+    """Return whether the kernel can drop the file's pages that came, where the figures prove it."""
     grew = [c for c in comparison.changes if c.path == mover.name and c.kind is Kind.FILE]
     written = [value for c in grew for value in (c.delta.get("private_dirty"), c.delta.get("shared_dirty"))]
     if mover.by != "object" or mover.delta < 0 or not grew or None in written:
@@ -120,7 +120,7 @@ def _file_pages(comparison: Comparison, mover: Mover) -> str:
 
 
 def _shared(comparison: Comparison, mover: Mover) -> str:
-    """Say of shared memory that others have it too, where PSS shows that they do; else which object it is."""
+    """Return the remark that others map shared memory too, where PSS proves it; else which object it is."""
     mine = [m for m in comparison.after.mappings if _is_shared_memory(m, mover)]
     if not mine:
         return ""
@@ -151,7 +151,7 @@ _NOTES: tuple[Callable[[Comparison, Mover], str], ...] = (
 
 
 def of_swap(comparison: Comparison) -> str:
-    """Say that what left memory went to swap, as far as the figures prove it.
+    """Return how much of what left memory went to swap, as far as the figures prove it.
 
     Within one mapping, pages that were absent before may be those that are in swap after, while others
     were freed; so only what exceeds the absent ones is proved to have been resident.
@@ -167,7 +167,7 @@ def of_swap(comparison: Comparison) -> str:
 
 
 def of_virtual(comparison: Comparison) -> str:
-    """Tell address space that came with the memory, where it is far more than the memory."""
+    """Return the address space that came with the memory, where it is far more than the memory."""
     virtual, resident = _delta(comparison, "virtual"), _delta(comparison, "resident")
     if virtual is None or resident is None or abs(virtual) < 64 * _NOTEWORTHY:
         return ""
@@ -175,7 +175,7 @@ def of_virtual(comparison: Comparison) -> str:
 
 
 def of_inside(comparison: Comparison, movers: Sequence[Mover] = ()) -> str:
-    """Tell what is in use from what was freed and kept, where the allocators' records show it.
+    """Distinguish what is in use from what was freed and kept, where the allocators' records show it.
 
     Owners are added up only where the sum is of all *movers*: else it would read like the whole movement's.
     One that is no mover is told where what moved inside it is half of the movement or more.
@@ -201,7 +201,7 @@ def _inside(moves: Sequence[OwnerMove]) -> str:
 
 
 def of_held(snapshot: Snapshot, part: Mover) -> str:
-    """Tell of a part of a snapshot what is in use of it, where that is not nearly all."""
+    """Return what is in use of a part of a snapshot, where that is not nearly all."""
     mine = [usage for usage in snapshot.usage or () if usage.owner == part.name]
     in_use, more = exact(mine, "in_use"), kept(mine, part.delta)
     if part.by != "owner" or in_use is None or more is None or in_use > part.delta:
@@ -222,7 +222,7 @@ def _grown_most(moves: Sequence[OwnerMove], in_use: int) -> str:
 
 
 def of_still(comparison: Comparison) -> str:
-    """Tell what else moved where resident memory did not; each is a clause of its own."""
+    """Return what else moved where resident memory did not; each is a clause of its own."""
     return "".join(f"; {clause}" for rule in _BESIDES for clause in rule(comparison))
 
 

@@ -23,7 +23,7 @@ _COUNTERS = {"resident": "rss", "virtual": "size"}
 
 
 def answer(comparison: Comparison) -> Answer:
-    """Say what happened to the memory, and to whose."""
+    """Return what happened to the memory, and to whose."""
     found = next(found for rule in _RULES if (found := rule(comparison)) is not None)
     if lead := _other_run(comparison):
         return Answer(f"{lead}: {found.sentence}", found.counter, found.delta, found.movers, found.explained)
@@ -71,14 +71,14 @@ def _change_count(comparison: Comparison) -> str:
 
 
 def _unchanged(comparison: Comparison) -> Answer | None:
-    """Say that nothing happened where nothing did."""
+    """Return the answer that nothing changed, if nothing did."""
     if comparison.changes or notes.of_inside(comparison):
         return None
     return Answer("nothing changed", "rss", 0)
 
 
 def _swapped(comparison: Comparison) -> Answer | None:
-    """Tell memory that went to swap, or came back, from memory that was freed or allocated."""
+    """Distinguish memory that went to swap, or came back, from memory that was freed or allocated."""
     resident, swap = _delta(comparison, "resident"), _delta(comparison, "swap")
     if resident is None or swap is None or abs(swap) < NOTEWORTHY or resident * swap > 0:
         return None
@@ -89,7 +89,7 @@ def _swapped(comparison: Comparison) -> Answer | None:
 
 
 def _shared_or_not(comparison: Comparison) -> Answer | None:
-    """Tell a fork, and copies on write, from growth: private memory moved far more than resident did."""
+    """Distinguish a fork, and copies on write, from growth: private memory moved far more than resident."""
     private, resident = _delta(comparison, "private"), _delta(comparison, "resident")
     found = sharing(comparison)
     if private is None or resident is None or found is None:
@@ -135,7 +135,7 @@ def _moved(comparison: Comparison) -> Answer | None:
 
 
 def _still(comparison: Comparison) -> Answer:
-    """Say that resident memory stayed, and what else is worth a word."""
+    """Return the answer that resident memory stayed, and what else is worth mentioning."""
     resident = _delta(comparison, "resident") or 0
     more = notes.of_inside(comparison) + notes.of_still(comparison)
     return Answer(f"resident {_nearly(resident)}{more}", "rss", resident)
@@ -187,7 +187,7 @@ def _mover(comparison: Comparison, mover: Mover) -> str:
 
 
 def _other_run(comparison: Comparison) -> str:
-    """Say what the two sides are to each other where they are not one address space."""
+    """Return what the two sides are to each other where they are not one address space."""
     if comparison.match == "address":
         return ""
     before, after = comparison.before.process, comparison.after.process

@@ -16,7 +16,7 @@ _MOST = 3
 
 
 def answer_of_group(group: ControlGroup) -> str:
-    """Say what is charged to a group, what most of it is, and how far the limit is."""
+    """Return what is charged to a group, what most of it is, and how far the limit is."""
     if group.current is None:
         return f"what is charged to {group.path} is unknown"
     lines = sorted(account(group), key=lambda line: -line.bytes)
@@ -26,7 +26,7 @@ def answer_of_group(group: ControlGroup) -> str:
 
 
 def answer_of_groups(before: ControlGroup, after: ControlGroup) -> str:
-    """Say what of a group's memory grew between two accounts, and how far the limit is now."""
+    """Return what of a group's memory grew between two accounts, and how far the limit is now."""
     if before.current is None or after.current is None:
         return f"what is charged to {after.path} is unknown"
     delta = after.current - before.current

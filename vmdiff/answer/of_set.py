@@ -17,7 +17,7 @@ _SHARED_SHARE = 0.1  # of all PSS, from which on a shared object is named
 
 
 def answer_of_set(snapshots: SnapshotSet) -> Answer:
-    """Say how much memory the processes hold together, which hold most, and what their group is charged."""
+    """Return how much memory the processes hold together, which hold most, and their group's charge."""
     answer = _answer_of_processes(snapshots)
     if snapshots.cgroup is None:
         return answer
@@ -45,7 +45,7 @@ def _answer_of_processes(snapshots: SnapshotSet) -> Answer:
 
 
 def answer_of_sets(found: SetComparison) -> Answer:
-    """Say what the memory of all processes together did, in which process and owner, and in their group."""
+    """Return what the memory of all processes together did, by process and owner, and in their group."""
     answer = _answer_of_pairs(found)
     before, after = found.before.cgroup, found.after.cgroup
     if before is None or after is None:

@@ -19,7 +19,7 @@ _MOST = 3  # things that stand out, in one sentence
 
 
 def summary(snapshot: Snapshot) -> Answer:
-    """Say what the memory consists of, largest parts first, and what stands out."""
+    """Return what the memory consists of, largest parts first, and what stands out."""
     counter = "resident" if figure(snapshot.totals, "resident") is not None else "virtual"
     total = figure(snapshot.totals, counter)
     if not snapshot.mappings and snapshot.rollup:

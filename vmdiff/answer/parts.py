@@ -158,5 +158,5 @@ def short(path: str) -> str:
 
 
 def _searched(side: Snapshot) -> bool:
-    """Say whether owners were looked for with the process at hand: a listing shows only some of them."""
+    """Return whether owners were looked for with the process at hand: a listing shows only some of them."""
     return side.origin.owners and side.origin.source == "linux-proc"

@@ -46,7 +46,7 @@ class FileSystems:
         self._known: dict[tuple[str, str], bool] = {}
 
     def is_local(self, mapping: Mapping) -> bool:
-        """Say whether the file of a mapping can be looked at without waiting for a server."""
+        """Return whether the file of a mapping can be looked at without waiting for a server."""
         place = (mapping.device or "00:00", mapping.path or "")
         if place not in self._known:
             local = self._is_local(place[0]) and not self._leads_elsewhere(place[1])
@@ -59,7 +59,7 @@ class FileSystems:
         return found if found is not None and self._is_local(found.device) else None
 
     def in_memory(self, device: str) -> bool:
-        """Say whether files of a device are nowhere but in memory (tmpfs and its kind)."""
+        """Return whether files of a device are nowhere but in memory (tmpfs and its kind)."""
         return any(mount.device == device and mount.type in _IN_MEMORY for mount in self._mounts)
 
     def _is_local(self, device: str) -> bool:
@@ -78,7 +78,7 @@ class FileSystems:
         return frozenset(found)
 
     def _leads_elsewhere(self, path: str) -> bool:
-        """Say whether the way to a path passes a mount that is not local."""
+        """Return whether the way to a path passes a mount that is not local."""
         return any(path == point or path.startswith(f"{point}/") for point in self._distant)
 
     @cached_property

@@ -138,7 +138,7 @@ class LiveMemory:
         return frozenset(self._denied)
 
     def read(self, address: int, length: int) -> bytes | None:
-        """Give exactly *length* bytes at *address*, or None where they cannot be read."""
+        """Return exactly *length* bytes at *address*, or None where they cannot be read."""
         if not 0 < length <= _LONGEST_READ or not 0 <= address < (1 << 63) - _LONGEST_READ:
             return None
         if self._file("mem", MEMORY) is None:
@@ -150,7 +150,7 @@ class LiveMemory:
         return None if None in pieces else b"".join(piece for piece in pieces if piece)
 
     def read_many(self, addresses: Sequence[int], length: int) -> list[bytes | None]:
-        """Give `read` for every address, thousands in a few calls."""
+        """Return `read` for every address, thousands in a few calls."""
         if len(addresses) < _FEW or not 0 < length <= _LONGEST_READ or self._file("mem", MEMORY) is None:
             return [self.read(address, length) for address in addresses]
         states = self._states(addresses, length)
@@ -175,11 +175,11 @@ class LiveMemory:
         return [found[address] if address in found else self.read(address, length) for address in addresses]
 
     def stack_pointer(self, tid: int) -> int | None:
-        """Give the stack pointer of a thread, or None while it runs or is not ours to see."""
+        """Return the stack pointer of a thread, or None while it runs or is not ours to see."""
         return self.stack_pointers([tid]).get(tid)
 
     def stack_pointers(self, tids: Iterable[int]) -> dict[int, int]:
-        """Give the stack pointers of those threads that could be seen waiting, in a few tries."""
+        """Return the stack pointers of those threads that could be seen waiting, in a few tries."""
         found: dict[int, int] = {}
         waiting = list(tids)
         for attempt in range(_TRIES):
@@ -324,7 +324,7 @@ class LiveMemory:
         ]
 
     def guards(self, start: int, end: int) -> list[tuple[int, int]] | None:
-        """Give the guard ranges (MADV_GUARD_INSTALL) in ``[start, end)``; None where unknown."""
+        """Return the guard ranges (MADV_GUARD_INSTALL) in ``[start, end)``; None where unknown."""
         regions = self._scan(start, end, _GUARD)
         return None if regions is None else [(low, high) for low, high, _ in regions]
 
@@ -366,7 +366,7 @@ class LiveMemory:
         return found if len(found) == length else None
 
     def _entries(self, address: int, length: int) -> "array[int] | None":
-        """Give the pagemap entry of each page of a range; None where they cannot be had."""
+        """Return the pagemap entry of each page of a range; None where they cannot be had."""
         fd, page = self._file("pagemap", PAGES), page_size()
         first = address // page
         count = (address + length - 1) // page - first + 1
@@ -377,7 +377,7 @@ class LiveMemory:
         return array("Q", raw) if len(raw) == count * 8 else None
 
     def _states(self, addresses: Sequence[int], length: int) -> dict[int, int]:
-        """Say where the pages at each address are, if all in one place, looking neighbours up together."""
+        """Return where the pages at each address are, if all in one place, looking neighbours up together."""
         known = sorted({address for address in addresses if 0 <= address < (1 << 63) - _LONGEST_READ})
         if self._mappings is None:
             return dict.fromkeys(known, _HERE)
@@ -398,7 +398,7 @@ class LiveMemory:
         return found
 
     def _state(self, entry: int) -> int:
-        """Say where a page is by its pagemap entry, and whether others have it copy-on-write."""
+        """Return where a page is by its pagemap entry, and whether others have it copy-on-write."""
         state = min(entry >> 62, _HERE)
         if state == _HERE and (not entry & _OWN or (self._merged and not entry & _OF_A_FILE)):
             return _SHARED
@@ -410,7 +410,7 @@ class LiveMemory:
         return any(mapping.values.get("ksm") for mapping in self._mappings or ())
 
     def _piece(self, low: int, high: int, state: int, asked: int) -> bytes | None:
-        """Give a stretch of pages that are all in memory, all in swap or all in neither."""
+        """Return a stretch of pages that are all in memory, all in swap or all in neither."""
         if state == _NOWHERE:
             return self._absent(low, high)
         if state != _HERE:
@@ -420,7 +420,7 @@ class LiveMemory:
         return self._peek(low, high - low)
 
     def _absent(self, low: int, high: int) -> bytes | None:
-        """Give what pages that are nowhere would hold."""
+        """Return what pages that are nowhere would hold."""
         pieces: list[bytes] = []
         while low < high:
             mapping = self._by_address.at(low)
@@ -438,7 +438,7 @@ class LiveMemory:
         return AddressIndex([m for m in self._mappings or () if isinstance(m, PlacedMapping)])
 
     def _backing(self, mapping: PlacedMapping, address: int, length: int) -> bytes | None:
-        """Give what a page would hold if it were brought into memory."""
+        """Return what a page would hold if it were brought into memory."""
         if mapping.inode in {"0", None}:
             special = mapping.path is not None and mapping.kind is Kind.KERNEL
             return None if special else bytes(length)
@@ -454,7 +454,7 @@ class LiveMemory:
         return found + bytes(length - len(found))
 
     def _registers(self, tid: int) -> int | None:
-        """Give the stack pointer, None while the thread runs, 0 where there is none to be had."""
+        """Return the stack pointer, None while the thread runs, 0 where there is none to be had."""
         try:
             fd = os.open(f"{self._home}/task/{tid}/syscall", os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -471,7 +471,7 @@ class LiveMemory:
     def _scan(
         self, start: int, end: int, categories: int, *, also: int = 0
     ) -> list[tuple[int, int, int]] | None:
-        """Give the ranges of pages in any of *categories*, or None where the kernel cannot tell.
+        """Return the ranges of pages in any of *categories*, or None where the kernel cannot tell.
 
         They tell pages apart that differ in *also*, too.
         """
@@ -594,7 +594,7 @@ def _page_scan(start: int, end: int, vector: int, categories: int, wanted: int) 
 
 @cache
 def page_size() -> int:
-    """Give the page size of this machine in bytes."""
+    """Return the page size of this machine in bytes."""
     return os.sysconf("SC_PAGE_SIZE")
 
 

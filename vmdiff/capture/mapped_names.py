@@ -82,7 +82,7 @@ def _settled(folder: ProcessFolder, files: FileSystems, mapping: Mapping) -> tup
 
 
 def _is(status: os.stat_result | None, mapping: Mapping) -> bool:
-    """Say whether a file is the one behind the mapping."""
+    """Return whether a file is the one behind the mapping."""
     if status is None:
         return False
     return str(status.st_ino) == mapping.inode and device_of(status) == mapping.device

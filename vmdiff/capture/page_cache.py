@@ -52,7 +52,7 @@ def with_file_facts(folder: ProcessFolder, files: FileSystems, named: abc.Mappin
 
 
 def _facts(folder: ProcessFolder, mapping: Mapping, deadline: float) -> tuple[int | None, int | None]:
-    """Give how many bytes of the file are in the mapping's stretch, and how many of them are cached."""
+    """Return how many bytes of the file are in the mapping's stretch, and how many of them are cached."""
     descriptor = open_mapped(folder, mapping)
     if descriptor is None:
         return None, None
@@ -90,7 +90,7 @@ class Cached(NamedTuple):
 
 
 def may_be_known() -> bool:
-    """Say whether this machine numbers its system calls so that cachestat(2) can be asked."""
+    """Return whether this machine numbers its system calls so that cachestat(2) can be asked."""
     return os.uname().machine in _MACHINES
 
 

@@ -104,32 +104,32 @@ class ProcessFolder:
         return b"".join(pieces)
 
     def contents(self, name: str) -> bytes:
-        """Give a file's bytes."""
+        """Return a file's bytes."""
         return b"".join(self.chunks(name))
 
     def text(self, name: str) -> str | None:
-        """Give a file's text, or None where this kernel has no such file or does not show it."""
+        """Return a file's text, or None where this kernel has no such file or does not show it."""
         try:
             return self.contents(name).decode(errors="backslashreplace")
         except OSError:
             return None
 
     def link(self, name: str) -> str | None:
-        """Give what a symbolic link says, or None."""
+        """Return what a symbolic link says, or None."""
         try:
             return os.fsencode(os.readlink(name, dir_fd=self._descriptor)).decode(errors="backslashreplace")
         except OSError:
             return None
 
     def raw_link(self, name: str) -> bytes | None:
-        """Give the bytes of a symbolic link, or None."""
+        """Return the bytes of a symbolic link, or None."""
         try:
             return os.readlink(os.fsencode(name), dir_fd=self._descriptor)
         except OSError:
             return None
 
     def status_of(self, name: str) -> os.stat_result | None:
-        """Give the status of the file that *name* leads to, or None."""
+        """Return the status of the file that *name* leads to, or None."""
         try:
             return os.stat(name, dir_fd=self._descriptor)
         except (OSError, ValueError):
@@ -172,7 +172,7 @@ class ProcessFolder:
         return self.stat().start_ticks, self.link("exe"), self.text("auxv")
 
     def was(self, identity: tuple[object, ...]) -> bool:
-        """Say whether this is the program still that had that identity, as far as it lived."""
+        """Return whether this is the program still that had that identity, as far as it lived."""
         try:
             ended = self.stat().state in {"Z", "X"}
             return ended or self.identity() == identity
@@ -180,7 +180,7 @@ class ProcessFolder:
             return True
 
     def resident(self) -> int | None:
-        """Give the resident bytes that ``statm`` states: good enough to guess what a walk will cost."""
+        """Return the resident bytes that ``statm`` states: good enough to guess what a walk will cost."""
         fields = (self.text("statm") or "").split()
         told = len(fields) > 1 and fields[1].isdigit()
         return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if told else None
@@ -199,7 +199,7 @@ class ProcessFolder:
             )
 
     def explain(self, error: OSError) -> ProcessError:
-        """Say in one line why the process cannot be observed, and what to do."""
+        """Return the error that states in one line why the process cannot be observed, and what to do."""
         if error.errno in {errno.ENOENT, errno.ESRCH}:
             return ProcessError(f"no process {self.pid} here (it may have ended, or be hidden by hidepid)")
         if error.errno in {errno.EACCES, errno.EPERM}:
@@ -215,7 +215,7 @@ class ProcessFolder:
         return f"process {self.pid} belongs to another user; try sudo, or grant CAP_SYS_PTRACE"
 
     def _number(self, key: str) -> int | None:
-        """Give the first number of a line of ``status``."""
+        """Return the first number of a line of ``status``."""
         for line in (self.text("status") or "").split("\n"):
             if line.startswith(f"{key}:"):
                 return int(line.split()[1])
@@ -223,7 +223,7 @@ class ProcessFolder:
 
 
 def _vector_reader() -> Callable[[int], bytes]:
-    """Give a function that reads as much of a file as a vector of buffers holds."""
+    """Return a function that reads as much of a file as a vector of buffers holds."""
     room = memoryview(bytearray(_BUFFER * _BUFFERS))
     vector = [room[at : at + _BUFFER] for at in range(0, len(room), _BUFFER)]
 

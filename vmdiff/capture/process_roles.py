@@ -118,7 +118,7 @@ def _kept(program: str, title: str) -> str:
 
 
 def _in_the_tree(pid: int, own: abc.Mapping[int, str], places: abc.Mapping[int, Place]) -> str:
-    """Tell a process that was forked by one of the same role from that one."""
+    """Distinguish a process that was forked by one of the same role from that one."""
     role, parent = own[pid], places[pid].parent
     if parent is not None and parent != pid and own.get(parent) == role:
         return f"{role} worker" if _PREFORKED.search(role) else f"{role} child"

@@ -34,7 +34,7 @@ class Chosen(NamedTuple):
 
 
 def means_a_set(targets: abc.Sequence[str]) -> bool:
-    """Say whether targets mean a set, which one number or one name does not."""
+    """Return whether targets mean a set, which one number or one name does not."""
     first = targets[0] if targets else ""
     several = first.startswith((TREE, GROUP)) or first == ALL
     return len(targets) > 1 or several or (first.startswith(NAME) and bool(_WILDCARDS & set(first)))

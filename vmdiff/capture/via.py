@@ -105,7 +105,7 @@ def _bounded(stream: IO[bytes] | None, command: str) -> Iterator[bytes]:
 
 
 def _instead(data: bytes, status: int) -> str:
-    """Say what there was where the collector's text should be."""
+    """Return what there was where the collector's text should be."""
     lines = data.decode(errors="backslashreplace").split("\n")
     first = next((line.strip() for line in lines if line.strip()), None)
     printed = "printed nothing" if first is None else f"printed {first[:60]!r}"

@@ -58,7 +58,7 @@ def run(write: Write, options: ViewOptions) -> None:
 
 
 def _command() -> str:
-    """Give what runs vmdiff again: its path where its name is not enough, as after ``make demo``."""
+    """Return what runs vmdiff again: its path where its name is not enough, as after ``make demo``."""
     script = Path(sys.argv[0])
     return "vmdiff" if shutil.which("vmdiff") or script.name != "vmdiff" else str(script.absolute())
 

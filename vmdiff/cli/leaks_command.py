@@ -92,7 +92,7 @@ def _show(
 
 
 def is_report(name: str | None) -> bool:
-    """Tell whether a file is a report of what is lost."""
+    """Return whether a file is a report of what is lost."""
     from vmdiff.leaks.leak_report import is_leak_report
 
     try:

@@ -22,24 +22,24 @@ _STDOUT = Path("-")
 
 
 def say(message: str) -> None:
-    """Tell the person, not the pipe."""
+    """Write a line to standard error: for the person, not for the pipe."""
     with suppress(OSError):  # the exit status must not depend on it
         lines = "\n".join(map(printable, message.split("\n")))
         os.write(2, f"vmdiff: {lines}\n".encode(errors="backslashreplace"))
 
 
 def is_stdout(to: Path | None) -> bool:
-    """Say whether a result goes to standard output."""
+    """Return whether a result goes to standard output."""
     return to is None or to == _STDOUT
 
 
 def is_terminal() -> bool:
-    """Say whether standard output is a terminal; a closed one, which Python has as None, is none."""
+    """Return whether standard output is a terminal; a closed one, which Python has as None, is none."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
 def look(to: Path | None) -> tuple[int, bool]:
-    """Give the width and whether to use colour: a terminal has its own, everything else is plain."""
+    """Return the width and whether to use colour: a terminal has its own, everything else is plain."""
     if not is_stdout(to) or not is_terminal():
         return PLAIN_WIDTH, False
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
@@ -94,7 +94,7 @@ def check_free(to: Path | None, *, force: bool) -> None:
 
 
 def free_name(snapshot: "Snapshot") -> Path:
-    """Give ``NAME-PID-UTCTIME.json``, whatever the process calls itself."""
+    """Return ``NAME-PID-UTCTIME.json``, whatever the process calls itself."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", snapshot.process.name or "process").strip("._-") or "process"
     taken_at = snapshot.taken_at or datetime.now(UTC)
     return Path(f"{name}-{snapshot.process.pid}-{taken_at:%Y%m%dT%H%M%SZ}.json")

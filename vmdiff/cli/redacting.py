@@ -108,7 +108,7 @@ def one(snapshot: "Snapshot", key: Path | None) -> "Snapshot":
 
 
 def read_key(path: Path | None, use: str = "redact later snapshots alike") -> bytes | None:
-    """Give the key in a file, which is made where there is none; None without a file.
+    """Return the key in a file, which is created if missing; None without a file.
 
     Raises:
         VmdiffError: it cannot be read or made, or is empty.
@@ -141,7 +141,7 @@ def _made(path: Path) -> bool:
 
 
 def warn(form: str, snapshots: "Mapping[str, Snapshot]") -> None:
-    """Say which of the snapshots in a report for strangers tell a command line."""
+    """Warn about snapshots in a report for strangers that hold a command line."""
     if form not in _OUTSIDE:
         return
     for name, snapshot in snapshots.items():

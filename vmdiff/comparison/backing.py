@@ -6,7 +6,7 @@ from vmdiff.model import Kind, Mapping, same_path
 
 
 def same_backing(before: Mapping, after: Mapping) -> bool:
-    """Say whether both are backed by the same object at the same place: where both speak."""
+    """Return whether both are backed by the same object at the same place: where both speak."""
     if differ_where_told(before.perms[3], after.perms[3]):
         return False
     if not backed(before) and not backed(after):
@@ -19,7 +19,7 @@ def same_backing(before: Mapping, after: Mapping) -> bool:
 
 
 def backed(mapping: Mapping) -> bool:
-    """Say whether an object is behind the mapping that another mapping could have too."""
+    """Return whether an object is behind the mapping that another mapping could have too."""
     path = mapping.path
     if path is None:
         return mapping.inode not in {None, "0"}
@@ -50,7 +50,7 @@ def same_sequence(before: tuple[Mapping, ...], after: tuple[Mapping, ...]) -> bo
 
 
 def _sequence(mappings: tuple[Mapping, ...]) -> list[tuple[object, ...]]:
-    """Give what is behind each mapping and whether it is accessible."""
+    """Return what is behind each mapping and whether it is accessible."""
     return [(*_backing(mapping), mapping.perms.startswith("---")) for mapping in mappings]
 
 

@@ -87,5 +87,5 @@ class Change:
 
 
 def common(values: list[Value]) -> Value | None:
-    """Give the value that all are, else None."""
+    """Return the value that all are, else None."""
     return values[0] if values.count(values[0]) == len(values) else None

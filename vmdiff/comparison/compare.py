@@ -65,7 +65,7 @@ class Comparison:
         return {by: self.grouped(by) for by in GROUPINGS}
 
     def grouped(self, by: str, *, only: Choice | None = None) -> tuple[Group, ...]:
-        """Give the groups of one of `GROUPINGS`; each is made when it is first asked for.
+        """Return the groups of one of `GROUPINGS`; each is made when it is first asked for.
 
         *only* chooses the pieces that are counted.
         """
@@ -109,7 +109,7 @@ class Comparison:
 def compare(
     before: Snapshot, after: Snapshot, *, match: Match | Literal["auto", "address", "structure"] = Match.AUTO
 ) -> Comparison:
-    """Say what changed from *before* to *after*.
+    """Return what changed from *before* to *after*.
 
     Raises:
         MatchError: the two cannot be matched in the way that was asked for.

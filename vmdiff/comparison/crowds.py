@@ -20,13 +20,13 @@ def number_crowds(changes: list[Change]) -> abc.Iterator[Change]:
 
 
 def _numbered(change: Change, crowd: int) -> Change:
-    """Give the change with its crowd; `dataclasses.replace` takes three times as long."""
+    """Return the change with its crowd; `dataclasses.replace` takes three times as long."""
     name, before, after, delta = change.change, change.before, change.after, change.delta
     return Change(name, before, after, delta, change.because, change.moved_end, crowd)
 
 
 def _look(change: Change) -> abc.Hashable:
-    """Give what the changes of a crowd share; None for what stands on its own."""
+    """Return what the changes of a crowd share; None for what stands on its own."""
     before, after = change.before, change.after
     if len(before) > 1 or len(after) > 1:
         return None
@@ -34,6 +34,6 @@ def _look(change: Change) -> abc.Hashable:
 
 
 def _guise(mapping: Mapping) -> abc.Hashable:
-    """Give what a mapping looks like from afar: its size only as a power of two."""
+    """Return what a mapping looks like from afar: its size only as a power of two."""
     owner = mapping.owner and mapping.owner.name
     return mapping.kind, mapping.perms, timeless(mapping.path), owner, (mapping.size or 0).bit_length()

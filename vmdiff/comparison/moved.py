@@ -29,7 +29,7 @@ def _moved(gone: Change, come: Change) -> Change:
 
 
 def _only_ones(changes: abc.Iterable[Change]) -> dict[tuple[object, ...], Change]:
-    """Give the changes whose mapping can be told from all others, by what tells it."""
+    """Return the changes whose mapping can be told from all others, by what tells it."""
     found: dict[tuple[object, ...], list[Change]] = {}
     for change in changes:
         for key in _identities(change.mappings[0]):

@@ -32,7 +32,7 @@ class Namer:
         self._deltas: dict[tuple[int, int], dict[str, int | None]] = {}
 
     def delta(self, region: Region) -> Counts:
-        """Give what the region adds to the delta of each total."""
+        """Return what the region adds to the delta of each total."""
         before, after = region.before, region.after
         if len(before) > 1 or len(after) > 1:
             return self._sum(before, after)
@@ -66,7 +66,7 @@ class Namer:
         return sizes
 
     def name(self, region: Region) -> tuple[ChangeName | None, MovedEnd | None]:
-        """Give the name of what happened, None if nothing did, and the end that moved."""
+        """Return the name of what happened, None if nothing did, and the end that moved."""
         before, after = region.before, region.after
         if not before:
             return ChangeName.NEW, None
@@ -170,7 +170,7 @@ class StructureNamer(Namer):
         return ChangeName.RELABELLED
 
     def _told(self, snapshot: Snapshot, mappings: tuple[Mapping, ...], counters: abc.Set[str]) -> list[str]:
-        """Give what the mappings have in these counters, whichever of them has it."""
+        """Return what the mappings have in these counters, whichever of them has it."""
         compared = sorted(counters & self._counters)
         return sorted(repr([snapshot.value(mapping, name) for name in compared]) for mapping in mappings)
 
@@ -188,19 +188,19 @@ def _block(side: tuple[Mapping, ...]) -> int:
 
 
 def _tells_its_name(mapping: Mapping) -> bool:
-    """Say whether the listing told that there is no name: pmap says ``[ anon ]`` of heap and vdso too."""
+    """Return whether the listing told that there is no name: pmap says ``[ anon ]`` of heap and vdso too."""
     return mapping.path is not None or mapping.inode is not None
 
 
 def timeless(path: str | None) -> str | None:
-    """Give a name of anonymous memory without numbers, such as a thread's; anything else as it is."""
+    """Return a name of anonymous memory without numbers, such as a thread's; anything else as it is."""
     if path is None or not path.startswith(("[anon:", "[stack:")):
         return path
     return re.sub("[0-9]+", "#", path)
 
 
 def _whose(owner: Owner | None) -> tuple[str | None, ...] | None:
-    """Give what of an owner can be the same in two runs: neither thread ids nor evidence."""
+    """Return what of an owner can be the same in two runs: neither thread ids nor evidence."""
     if owner is None:
         return None
     return owner.name, owner.label
@@ -211,7 +211,7 @@ def _size(mappings: tuple[Mapping, ...]) -> int:
 
 
 def _other_owner(before: Mapping, after: Mapping) -> bool:
-    """Say whether two anonymous mappings have owners that cannot be the same."""
+    """Return whether two anonymous mappings have owners that cannot be the same."""
     if before.kind is not Kind.ANONYMOUS or after.kind is not Kind.ANONYMOUS:
         return False
     if before.owner is None or after.owner is None:
@@ -259,7 +259,7 @@ def _bounds(before: Mapping, after: Mapping) -> tuple[ChangeName, MovedEnd | Non
 
 
 def _commitment(before: tuple[Mapping, ...], after: tuple[Mapping, ...]) -> int:
-    """Give the accessible bytes by which one reservation is used more than before, else 0.
+    """Return the accessible bytes by which one reservation is used more than before, else 0.
 
     An arena or a runtime's heap that commits more of its reservation keeps its outer bounds and the
     sequence of what is behind and accessible; only the borders between them move.

@@ -39,7 +39,7 @@ def _plain(value: Any) -> Any:
 
 
 def _facts(snapshot: Snapshot) -> dict[str, Any]:
-    """Give the facts as nested dictionaries, threads and files by what tells them: one more is one change."""
+    """Return the facts as nested dictionaries, threads and files by their key: one more is one change."""
     facts = snapshot.process.model_dump(mode="json")
     if snapshot.process.threads is not None:
         facts["threads"] = {thread.tid: thread.name for thread in snapshot.process.threads}

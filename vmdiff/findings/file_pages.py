@@ -47,7 +47,7 @@ def _locked(after: Snapshot) -> bool:
 
 
 def _without_device(comparison: Comparison) -> bool:
-    """Say whether a file whose pages became resident is on a file system without a device (major 0)."""
+    """Return whether a file whose pages became resident is on a file system without a device (major 0)."""
     grew = (change for change in comparison.changes if change.kind in _FILE_KINDS)
     return any(
         (mapping.device or "").startswith("00:")
@@ -112,7 +112,7 @@ def _was_copied(mapping: Mapping, after: Snapshot) -> bool:
 
 
 def _is_being_read(change: Change, after: Snapshot) -> bool:
-    """Say whether a file was mapped, or more of it read, and most of it was not.
+    """Return whether a file was mapped, or more of it read, and most of it was not.
 
     A new library, of which some parts are never needed, is worth a word only where hardly any of it was.
     """

@@ -66,7 +66,7 @@ def owned(snapshot: Snapshot, name: str) -> Iterator[Mapping]:
 
 
 def has_owner(snapshot: Snapshot, start: str) -> bool:
-    """Say whether a snapshot has memory of an owner whose name starts so."""
+    """Return whether a snapshot has memory of an owner whose name starts so."""
     return any(
         name.startswith(start)
         for mapping in snapshot.mappings

@@ -39,7 +39,7 @@ def sharing(comparison: Comparison) -> Sharing | None:
 
 
 def copied_on_write(comparison: Comparison) -> bool:
-    """Say whether this process wrote to memory that it shared, which moves neither sizes nor RSS."""
+    """Return whether this process wrote to memory that it shared, which moves neither sizes nor RSS."""
     found = sharing(comparison)
     return found is not None and found.unshared >= NOTEWORTHY and found.copied is True
 
@@ -103,7 +103,7 @@ def _total(comparison: Comparison, counter: str) -> int:
 
 
 def _copied(comparison: Comparison, unshared: int) -> bool | None:
-    """Say whether there were page faults enough: a copy on write takes one a page, also of a huge page."""
+    """Return whether there were page faults enough: a copy on write takes one a page, also of a huge page."""
     before, after = comparison.before.process, comparison.after.process
     if before.minor_faults is None or after.minor_faults is None or before.pid != after.pid:
         return None

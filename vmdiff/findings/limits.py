@@ -114,7 +114,7 @@ def library_gaps(snapshot: Snapshot) -> Found:
 
 
 def of_after(comparison: Comparison) -> Found:
-    """Tell what these rules find after, and did not before."""
+    """Yield what these rules find after, and did not before."""
     for rule in (mapping_count, limits, deleted_files, deleted_data, unmapped_files, library_gaps):
         known = {(finding.id, finding.message) for finding in rule(comparison.before)}
         yield from (

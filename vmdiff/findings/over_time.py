@@ -68,7 +68,7 @@ def growing_inside(trend: Trend) -> Found:
 
 
 def cut(trend: Trend) -> Found:
-    """Tell that the process was not the same throughout, and which piece was judged."""
+    """Report that the process was not the same throughout, and which piece was judged."""
     series = trend.series
     if len(series.runs) < 2:
         return
@@ -93,7 +93,7 @@ def _rate(group: GroupTrend) -> str:
 
 
 def _leaks(trend: Trend, group: GroupTrend) -> bool:
-    """Say whether a group leaks, and enough of it was seen to be worth a sentence."""
+    """Return whether a group leaks, and enough of it was seen to be worth a sentence."""
     if group.judgement.name != "leak" or (group.rate is not None and group.rate < _NOTEWORTHY):
         return False
     seen, whole = group.change or 0, trend.total.last or 0
@@ -112,7 +112,7 @@ def _moved(group: GroupTrend) -> str:
 
 
 def _until(trend: Trend, per_second: float) -> str:
-    """Say when the nearest limit is reached at this rate, if within ten years."""
+    """Return when the nearest limit is reached at this rate, if within ten years."""
     found = min(horizons(trend, per_second), key=lambda horizon: horizon.seconds, default=None)
     if found is None or found.seconds > _FARTHEST.total_seconds():
         return ""

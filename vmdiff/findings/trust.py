@@ -6,7 +6,7 @@ from vmdiff.model import Snapshot
 
 
 def unsteady_sides(comparison: Comparison) -> Found:
-    """Tell for each side what `unsteady` tells."""
+    """Report for each side what `unsteady` reports."""
     for side, snapshot in (("before", comparison.before), ("after", comparison.after)):
         for finding in unsteady(snapshot):
             yield Finding(finding.id, finding.severity, f"{side}: {finding.message}", finding.evidence)

@@ -204,7 +204,7 @@ class _GrowingFile:
         return part
 
     def takes(self, table: Any) -> bool:
-        """Say whether a table fits: its columns are known, and the file is not large already."""
+        """Return whether a table fits: its columns are known, and the file is not large already."""
         size = self._unfinished.stat().st_size
         return size < _LARGE and set(table.schema.names) <= set(self._schema.names)
 
@@ -219,7 +219,7 @@ class _GrowingFile:
         self._names += names
 
     def finish(self) -> None:
-        """Give the file its name, once all of it is on the disk."""
+        """Rename the file into place, once all of it is on the disk."""
         try:
             self._writer.add_key_value_metadata(
                 {_SNAPSHOTS: json.dumps(self._names), _VERSION: str(of_columns.VERSION)}

@@ -189,7 +189,7 @@ class Draft:
             yield mapping._replace(values=told)
 
     def _value(self, mapping: Mapping, name: str) -> Scalar:
-        """Give a value; what stands where a number of bytes should is none."""
+        """Return a value; what stands where a number of bytes should is none."""
         value = mapping.values.get(name)
         return value if isinstance(value, int) or name not in self.counters else None
 
@@ -220,7 +220,7 @@ def by_address(rows: Sequence[DraftRow]) -> list[DraftRow]:
 
 
 def amount_of(mapping: Mapping, name: str) -> int | None:
-    """Give a mapping's counter, or its size, in bytes; None where it is unknown."""
+    """Return a mapping's counter, or its size, in bytes; None where it is unknown."""
     if name == "size":
         return mapping.size
     value = mapping.values.get(name)

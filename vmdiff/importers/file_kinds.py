@@ -23,7 +23,7 @@ class FileKind(Enum):
 
 
 def is_core(data: bytes) -> bool:
-    """Tell whether a file begins like an ELF file."""
+    """Return whether a file begins like an ELF file."""
     return data.startswith(ELF)
 
 

@@ -40,6 +40,6 @@ class TextFormat(NamedTuple):
         return self.find(lines) if self.find else find_sections(lines, self.mark)
 
     def is_row(self, text: str) -> bool:
-        """Tell whether a line is a row of this format."""
+        """Return whether a line is a row of this format."""
         found = self.mark(text)
         return found is not None and found.role is LineRole.ROW

@@ -164,7 +164,7 @@ def _is_known(text: str) -> bool:
 
 
 def _stands_alone(text: str) -> bool:
-    """Tell whether a line is one of a listing that continues no other line."""
+    """Return whether a line is one of a listing that continues no other line."""
     marks: Iterator[Mark | None] = (known.mark(text) for known in TEXTS)
     return any(mark is not None and not mark.attached for mark in marks)
 
@@ -231,7 +231,7 @@ def _choose(found: Sequence[_Found], source: str, choice: int | None) -> _Found:
 
 
 def _contents(found: Sequence[_Found], shown: int = 9) -> str:
-    """Say where each listing is: ``#1 lines 1-22 (pmap-x), #2 lines 24-40 (maps)``."""
+    """Return where each listing is: ``#1 lines 1-22 (pmap-x), #2 lines 24-40 (maps)``."""
     listed = [
         f"#{number} {_lines(each.lines[0].number, each.lines[-1].number)} ({each.format.name})"
         for number, each in enumerate(found[:shown], 1)

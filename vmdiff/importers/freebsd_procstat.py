@@ -34,7 +34,7 @@ _ATTRIBUTES = ("object_type", "map_flags", "protection")
 
 
 def _mark(text: str) -> Mark | None:
-    """Give the role of a line in a listing of this format."""
+    """Return the role of a line in a listing of this format."""
     if _HEADER.match(text.lstrip()):
         return Mark(LineRole.BEGIN)
     if found := _ROW.fullmatch(text):
@@ -135,7 +135,7 @@ def _name_images(draft: Draft) -> None:
 
 
 def _settle_page_size(draft: Draft) -> None:
-    """Say whether the bounds prove the size of a page, which turns pages into bytes."""
+    """Set the page size, which turns pages into bytes, if the bounds prove it."""
     bounds = [bound for row in draft.rows for bound in (row.mapping.start, row.mapping.end) if bound]
     proven = any(bound % (2 * PAGE) for bound in bounds)
     draft.host = Host(system="FreeBSD", page_size=PAGE if proven else None)

@@ -76,7 +76,7 @@ def _is_ours(lines: Sequence[Line]) -> bool:
 
 
 def _mark(text: str) -> Mark | None:
-    """Give the role of a line in a listing of this format."""
+    """Return the role of a line in a listing of this format."""
     text = _plain(text)
     if text.startswith(_TITLE) or _header(text) or _PROCESS.fullmatch(text) or _LEGEND.match(text):
         return Mark(LineRole.BEGIN)
@@ -99,7 +99,7 @@ def _is_gap(text: str) -> bool:
 
 
 def _guess(text: str) -> tuple[str, ...]:
-    """Tell the columns of a table without a header by one of its rows."""
+    """Return the columns of a table without a header, inferred from one of its rows."""
     words = text.split(None, 5)
     if len(words) < 3 or not _PERMS.fullmatch(words[2]):
         return _GDB
@@ -154,7 +154,7 @@ def _plain(text: str) -> str:
 
 
 def _header(text: str) -> tuple[str, ...]:
-    """Give the columns that a header names; nothing if it is none."""
+    """Return the columns that a header names; nothing if it is none."""
     words = text.lower().replace("addr", "").split()
     found = tuple(dict.fromkeys(_COLUMNS[word] for word in words if word in _COLUMNS))
     return found if found[:2] == ("start", "end") and len(text) < 200 and len(found) > 2 else ()

@@ -40,7 +40,7 @@ def find(lines: Sequence[Line]) -> list[tuple[int, int]]:
 
 
 def _end(lines: Sequence[Line], index: int) -> int:
-    """Give the index after the last line of a map that starts at *index*."""
+    """Return the index after the last line of a map that starts at *index*."""
     while index < len(lines):
         text = lines[index].text
         if kernel_row(text) is None and not (text and is_elision(text)):

@@ -70,7 +70,7 @@ _FOOTPRINT = re.compile(r"Physical footprint( \(peak\))?:[ \t]+(\S+)")
 
 
 def _mark(text: str) -> Mark | None:
-    """Give the role of a line in a listing of this format.
+    """Return the role of a line in a listing of this format.
 
     Rows say nothing of where they start: a listing has two tables, each with its own order.
     """
@@ -138,7 +138,7 @@ def _head(text: str) -> _RegionHead | None:
 
 
 def _columns(text: str) -> list[str]:
-    """Give the names of the sizes' columns if this is a table's header."""
+    """Return the names of the sizes' columns if this is a table's header."""
     if _SHORT_HEADER.fullmatch(text):
         return ["size"]
     words = text.replace("[", " ").replace("]", " ").replace("/", " ").split()
@@ -163,7 +163,7 @@ def _first_cell(words: list[str], columns: int = _LEAST) -> int | None:
 
 
 def _unit(section: Section) -> int:
-    """Give 1, or the size of a page where the sizes without a letter count pages (``vmmap -pages``)."""
+    """Return 1, or the size of a page where the sizes without a letter count pages (``vmmap -pages``)."""
     for line in section.lines:
         head = _head(line.text)
         count = whole(head.sizes[0]) if head and head.sizes else None
@@ -440,7 +440,7 @@ def _owner(region_type: str, detail: str | None, *, summary: bool) -> Owner | No
 
 
 def _says_only_what_backs_it(region_type: str) -> bool:
-    """Tell types for objects and for untagged memory from the tags of those who asked for it."""
+    """Return whether a type names only what backs the memory, not who asked for it."""
     name = region_type.lower()
     return "__" in name or name.startswith(("mapped file", "shared memory", "vm_allocate", "dyld", "unused"))
 

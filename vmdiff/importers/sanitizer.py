@@ -113,7 +113,7 @@ def _add(draft: Draft, line: Line, row: re.Match[str]) -> None:
 
 
 def _name(draft: Draft, tool: str | None) -> None:
-    """Give the mappings their kinds and, where the sanitizer keeps its own memory, their owners."""
+    """Set the kinds of the mappings and, where the sanitizer keeps its own memory, their owners."""
     pieces: dict[str, int] = {}
     for row in draft.rows:
         if row.mapping.path:

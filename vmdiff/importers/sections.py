@@ -17,7 +17,7 @@ class Section:
     lines: Sequence[Line]
 
     def refusal(self, line: Line, expected: str) -> ListingError:
-        """Give the error to raise about a line."""
+        """Return the error to raise about a line."""
         return ListingError(self.source, line.number, expected, line.text)
 
 
@@ -155,7 +155,7 @@ class _Track:
         return foreign or mark.start == self.lowest or self.is_unsure_of(mark, foreign=foreign)
 
     def is_unsure_of(self, mark: Mark, *, foreign: bool) -> bool:
-        """Tell whether only its address speaks for a row to start another listing."""
+        """Return whether only its address speaks for a row to start another listing."""
         if mark.start is None or self.lowest is None or foreign or mark.start == self.lowest:
             return False
         sorted_so_far = self.ascending and self.rows > 1 and mark.start < self.latest

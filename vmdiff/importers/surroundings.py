@@ -80,7 +80,7 @@ def surroundings_of(lines: Sequence[Line]) -> Surroundings:
 
 
 def _is_of_the_shell(text: str) -> bool:
-    """Tell whether a line is a command, a prompt, or what the shell says of a program that ended."""
+    """Return whether a line is a command, a prompt, or what the shell says of a program that ended."""
     if _TOOL.search(text[:_LONGEST_COMMAND]) and _COMMAND.fullmatch(text[:_LONGEST_COMMAND]):
         return True
     return _PROMPT_ALONE.fullmatch(text) is not None or _OF_THE_SHELL.fullmatch(text) is not None

@@ -22,7 +22,7 @@ class LeakCondition(NamedTuple):
     value: int
 
     def holds(self, report: LeakReport) -> bool:
-        """Tell whether it holds.
+        """Return whether it holds.
 
         Raises:
             ConditionError: no blocks were searched; or it asks for what is new without an earlier report.

@@ -83,7 +83,7 @@ def load(data: bytes, *, source: str) -> LeakReport:
 
 
 def is_leak_report(head: bytes) -> bool:
-    """Tell whether a file that begins so is one of these documents."""
+    """Return whether a file that begins so is one of these documents."""
     return re.match(rb"\s*\{\s*\"format\"\s*:\s*\"vmdiff-leaks\"", head) is not None
 
 

@@ -42,7 +42,7 @@ def headline(report: LeakReport) -> str:
 
 
 def _moment(report: LeakReport) -> str:
-    """Say which process it was, and when."""
+    """Return which process it was, and when."""
     pid = f"pid {report.process.pid}" if report.process.pid is not None else "pid unknown"
     when = "at an unknown time" if report.taken_at is None else f"{report.taken_at:%Y-%m-%d %H:%M:%S} UTC"
     return f"{pid}, {when}"

@@ -11,7 +11,7 @@ Name = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
 
 
 def whole_version(version: Any) -> Any:
-    """Tell 1 from true and 1.0, which are equal to it in Python."""
+    """Refuse true and 1.0, which are equal to 1 in Python."""
     if type(version) is not int:
         raise ValueError("a version is a whole number")
     return version

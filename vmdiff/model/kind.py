@@ -63,7 +63,7 @@ def _nameless(perms: str) -> Kind:
 
 
 def images(files: Iterable[tuple[str | None, str]]) -> frozenset[str]:
-    """Give the paths that are executables or libraries: those of ``(path, perms)`` mapped executable."""
+    """Return the paths that are executables or libraries: those of ``(path, perms)`` mapped executable."""
     return frozenset(path for path, perms in files if path and perms[2] == "x")
 
 

@@ -168,7 +168,7 @@ class Mapping(NamedTuple):
         return type(self)._make((*self[:_VALUES], kept, *self[_VALUES + 1 :]))
 
     def record(self) -> dict[str, Any]:
-        """Give the JSON object of this mapping, without what is absent by default."""
+        """Return the JSON object of this mapping, without what is absent by default."""
         record: dict[str, Any] = {
             "start": None if self.start is None else f"{self.start:x}",
             "end": None if self.end is None else f"{self.end:x}",
@@ -325,7 +325,7 @@ def _sealed(mapping: Mapping, blocks: dict[int, Values]) -> Mapping:
 
 
 def owner_record(owner: Owner) -> dict[str, Any]:
-    """Give the JSON object of an owner, without what is absent."""
+    """Return the JSON object of an owner, without what is absent."""
     record = _present(owner, ("name", "certainty", "basis", "label", "tid"))
     if owner.evidence:
         record["evidence"] = owner.evidence

@@ -113,5 +113,5 @@ def owner(
 
 
 def certainty(basis: Basis) -> Certainty:
-    """Say how sure a finding on this *basis* is."""
+    """Return how sure a finding on this *basis* is."""
     return "certain" if basis in _CERTAIN else "likely"

@@ -43,7 +43,7 @@ _WORDS = {
 
 
 def problem_words(problem: Any) -> str:
-    """Say what is wrong with one value, from an entry of pydantic's ``ValidationError.errors()``."""
+    """Return what is wrong with one value, from an entry of pydantic's ``ValidationError.errors()``."""
     context = problem.get("ctx") or {}
     if problem["type"] in ("value_error", "assertion_error"):
         return str(context.get("error", "is not what it should be"))

@@ -208,7 +208,7 @@ class Snapshot(Frozen):
         return AddressIndex(self.placed)
 
     def value(self, mapping: Mapping, counter: str) -> int | None:
-        """Give a counter of one of this snapshot's mappings in bytes; None where it is unknown.
+        """Return a counter of one of this snapshot's mappings in bytes; None where it is unknown.
 
         A counter that the source reports is 0 where it is absent from a mapping.
         """
@@ -221,7 +221,7 @@ class Snapshot(Frozen):
         return mapping.values.get(counter, 0)  # type: ignore[return-value]  # validated
 
     def attribute(self, mapping: Mapping, name: str) -> Scalar:
-        """Give an attribute of a mapping; absent page sizes are the host's, other absent ones 0.
+        """Return an attribute of a mapping; absent page sizes are the host's, other absent ones 0.
 
         Where one of `FILE_FACTS` is absent nobody asked: it is unknown.
         """
@@ -257,7 +257,7 @@ class Snapshot(Frozen):
         return sums
 
     def total(self, counter: str) -> int | None:
-        """Give one counter's total; None where it is unknown."""
+        """Return one counter's total; None where it is unknown."""
         return self.totals.get(counter)
 
 
@@ -288,7 +288,7 @@ def add(values: abc.Iterable[int | None]) -> int | None:
 
 
 def _in_order(mappings: abc.Sequence[Mapping]) -> bool:
-    """Say whether all have both bounds, and each ends before the next: found in a third of a loop's time."""
+    """Return whether all have both bounds, and each ends before the next: a third of a loop's time."""
     starts, ends = list(map(itemgetter(0), mappings)), list(map(itemgetter(1), mappings))
     try:
         return all(map(lt, starts, ends)) and all(map(le, ends, starts[1:]))

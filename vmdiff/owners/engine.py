@@ -72,7 +72,7 @@ def _found(scene: Scene, rules: Iterable[Rule]) -> _RuleYields:
 
 
 def _settle(scene: Scene, claims: Sequence[Claim]) -> dict[int, Owner]:
-    """Give the owners by the index of their mapping in the snapshot."""
+    """Return the owners by the index of their mapping in the snapshot."""
     owners = {claim.place: claim.owner for claim in reversed(claims) if claim.place is not None}
     alone: dict[int, Claim] = {}
     held: dict[int, list[HeldPiece]] = {}

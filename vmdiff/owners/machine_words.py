@@ -15,38 +15,38 @@ _MOST_VARIABLES = 16 << 20
 
 
 def word(scene: Scene, address: int) -> int | None:
-    """Give the word at *address*."""
+    """Return the word at *address*."""
     raw = scene.read(address, WORD)
     return None if raw is None else int.from_bytes(raw, "little")
 
 
 def words(scene: Scene, address: int, count: int) -> tuple[int, ...] | None:
-    """Give *count* words from *address* on."""
+    """Return *count* words from *address* on."""
     raw = scene.read(address, WORD * count)
     return None if raw is None else struct.unpack(f"<{count}Q", raw)
 
 
 def word_each(scene: Scene, addresses: Sequence[int], width: int = WORD) -> list[int | None]:
-    """Give the number of *width* bytes at every address."""
+    """Return the number of *width* bytes at every address."""
     return [
         None if raw is None else int.from_bytes(raw, "little") for raw in raw_each(scene, addresses, width)
     ]
 
 
 def raw_each(scene: Scene, addresses: Sequence[int], length: int) -> list[bytes | None]:
-    """Give *length* bytes at every address."""
+    """Return *length* bytes at every address."""
     if scene.memory is None:
         return [None] * len(addresses)
     return scene.memory.read_many(addresses, length)
 
 
 def unpacked(raw: bytes | None) -> tuple[int, ...]:
-    """Give the whole words in *raw*, none if it could not be read."""
+    """Return the whole words in *raw*, none if it could not be read."""
     return struct.unpack(f"<{len(raw) // WORD}Q", raw[: len(raw) // WORD * WORD]) if raw else ()
 
 
 def zeroed(scene: Scene, image: Sequence[PlacedMapping], most: int = _MOST_VARIABLES) -> tuple[int, bytes]:
-    """Give address and bytes of the .bss of the object mapped as *image*, *most* bytes of it.
+    """Return address and bytes of the .bss of the object mapped as *image*, *most* bytes of it.
 
     Large arrays, which linkers put last, are not read. The .bss begins in the last page of the data;
     the loader has touched that one. Data before it may be untouched, and looking must not change that.
@@ -67,7 +67,7 @@ def data(scene: Scene, image: Sequence[PlacedMapping]) -> Iterator[tuple[int, by
 
 
 def is_block(scene: Scene, start: int, end: int, *, files: tuple[str, ...] = ()) -> bool:
-    """Say whether ``[start, end)`` is one stretch of unnamed private memory without holes.
+    """Return whether ``[start, end)`` is one stretch of unnamed private memory without holes.
 
     It may hold mappings of files whose path ends in one of *files*. What a record says to be a
     runtime's memory must at least look like it: a forged or misread one seldom does.

@@ -14,16 +14,16 @@ class Memory(Protocol):
         """What was asked for and not permitted: memory, stack pointers, pages, files."""
 
     def read(self, address: int, length: int) -> bytes | None:
-        """Give exactly *length* bytes at *address*, or None where they cannot be read."""
+        """Return exactly *length* bytes at *address*, or None where they cannot be read."""
 
     def read_many(self, addresses: Sequence[int], length: int) -> list[bytes | None]:
-        """Give `read` for every address, thousands in a few calls."""
+        """Return `read` for every address, thousands in a few calls."""
 
     def stack_pointer(self, tid: int) -> int | None:
-        """Give the stack pointer of a thread, or None while it runs or is not ours to see."""
+        """Return the stack pointer of a thread, or None while it runs or is not ours to see."""
 
     def stack_pointers(self, tids: Iterable[int]) -> dict[int, int]:
-        """Give the stack pointers of those threads that could be seen waiting, in a few tries."""
+        """Return the stack pointers of those threads that could be seen waiting, in a few tries."""
 
     def own_ids(self, tids: Iterable[int]) -> dict[int, int]:
         """Return the ids here of some threads by the ids that the process itself has for them."""
@@ -38,7 +38,7 @@ class Memory(Protocol):
         """
 
     def guards(self, start: int, end: int) -> list[tuple[int, int]] | None:
-        """Give the guard ranges (MADV_GUARD_INSTALL) in ``[start, end)``; None where unknown."""
+        """Return the guard ranges (MADV_GUARD_INSTALL) in ``[start, end)``; None where unknown."""
 
     def activity(self) -> Hashable | None:
         """Return a value that changes whenever a thread of the process runs; None while one does, or unknown.

@@ -26,7 +26,7 @@ class Constants:
             yield mapping.start, self._bytes(mapping)
 
     def text(self, address: int, longest: int) -> str | None:
-        """Give the string of at most *longest* bytes that begins at *address*."""
+        """Return the string of at most *longest* bytes that begins at *address*."""
         for mapping in self._image:
             start = mapping.start
             if start <= address < mapping.end:

@@ -28,7 +28,7 @@ def _lacks_counts(snapshot: Snapshot, mapping: Mapping) -> bool:
 
 
 def same_layout(before: Snapshot, after: Snapshot) -> bool:
-    """Say whether the mappings of two readings of a process are the same but for their counters."""
+    """Return whether the mappings of two readings of a process are the same but for their counters."""
     if len(before.mappings) != len(after.mappings):
         return False
     pairs = zip(before.mappings, after.mappings, strict=True)

@@ -28,7 +28,7 @@ class Followed:
         return min(later, key=lambda one: (one.start_ticks, one.pid), default=None)
 
     def lives(self) -> bool:
-        """Say whether this very process is still there, and has memory."""
+        """Return whether this very process is still there, and has memory."""
         now = _look(self.pid, self.proc)
         return now is not None and now.start_ticks == self.start_ticks
 

@@ -47,13 +47,13 @@ def _resident(mapping: Mapping) -> object:
 
 
 def loses_owners(before: Snapshot, after: Snapshot) -> bool:
-    """Say whether memory that had an owner before, and is still there in name, has none after."""
+    """Return whether memory that had an owner before, and is still there in name, has none after."""
     owned = {(m.start, m.perms, m.path) for m in before.mappings if m.owner is not None}
     return any(m.owner is None and (m.start, m.perms, m.path) in owned for m in after.mappings)
 
 
 def carried(before: Snapshot, after: Snapshot) -> Snapshot:
-    """Give memory that lost its owner, and is still there in name, the one that it had before: as likely."""
+    """Return the snapshot in which memory that lost its owner has the one from before, as likely."""
     owned = {(m.start, m.perms, m.path): m.owner for m in before.mappings if m.owner and not m.owner.parts}
     return after.model_copy(
         update={

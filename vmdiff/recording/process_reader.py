@@ -61,7 +61,7 @@ class ProcessReader:
         return snapshot
 
     def _why(self, bare: Snapshot) -> str | None:
-        """Say why owners are looked for again; None if those of the last look hold."""
+        """Return why owners are looked for again; None if those of the last look hold."""
         if self._last is None:
             return "first point"
         if self._inside:

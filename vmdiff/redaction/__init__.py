@@ -30,7 +30,7 @@ NO_ROOM = "its addresses do not fit the map of the key: they were redacted with 
 
 
 def redact(snapshots: Iterable[Snapshot], *, key: bytes | None = None) -> tuple[Snapshot, ...]:
-    """Give the snapshots as strangers may see them, all with the same pseudonyms and addresses.
+    """Return the snapshots as strangers may see them, all with the same pseudonyms and addresses.
 
     With a *key*, what is redacted at different times gets the same pseudonyms and addresses; without,
     a random one is used and forgotten. Whoever has the key can test guesses, so keep it secret.
@@ -76,7 +76,7 @@ def visible(snapshot: Snapshot) -> list[Visible]:
 
 
 def betrays(originals: Iterable[Snapshot], text: str) -> bool:
-    """Say whether *text* (a file's name, say) holds a name that redacting *originals* removes."""
+    """Return whether *text* (a file's name, say) holds a name that redacting *originals* removes."""
     snapshots = tuple(originals)
     programs = {
         s.process.name
@@ -87,7 +87,7 @@ def betrays(originals: Iterable[Snapshot], text: str) -> bool:
 
 
 def _layout(originals: Sequence[Snapshot], names: Pseudonyms, *, keyed: bool) -> tuple[str, AddressMap]:
-    """Give the id of the run and the map of its addresses.
+    """Return the id of the run and the map of its addresses.
 
     A key's map does not suit every address space. Then the layout is drawn for this run, which gets
     an id of its own: its addresses say nothing beside those of another.
@@ -165,6 +165,6 @@ def _public_name(snapshot: Snapshot, paths: Paths) -> str | None:
 
 
 def _is_named_after(name: str, program: str) -> bool:
-    """Say whether the kernel would call a program so: by its file's name, cut to 15 bytes (TASK_COMM_LEN)."""
+    """Return whether the kernel would call a program so: by its file's name, 15 bytes (TASK_COMM_LEN)."""
     cut = os.fsencode(program)[:_LONGEST_COMM].decode(errors="ignore")
     return name in {program, cut}

@@ -55,12 +55,12 @@ class AddressMap:
         self._starts = [start for start, _ in self._moves]
 
     def __call__(self, address: int) -> int:
-        """Give the new address; the end of a stretch moves with the stretch below it."""
+        """Return the new address; the end of a stretch moves with the stretch below it."""
         index = bisect_right(self._starts, address) - 1
         return address + self._moves[index][1] if index >= 0 else address
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Give the new bounds of ``[start, end)``."""
+        """Return the new bounds of ``[start, end)``."""
         moved = self(start)
         return moved, moved + end - start
 
@@ -115,7 +115,7 @@ def _piece(spans: Sequence[Span], end: int) -> Island:
 
 
 def _alignment(span: Span, end: int) -> int:
-    """Give the alignment of a stretch that is no accident: what starts there is as large as that."""
+    """Return the alignment of a stretch that is no accident: what starts there is as large as that."""
     start = span.start
     natural = min(start & -start or _LARGEST_ALIGNMENT, _LARGEST_ALIGNMENT)
     while natural > max(end - start, _LARGEST_PAGE):
@@ -129,7 +129,7 @@ def _alignment(span: Span, end: int) -> int:
 
 
 def _page(pieces: Sequence[Island]) -> int:
-    """Give the least gap between pieces: what all their bounds are multiples of, at most 64 KiB."""
+    """Return the least gap between pieces: what all their bounds are multiples of, at most 64 KiB."""
     bits = _LARGEST_PAGE
     for piece in pieces:
         bits |= piece.start | piece.end
@@ -137,7 +137,7 @@ def _page(pieces: Sequence[Island]) -> int:
 
 
 def _highest(pieces: Sequence[Island], page: int) -> list[int]:
-    """Give the highest start of each piece that leaves room for those above it."""
+    """Return the highest start of each piece that leaves room for those above it."""
     starts: list[int] = []
     ceiling = _BORDERS[-1] + page
     for piece in reversed(pieces):
@@ -150,7 +150,7 @@ def _highest(pieces: Sequence[Island], page: int) -> list[int]:
 
 
 def _lowest(pieces: Sequence[Island], page: int) -> list[int]:
-    """Give the lowest start of each piece when all below it stand as low as they can."""
+    """Return the lowest start of each piece when all below it stand as low as they can."""
 
     def next_start(reach: int, piece: Island) -> int:
         return piece.start if piece.fixed else _aligned_up(max(reach, _floor(piece)), piece)
@@ -201,7 +201,7 @@ _STRETCHES = (
 
 
 def keyed(spans: Iterable[Span], draw: Draw) -> AddressMap | None:
-    """Give the map that follows from *draw* alone, or None where it does not suit *spans*.
+    """Return the map that follows from *draw* alone, or None where it does not suit *spans*.
 
     It suits when everything lies within the stretches that Linux fills by itself, and something
     lies where this map moves it.

@@ -48,7 +48,7 @@ class Mappings:
         self._flags = lru_cache(maxsize=None)(lambda flags: tuple(map(self._flag, flags)))
 
     def __call__(self, mapping: Mapping, attributes: frozenset[str] = frozenset()) -> Mapping:
-        """Give the mapping as a stranger may see it; *attributes* are the values that are no counters."""
+        """Return the mapping as a stranger may see it; *attributes* are the values that are no counters."""
         start, end = self._bounds(mapping.start, mapping.end)
         path = exact_path(mapping)
         return Mapping(
@@ -143,14 +143,14 @@ class Mappings:
             yield replace(gap, start=start, end=end)
 
     def _evidence(self, basis: Basis | None, evidence: str) -> str:
-        """Say what kind of evidence there was; the tag tells only where it was the same."""
+        """Return what kind of evidence there was; the tag tells only where it was the same."""
         if not evidence:
             return ""
         return f"{_EVIDENCE[basis]} (redacted {self._names.tag(evidence)})".lstrip()
 
 
 def exact_path(mapping: Mapping) -> str | None:
-    """Give the path with bytes that are no UTF-8 as Python's escapes, so that different names differ."""
+    """Return the path with bytes that are no UTF-8 as Python's escapes, so that different names differ."""
     if mapping.path is None or mapping.path_hex is None:
         return mapping.path
     return bytes.fromhex(mapping.path_hex).decode("utf-8", "surrogateescape")

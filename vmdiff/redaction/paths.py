@@ -51,7 +51,7 @@ class Paths:
         self.label = lru_cache(maxsize=None)(self._redacted_label)
 
     def __call__(self, path: str) -> str:
-        """Give the redacted *path*; different paths stay different, equal ones equal."""
+        """Return the redacted *path*; different paths stay different, equal ones equal."""
         return self._path(path)
 
     def _redacted(self, path: str) -> str:
@@ -127,7 +127,7 @@ class Paths:
         return self._names.lengthened(pseudonym, len(prefix) + _ROOM + len(name))
 
     def _versioned(self, prefix: str, stem: str) -> str:
-        """Give a pseudonym that differs in its versions only where *stem* does.
+        """Return a pseudonym that differs in its versions only where *stem* does.
 
         What is left without the versions gets the tag, and the versions follow. Where they did not
         stand at the end, a number stands for where they stood.
@@ -158,24 +158,24 @@ class Paths:
         )
 
     def _is_known(self, name: str) -> bool:
-        """Say whether this is a version of a file that every program or the system has."""
+        """Return whether this is a version of a file that every program or the system has."""
         if len(name) > LONGEST_NAME:
             return False
         core = _core(name)
         return core in self._cores or vocabulary.FILE_PATTERN.fullmatch("".join(core)) is not None
 
     def is_system(self, path: str) -> bool:
-        """Say whether *path* lies in a directory whose files come with the operating system."""
+        """Return whether *path* lies in a directory whose files come with the operating system."""
         return vocabulary.SYSTEM_DIRECTORIES.match(path) is not None and ".." not in _SEPARATOR.split(path)
 
 
 def is_plain(name: str) -> bool:
-    """Say whether a name below a system directory looks like one that came with the system."""
+    """Return whether a name below a system directory looks like one that came with the system."""
     return vocabulary.PLAIN_NAME.fullmatch(name) is not None and vocabulary.LONG_NUMBER.search(name) is None
 
 
 def base_name(path: str) -> str:
-    """Give what follows the last separator."""
+    """Return what follows the last separator."""
     return _SEPARATOR.split(path)[-1]
 
 
@@ -191,6 +191,6 @@ def _extension(name: str) -> tuple[str, str]:
 
 
 def _core(name: str) -> tuple[str, str]:
-    """Give a file's name without versions, and its extension unless that is a library's."""
+    """Return a file's name without versions, and its extension unless that is a library's."""
     stem, extension = _extension(name)
     return _VERSION.sub("", stem), "" if ".so" in extension else extension

@@ -77,7 +77,7 @@ SET_POLICIES: abc.Mapping[str, Policy] = {
 
 
 def redacted(value: Any, place: str, policies: abc.Mapping[str, Policy], names: Pseudonyms) -> Any:
-    """Give *value* with every text in it treated as *policies* say of its place.
+    """Return *value* with every text in it treated as *policies* say of its place.
 
     Raises:
         KeyError: a place that no policy is named for; nothing is given then.
@@ -117,7 +117,7 @@ def fields(
 
 
 def facts_policies(paths: Paths, name: str | None) -> abc.Mapping[str, Policy]:
-    """Give the policies where the executable is a path and the process's *name* may be told (or None)."""
+    """Return the policies where the executable is a path and the process's *name* may be told (or None)."""
     of_file: Policy = lambda _, text: paths(text)  # noqa: E731
     special = {"process.executable": of_file, "process.unmapped_files[].path": of_file}
     if name is not None:

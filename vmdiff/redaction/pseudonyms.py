@@ -40,18 +40,18 @@ class Pseudonyms:
         return self._digest("name", text).hex()[:_TAG].translate(_LETTERS)
 
     def name(self, prefix: str, text: str) -> str:
-        """Give ``prefix-`` and letters that stand for *text*."""
+        """Return ``prefix-`` and letters that stand for *text*."""
         return f"{prefix}-{self.tag(text)}"
 
     def lengthened(self, name: str, length: int) -> str:
-        """Give a pseudonym more letters until it is *length* long; the same name gets the same ones."""
+        """Return a pseudonym more letters until it is *length* long; the same name gets the same ones."""
         at = name.index("-") + 1 + _TAG
         missing = max(length - len(name), 0)
         letters = self._digest("length", name).hex().translate(_LETTERS) * (missing // 64 + 1)
         return name[:at] + letters[:missing] + name[at:]
 
     def numbered(self, prefix: str, text: str) -> str:
-        """Give a name that differs in its numbers only where *text* does: ``name-`` letters ``7k``."""
+        """Return a name that differs in its numbers only where *text* does: ``name-`` letters ``7k``."""
         if len(text) > LONGEST_NAME:
             return self.name(prefix, text)
         numbers = "".join(f"{self._counted(found)}k" for found in _NUMBER.finditer(text))
@@ -78,11 +78,11 @@ class Pseudonyms:
         return sorted(numbers, key=lambda number: self._digest("shuffle", number))
 
     def hexadecimal(self, text: str, length: int) -> str:
-        """Give *length* hexadecimal digits (at most 128) that stand for *text*."""
+        """Return *length* hexadecimal digits (at most 128) that stand for *text*."""
         return (self._digest("hex", text) * 4).hex()[:length]
 
     def number(self, text: str, bits: int) -> int:
-        """Give a number of at most *bits* bits, not 0, that stands for *text*."""
+        """Return a number of at most *bits* bits, not 0, that stands for *text*."""
         return int.from_bytes(self._digest("number", text)) % ((1 << bits) - 1) + 1
 
     def draw(self, below: int) -> int:
@@ -96,7 +96,7 @@ class Pseudonyms:
         return self._digest("run", "").hex()[:16]
 
     def betrays(self, text: str) -> bool:
-        """Say whether *text* holds one of the secrets, in capitals or not."""
+        """Return whether *text* holds one of the secrets, in capitals or not."""
         return self._secret is not None and self._secret.search(text.casefold()) is not None
 
     def _digest(self, purpose: str, text: str) -> bytes:

@@ -25,7 +25,7 @@ _COUNTED = vocabulary.UNITS | {"rows", "mappings", "lines", "times", "pages", "t
 
 
 def is_public(names: Pseudonyms, text: str) -> bool:
-    """Say whether *text* consists of small numbers and words that everybody may read (or permissions)."""
+    """Return whether *text* consists of small numbers and words that everybody may read (or permissions)."""
     if _PERMISSIONS.fullmatch(text):
         return True
     if not _PLAIN.fullmatch(text) or names.betrays(text):
@@ -111,13 +111,13 @@ def tool(names: Pseudonyms, text: str) -> str:
 
 
 def uuid(names: Pseudonyms, text: str) -> str:
-    """Give a pseudonym in the form of the kernel's boot id."""
+    """Return a pseudonym in the form of the kernel's boot id."""
     digits = names.hexadecimal(text, 32)
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def namespace(names: Pseudonyms, text: str) -> str:
-    """Give a pseudonym in the form of a namespace's link: ``pid:[4026531836]`` or its number."""
+    """Return a pseudonym in the form of a namespace's link: ``pid:[4026531836]`` or its number."""
     number = str((1 << 32) + names.number(text, 31))
     return f"pid:[{number}]" if text.startswith("pid:[") else number
 
@@ -133,7 +133,7 @@ def cgroup(names: Pseudonyms, path: str) -> str:
 
 
 def device(names: Pseudonyms, text: str) -> str:
-    """Give a pseudonym in the form of ``major:minor``; none stays none."""
+    """Return a pseudonym in the form of ``major:minor``; none stays none."""
     if text == "00:00":
         return text
     number = names.number(f"device {text}", 32)
@@ -141,5 +141,5 @@ def device(names: Pseudonyms, text: str) -> str:
 
 
 def inode(names: Pseudonyms, text: str) -> str:
-    """Give a pseudonym of an inode number; none stays none."""
+    """Return a pseudonym of an inode number; none stays none."""
     return text if text == "0" else str(names.number(f"inode {text}", 48))

@@ -60,6 +60,6 @@ def _of_mappings(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
 
 
 def _text(text: str) -> str:
-    """Give the text unless only pseudonyms and separators are left in it."""
+    """Return the text unless only pseudonyms and separators are left in it."""
     rest = _PSEUDONYM.sub("", text)
     return text if re.search(r"\w", rest) else ""

@@ -113,7 +113,7 @@ def _shortened(row: Row) -> Row:
 
 
 def _unseen(table: Table, hidden: Sequence[Row]) -> Iterator[Row]:
-    """Give one row for those that only the details show, so that the short table adds up as well."""
+    """Yield one row for those that only the details show, so that the short table adds up as well."""
     if hidden:
         yield compose.summed_row(table, hidden, f"{wording.plural(len(hidden), 'more row')} below")
 
@@ -210,7 +210,7 @@ def _cut(blocks: Sequence[Block]) -> str:
 
 
 def _part(block: Block, room: int) -> str:
-    """Give as many lines of a block as fit, with its end."""
+    """Return as many lines of a block as fit, with its end."""
     ending = ["", "</details>"] if block[-1] == "</details>" else []
     lines: list[str] = []
     for line in block[: len(block) - len(ending)]:

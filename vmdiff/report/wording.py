@@ -55,7 +55,7 @@ def cell(count: int | None, *, sign: bool) -> str:
 
 
 def residency(held: int, able: int) -> str:
-    """Say how much of something is resident: ``4 KiB of 954 MiB resident``, ``all of 132 KiB resident``."""
+    """Return how much of something is resident: ``4 KiB of 954 MiB resident``, ``all of 132 KiB``."""
     if held in (0, able):
         return f"{'all' if held else 'none'} of {size(able)} resident"
     return f"{size(held)} of {size(able)} resident"
@@ -106,7 +106,7 @@ def owner_name(owner: Owner | None) -> str:
 
 
 def evidence(owner: Owner | None) -> str:
-    """Say what an owner is known by; of several in one mapping, how much each has of it."""
+    """Return what an owner is known by; of several in one mapping, how much each has of it."""
     if owner is None:
         return ""
     if owner.parts:
@@ -154,7 +154,7 @@ def titles(mappings: Iterable[Mapping]) -> str:
 
 
 def place(mappings: Sequence[Mapping]) -> str:
-    """Give the addresses of neighbouring mappings, ``7f12a000-7f12c000``; blank where unknown."""
+    """Return the addresses of neighbouring mappings, ``7f12a000-7f12c000``; blank where unknown."""
     start = min((mapping.start for mapping in mappings if mapping.start is not None), default=None)
     end = max((mapping.end for mapping in mappings if mapping.end is not None), default=None)
     return "" if start is None or end is None else f"{start:x}-{end:x}"

@@ -93,7 +93,7 @@ class Identity:
         return cls(boot_id, None, None, None, None, set_name(several))
 
     def differs(self, other: "Identity") -> bool:
-        """Say whether these are certainly two programs: a restart, an exec, another process."""
+        """Return whether these are certainly two programs: a restart, an exec, another process."""
         names = ("boot_id", "pid_namespace", "pid", "start_ticks", "executable")
         pairs = ((getattr(self, name), getattr(other, name)) for name in names)
         return any(None not in pair and pair[0] != pair[1] for pair in pairs)

@@ -44,7 +44,7 @@ class RateCondition:
     bound: float
 
     def holds(self, trend: Trend) -> bool:
-        """Say whether the condition holds; growth that is not steady has the rate 0.
+        """Return whether the condition holds; growth that is not steady has the rate 0.
 
         Raises:
             ConditionError: nothing is selected, or the series does not decide it.

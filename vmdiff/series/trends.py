@@ -121,7 +121,7 @@ class Trend:
 def trend(
     snapshots: Iterable[Snapshot] | Iterable[SnapshotSet] | Series, *, counter: str | None = None
 ) -> Trend:
-    """Say what each group of memory does over snapshots of a process, or over sets of several.
+    """Return what each group of memory does over snapshots of a process, or over sets of several.
 
     *counter* is judged; by default ``rss``, of sets ``pss``, which alone adds up over processes.
 

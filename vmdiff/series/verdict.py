@@ -38,7 +38,7 @@ class Judgement:
 
 
 def judge(times: Sequence[float], values: Sequence[int | None]) -> Judgement:
-    """Say what a series of *values* in bytes does; None is unknown. *times*, in seconds, ascend."""
+    """Return what a series of *values* in bytes does; None is unknown. *times*, in seconds, ascend."""
     known = [(time, value) for time, value in zip(times, values, strict=True) if value is not None]
     if not known:
         return Judgement("undecided", None, "no value is known")
@@ -120,7 +120,7 @@ def _of_floor(times: Sequence[float], values: Sequence[float]) -> Judgement:
 
 
 def _climbs_by_place(values: Sequence[float], falls: Sequence[estimates.Swing]) -> bool:
-    """Say whether the floor may climb when points count by their place: a long gap hides growth after it.
+    """Return whether the floor may climb when points count by their place: a long gap hides growth after it.
 
     Evenly spaced points have been judged so already, and this cannot change what is said of them.
     """
@@ -166,7 +166,7 @@ def _settled(every: Floor) -> Judgement:
 
 
 def _halves(lows: Floor, verb: str) -> str:
-    """Say how far something moved in its first half and in its second."""
+    """Return how far something moved in its first half and in its second."""
     half = len(lows.values) // 2
     first = units.signed(round(lows.values[half] - lows.values[0]))
     second = units.signed(round(lows.values[-1] - lows.values[half]))

@@ -25,7 +25,7 @@ _NAMED_WHEN_CLOSED = os.name == "nt"  # Windows renames no file that is open
 
 
 def read(path: Path | str, *, largest: int = LARGEST_INPUT) -> bytes:
-    """Give the bytes of a file.
+    """Return the bytes of a file.
 
     Raises:
         InputError: it cannot be read, or is larger than *largest* bytes.
@@ -38,7 +38,7 @@ def read(path: Path | str, *, largest: int = LARGEST_INPUT) -> bytes:
 
 
 def read_from(stream: BinaryIO | None, source: str, *, largest: int = LARGEST_INPUT) -> bytes:
-    """Give all that a stream has; None is one that is closed.
+    """Return all that a stream has; None is one that is closed.
 
     Raises:
         InputError: it cannot be read, or has more than *largest* bytes.
@@ -99,7 +99,7 @@ def check_free(path: Path) -> None:
 
 
 def _is_stream(path: Path) -> bool:
-    """Say whether a pipe, a terminal or another device is there, which nothing can take the place of."""
+    """Return whether a pipe, a terminal or another device is there, which nothing can take the place of."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
@@ -210,5 +210,5 @@ def _give_to_caller(descriptor: int) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Say in a few words what the system said."""
+    """Return the system's error message in a few words."""
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

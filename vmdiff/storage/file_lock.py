@@ -24,7 +24,7 @@ def lock(descriptor: int) -> None:
 
 
 def is_abandoned(path: Path) -> bool:
-    """Say whether it is certain that no writer has locked the file. Where locks are unsupported it is not.
+    """Return whether it is certain that no writer has locked the file. Where locks are unsupported it is not.
 
     Raises:
         OSError: the file cannot be opened, or is locked.

@@ -35,7 +35,7 @@ def carry_sets(sets: Sequence[SnapshotSet]) -> str:
 
 
 def is_report(data: bytes) -> bool:
-    """Say whether this looks like an HTML report of vmdiff, whole or not."""
+    """Return whether this looks like an HTML report of vmdiff, whole or not."""
     return _MADE_BY in data[:_HEAD]
 
 

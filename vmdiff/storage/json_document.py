@@ -86,7 +86,7 @@ class Lines:
         self._alike: dict[Hashable, tuple[bytes, ...]] = {}
 
     def __call__(self, mappings: Sequence[Mapping]) -> list[bytes]:
-        """Give the line of each mapping."""
+        """Return the line of each mapping."""
         lines: list[bytes] = []
         last, held, rest, add = None, None, b"", lines.append
         for mapping, (start, end, fields, values) in zip(mappings, taken_apart(mappings), strict=True):
@@ -131,7 +131,7 @@ def compressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def is_document(data: bytes) -> bool:
-    """Tell whether this looks like a snapshot document, however broken: JSON that is no log."""
+    """Return whether this looks like a snapshot document, however broken: JSON that is no log."""
     # Debuggers' listings begin with "[ Legend", trackers mark code as {noformat}.
     if re.match(rb"\s*(?:\{(?!(?:noformat|code|quote)\b|\{|%)|\[\s*\{)", data) is None:
         return False
@@ -339,7 +339,7 @@ def _problem(one: Any) -> Iterator[tuple[str, str]]:
 
 
 def _version_problem(data: bytes, expected: str, newest: int) -> tuple[str, str] | None:
-    """Tell documents of other tools and of later versions from broken ones."""
+    """Return the problem of a document of another tool or a later version; None if it is merely broken."""
     document = from_json(data)
     if not isinstance(document, dict) or document.get("format") != expected:
         return ("$.format", f"not {expected!r}: this is another tool's JSON")

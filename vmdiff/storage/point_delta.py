@@ -35,7 +35,7 @@ class Copy(NamedTuple):
 
 
 def is_delta(data: bytes) -> bool:
-    """Say whether this is a delta, however broken."""
+    """Return whether this is a delta, however broken."""
     return data.startswith(MAGIC)
 
 

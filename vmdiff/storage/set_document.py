@@ -16,12 +16,12 @@ _GZIP = b"\x1f\x8b"
 
 
 def is_set(data: bytes) -> bool:
-    """Say whether a JSON document says that it is a set."""
+    """Return whether a JSON document says that it is a set."""
     return f'"{SET_FORMAT}"'.encode() in data[:_HEAD]
 
 
 def may_be_set(data: bytes) -> bool:
-    """Say whether a file may hold a set: it does, or it is compressed or a point of a recording."""
+    """Return whether a file may hold a set: it does, or it is compressed or a point of a recording."""
     return data.startswith(_GZIP) or point_delta.is_delta(data) or is_set(data)
 
 

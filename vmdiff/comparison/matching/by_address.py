@@ -17,7 +17,7 @@ from vmdiff.model import Mapping
 
 
 def regions(before: Sequence[Mapping], after: Sequence[Mapping]) -> list[Region]:
-    """Give every region, lowest address first; each mapping lies in exactly one.
+    """Return every region, lowest address first; each mapping lies in exactly one.
 
     Mappings that only touch stay apart: ranges are half-open, and neighbours may differ in nothing
     but their permissions. All mappings must have both bounds.
@@ -56,7 +56,7 @@ def _bounds(mappings: Sequence[Mapping]) -> list[tuple[int | None, int | None]]:
 
 
 def _reach(before: Sequence[Mapping], after: Sequence[Mapping], i: int, j: int) -> tuple[int, int]:
-    """Give the indices behind the region that starts with the overlapping ``before[i]`` and ``after[j]``."""
+    """Return the indices after the region that starts with overlapping ``before[i]`` and ``after[j]``."""
     reach = 0
     while True:
         if i < len(before) and (before[i].start < reach or not reach):  # type: ignore[operator]

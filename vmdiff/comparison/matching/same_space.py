@@ -30,7 +30,7 @@ class Recognition(NamedTuple):
 
 
 def recognise(before: Snapshot, after: Snapshot) -> Recognition:
-    """Say whether the addresses of two snapshots mean the same, and what that was seen from."""
+    """Return whether addresses of two snapshots mean the same memory, and the evidence."""
     if obstacle := obstacle_to_addresses(before, after):
         return Recognition(Match.STRUCTURE, obstacle)
     places_before, places_after = _landmarks(before), _landmarks(after)
@@ -52,7 +52,7 @@ def recognise(before: Snapshot, after: Snapshot) -> Recognition:
 
 
 def obstacle_to_addresses(before: Snapshot, after: Snapshot) -> str | None:
-    """Give the sentence that says why these two can never be matched by address, if so."""
+    """Return the sentence that says why these two can never be matched by address, if so."""
     for side, snapshot in (("before", before), ("after", after)):
         if not snapshot.mappings and snapshot.rollup is not None:
             return f"the listing {side} gives totals only, no mappings"
@@ -64,7 +64,7 @@ def obstacle_to_addresses(before: Snapshot, after: Snapshot) -> str | None:
 
 
 def _landmarks(snapshot: Snapshot) -> dict[str, int | None]:
-    """Give the addresses of what is placed at random, by name."""
+    """Return the addresses of what is placed at random, by name."""
     found: dict[str, int | None] = {}
     named = [
         mapping for mapping in snapshot.mappings if mapping.path is not None or mapping.kind is Kind.STACK
@@ -79,7 +79,7 @@ def _landmarks(snapshot: Snapshot) -> dict[str, int | None]:
 
 
 def _is_one_stack(before: Snapshot, after: Snapshot) -> bool:
-    """Tell whether the stacks differ by a guard page at the end only, and so are one.
+    """Return whether the stacks differ by a guard page at the end only, and so are one.
 
     Kernels up to 4.12 keep the guard page inside the mapping and take it off the start that they print, not
     off the size (fs/proc/task_mmu.c); pmap adds the size to the start.
@@ -103,7 +103,7 @@ def _landmark(mapping: Mapping, path: str) -> list[tuple[str, int | None]]:
 
 
 def _same_start(before: Snapshot, after: Snapshot) -> bool:
-    """Say whether both are of one process: the same boot, namespace, pid and start, all of them known."""
+    """Return whether both are of one process: the same boot, namespace, pid and start, all of them known."""
     identities = [
         (taken.host.boot_id, process.pid_namespace, process.innermost_pid, process.start_ticks)
         for taken in (before, after)
@@ -136,12 +136,12 @@ def _programs(before: Process, after: Process) -> str:
 
 
 def _program(process: Process) -> str | None:
-    """Give the executable, whether or not it was deleted since (an upgrade)."""
+    """Return the executable, whether or not it was deleted since (an upgrade)."""
     return process.executable and split_deleted(process.executable)[0]
 
 
 def _prove_a_layout(equal: list[str], seen: set[str]) -> bool:
-    """Say whether landmarks at *equal* addresses show one layout: the libraries, and what the kernel places.
+    """Return whether landmarks at *equal* addresses show one layout: libraries, and what the kernel places.
 
     A static program has no libraries; both landmarks of the kernel then stand in for them.
     """

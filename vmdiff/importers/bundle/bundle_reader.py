@@ -122,7 +122,7 @@ def _parsed(data: bytes, where: str, name: str) -> _BestListing:
 
 
 def _consistent(whole: _Whole, layout: _BestListing, stat: Stat | None) -> bool | None:
-    """Say whether the layout and the process were the same before and after; None if that is unknown."""
+    """Return whether the layout and the process were the same before and after; None if that is unknown."""
     before, after = whole.data("maps"), whole.data("maps-again")
     again = stat_of(whole.text("stat-again"))
     if before is None or after is None or stat is None or again is None:

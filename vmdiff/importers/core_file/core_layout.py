@@ -118,7 +118,7 @@ class Core:
         return [segment.start for segment in self.segments]
 
     def at(self, address: int) -> Segment | None:
-        """Give the segment that holds *address*."""
+        """Return the segment that holds *address*."""
         index = bisect_right(self._starts, address) - 1
         if index < 0 or address >= self.segments[index].end:
             return None
@@ -126,7 +126,7 @@ class Core:
 
 
 def recognise(head: bytes) -> bool:
-    """Tell whether a file that begins so is an ELF file."""
+    """Return whether a file that begins so is an ELF file."""
     return head.startswith(MAGIC)
 
 
@@ -182,7 +182,7 @@ class _Reader:
         return InputError(f"{self.source}: {sentence}")
 
     def at(self, offset: int, length: int) -> bytes:
-        """Give the bytes of the file from *offset*, fewer where it ends."""
+        """Return the bytes of the file from *offset*, fewer where it ends."""
         if not 0 <= offset < self.size:
             return b""
         self.stream.seek(offset)
@@ -313,7 +313,7 @@ def _letters(flags: int) -> str:
 
 
 def snapshot_of(core: Core, *, source: str) -> Snapshot:
-    """Give the address space that a core file tells of.
+    """Return the address space that a core file tells of.
 
     Raises:
         InputError: it has more mappings, or longer names, than a document may hold.
@@ -361,7 +361,7 @@ def _rows(core: Core, doubts: list[str]) -> list[PlacedMapping]:
 
 
 def _file_at(core: Core, segment: Segment) -> MappedFile | None:
-    """Give the mapped file that a segment lies in."""
+    """Return the mapped file that a segment lies in."""
     files = core.notes.files
     index = bisect_right(files, segment.start, key=lambda file: file.start) - 1
     if index >= 0 and segment.end <= files[index].end:
@@ -370,7 +370,7 @@ def _file_at(core: Core, segment: Segment) -> MappedFile | None:
 
 
 def _crosses(core: Core, file: MappedFile) -> bool:
-    """Tell whether a segment lies in the range of *file*."""
+    """Return whether a segment lies in the range of *file*."""
     index = bisect_right(core._starts, file.end - 1) - 1
     return index >= 0 and core.segments[index].end > file.start
 
@@ -407,7 +407,7 @@ def _file_row(file: MappedFile) -> PlacedMapping:
 
 
 def _named(core: Core, rows: list[PlacedMapping]) -> list[PlacedMapping]:
-    """Give the kernel's own mappings its names for them: the auxiliary vector tells where they are."""
+    """Return the rows with the kernel's own mappings named: the auxiliary vector has their addresses."""
     given = list(rows)
     starts = [row.start for row in rows]
     stack = core.notes.auxiliary.get(_AT_RANDOM) or core.notes.auxiliary.get(_AT_EXECFN)
@@ -439,14 +439,14 @@ def _name_vvar(rows: list[PlacedMapping], vdso: int) -> None:
 
 
 def _images(rows: Sequence[PlacedMapping]) -> frozenset[str | None]:
-    """Give the files that are run, or mapped in several pieces as loaders do: permissions may be unknown."""
+    """Return the files that are run, or mapped in several pieces: permissions may be unknown."""
     pieces = Counter(row.path for row in rows if row.path)
     run = images((row.path, row.perms) for row in rows)
     return run | {path for path, count in pieces.items() if count > 1}
 
 
 def _executable(core: Core, rows: Sequence[PlacedMapping]) -> str | None:
-    """Give the file that the process was started from: its entry point lies in it."""
+    """Return the file that the process was started from: its entry point lies in it."""
     for type_ in (_AT_PHDR, _AT_ENTRY):
         address = core.notes.auxiliary.get(type_)
         for row in rows:
@@ -456,7 +456,7 @@ def _executable(core: Core, rows: Sequence[PlacedMapping]) -> str | None:
 
 
 def _with_heap(rows: list[PlacedMapping], executable: str | None) -> list[PlacedMapping]:
-    """Give the first mapping after the program's own that brk may have made its likely owner."""
+    """Return the rows with a likely owner for the first mapping after the program that brk may have made."""
     own = [index for index, row in enumerate(rows) if executable and row.path == executable]
     if not own:
         return rows

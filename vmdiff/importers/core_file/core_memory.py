@@ -27,7 +27,7 @@ class CoreMemory:
         self._core = core
 
     def read(self, address: int, length: int) -> bytes | None:
-        """Give exactly *length* bytes at *address*, or None where the core does not hold them."""
+        """Return exactly *length* bytes at *address*, or None where the core does not hold them."""
         if not 0 < length <= _LONGEST_READ:
             return None
         parts = []
@@ -46,15 +46,15 @@ class CoreMemory:
         return b"".join(parts)
 
     def read_many(self, addresses: Sequence[int], length: int) -> list[bytes | None]:
-        """Give `read` for every address."""
+        """Return `read` for every address."""
         return [self.read(address, length) for address in addresses]
 
     def stack_pointer(self, tid: int) -> int | None:
-        """Give the stack pointer that a thread had, or None where the core does not tell."""
+        """Return the stack pointer that a thread had, or None where the core does not tell."""
         return self._core.notes.pointers.get(tid)
 
     def stack_pointers(self, tids: Iterable[int]) -> dict[int, int]:
-        """Give the stack pointers of those threads whose registers are in the core."""
+        """Return the stack pointers of those threads whose registers are in the core."""
         known = self._core.notes.pointers
         return {tid: pointer for tid in tids if (pointer := known.get(tid)) is not None}
 
@@ -90,7 +90,7 @@ class CoreMemory:
         return None
 
     def _build_id(self, name: bytes, address: int) -> bytes | None:
-        """Give the build ID of the file *name* that is mapped at or around *address*."""
+        """Return the build ID of the file *name* that is mapped at or around *address*."""
         files = self._core.notes.files
         index = bisect_right(files, address, key=lambda file: file.start) - 1
         while index >= 0 and files[index].name == name and files[index].offset:
@@ -101,11 +101,11 @@ class CoreMemory:
         return build_id(lambda at, length: self.read(base + at, length), loaded=True)
 
     def residency(self, borders: Sequence[int], *, exclusive: bool = False) -> None:  # noqa: ARG002  # the port's
-        """Give None: a core does not tell what was resident."""
+        """Return None: a core does not record what was resident."""
         return
 
     def guards(self, start: int, end: int) -> list[tuple[int, int]] | None:  # noqa: ARG002  # the port's
-        """Give None: a core does not tell where guard pages were."""
+        """Return None: a core does not record where guard pages were."""
         return None
 
     def activity(self) -> tuple[()]:

@@ -103,7 +103,7 @@ def _spans(starts: Sequence[int], end: int) -> Iterator[tuple[int, int]]:
 
 
 def _module_runs(lines: Sequence[Line]) -> Iterator[tuple[int, int]]:
-    """Give the runs of Windows modules in a text that holds nothing else of a log."""
+    """Yield the runs of Windows modules in a text that holds nothing else of a log."""
     first: int | None = None
     for index, line in enumerate([*lines, Line(0, "")]):
         if _MODULE.fullmatch(line.text):
@@ -343,7 +343,7 @@ class _HsErrReader:
         )
 
     def _taken_at(self) -> datetime | None:
-        """Give the time of the crash where its zone leaves no doubt."""
+        """Return the time of the crash where its zone leaves no doubt."""
         if self.facts.get("zone") not in {"UTC", "GMT"}:
             return None
         try:

@@ -42,7 +42,7 @@ class TaggedRange(NamedTuple):
 
 
 def tagged(info: str, evidence: str) -> Owner | None:
-    """Give the owner that a mapping's tags name; of two tags no border is known, so it is ``mixed``."""
+    """Return the owner that a mapping's tags name; of two tags no border is known, so it is ``mixed``."""
     tags = [tag for tag in info.split(",") if tag not in {"", "-"}]
     if not tags or not all(_TAG.fullmatch(tag) for tag in tags):
         return None
@@ -57,7 +57,7 @@ def tagged(info: str, evidence: str) -> Owner | None:
 
 
 def with_jvm_ranges(mappings: Sequence[Mapping], claims: Iterable[TaggedRange]) -> list[Mapping]:
-    """Give the mappings with the owners that *claims* name; earlier claims stand before later ones.
+    """Return the mappings with the owners that *claims* name; earlier claims stand before later ones.
 
     A mapping that one claim covers whole has that owner, one that claims cover in part is ``mixed``.
     The kernel's own names (``[heap]``, ``[stack]``) stand before all claims.
@@ -103,7 +103,7 @@ def disjoint(claims: Iterable[TaggedRange]) -> list[TaggedRange]:
 
 
 def _inside(pieces: Sequence[TaggedRange], first: int, low: int, high: int) -> Iterator[TaggedRange]:
-    """Give the pieces in ``[low, high)``, cut to it; none before *first* reaches into it."""
+    """Yield the pieces in ``[low, high)``, cut to it; none before *first* reaches into it."""
     for index in range(first, len(pieces)):
         piece = pieces[index]
         if piece.start >= high:
@@ -135,7 +135,7 @@ def _settled(mapping: Mapping, pieces: Sequence[TaggedRange]) -> Owner:
 
 
 def _is_one(pieces: Sequence[TaggedRange]) -> bool:
-    """Tell whether the pieces touch and are all the same owner's."""
+    """Return whether the pieces touch and are all the same owner's."""
     return all(
         below.end == above.start and (below.name, below.tid) == (above.name, above.tid)
         for below, above in pairwise(pieces)

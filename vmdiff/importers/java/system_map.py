@@ -145,12 +145,12 @@ def _kind(cells: dict[str, str]) -> Kind:
 
 
 def _offset(cells: dict[str, str]) -> int | None:
-    """Give the offset where a column tells it (macOS: from the start of the allocation, so only of files)."""
+    """Return the offset where a column has it (macOS: from the start of the allocation; only of files)."""
     return hexadecimal(cells["offset"]) if "offset" in cells and "/" in cells.get("file", "") else None
 
 
 def _info(cells: dict[str, str]) -> tuple[str, str | None]:
-    """Give a row's tags and its path; on macOS they share a column, the system's own tags in brackets."""
+    """Return a row's tags and its path; on macOS they share a column, the system's own tags in brackets."""
     if "info" in cells or "vminfo" not in cells:
         path = cells.get("file", "-")
         return cells.get("info", "-"), None if path in {"", "-"} else path
@@ -179,7 +179,7 @@ def _fact(draft: Draft, line: Line) -> None:
 
 
 def _compare(draft: Draft, stated: int | None) -> None:
-    """Say where the rows are not what the totals below them say."""
+    """Record a doubt where the rows do not add up to the totals below them."""
     if stated is not None and stated != len(draft.rows):
         draft.doubt(f"the listing counts {stated:,} mappings, its rows are {len(draft.rows):,}")
     for name in ("size", "rss"):

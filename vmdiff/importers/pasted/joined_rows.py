@@ -17,7 +17,7 @@ _MOST_PIECES = 12  # lines of one wrapped row
 
 
 def cut_apart(lines: Sequence[Line], is_row: IsRow) -> list[Line]:
-    """Give each row, and each key of smaps behind a row, a line of its own.
+    """Return each row, and each key of smaps behind a row, a line of its own.
 
     Keys count as such where most rows have one: a file name may look like a key.
     """

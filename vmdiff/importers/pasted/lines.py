@@ -101,7 +101,7 @@ def cut_into_lines(text: str, source: str) -> list[Line]:
 
 
 def is_elision(text: str) -> bool:
-    """Tell whether a line says that lines were left out: ``...``, ``[snip]``, ``<12 more lines>``."""
+    """Return whether a line says that lines were left out: ``...``, ``[snip]``, ``<12 more lines>``."""
     if len(text) > _LONGEST_FILLER:
         return False
     text = text.strip()
@@ -116,12 +116,12 @@ def is_elision(text: str) -> bool:
 
 
 def is_fence(text: str) -> bool:
-    """Tell whether a line only marks text as code (``{noformat}``), or holds no word: a ruler."""
+    """Return whether a line only marks text as code (``{noformat}``), or holds no word: a ruler."""
     if len(text) > _LONGEST_FILLER:
         return _NOTHING.fullmatch(text) is not None
     return _FENCE.fullmatch(text.strip()) is not None or _NOTHING.fullmatch(text) is not None
 
 
 def is_filler(text: str) -> bool:
-    """Tell whether a line stands for nothing, or for lines left out: blanks, rulers, fences, dots."""
+    """Return whether a line stands for nothing, or for lines left out: blanks, rulers, fences, dots."""
     return len(text) <= _LONGEST_FILLER and (is_fence(text) or is_elision(text))

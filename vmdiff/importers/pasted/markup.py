@@ -170,7 +170,7 @@ def _without_start(text: str) -> str:
 
 
 def _is_spelled(text: str) -> bool:
-    r"""Tell whether a row or a key stands right behind a ``\n``: a path may hold a backslash and an n."""
+    r"""Return whether a row or a key stands right behind a ``\n``: a path may hold a backslash and an n."""
     return re.search(r"\\n\s*(?:0x)?[0-9a-fA-F]{4,17}[- ]|\\n\s*[A-Z]\w{1,30}:\s", text) is not None or (
         text.count("\\n") == 1 and re.search(r"\\n[\"']?\s*$", text) is not None
     )

@@ -18,7 +18,7 @@ _NO_PROGRAM = re.compile(r"\.so\b|^\[|(?:^|/)ld-")
 
 
 def with_owners(mappings: Sequence[Mapping], program: str | None) -> tuple[Mapping, ...]:
-    """Give the mappings in address order their likely owners; *program* is the base name of what runs."""
+    """Return the mappings, in address order, with likely owners; *program* is the executable's base name."""
     if not _NAMED.isdisjoint(mapping.path for mapping in mappings):
         return tuple(mappings)
     owners = dict((*_heap(mappings, program), *_vdso(mappings)))
@@ -59,7 +59,7 @@ def _rest_of_heap(mappings: Sequence[Mapping], first: int) -> Iterator[tuple[int
 
 
 def _end_of_program(mappings: Sequence[Mapping], program: str | None) -> int | None:
-    """Give the index of the last private mapping of the program's file, or None."""
+    """Return the index of the last private mapping of the program's file, or None."""
     if program not in {_base(mapping) for mapping in mappings}:
         program = next((_base(mapping) for mapping in mappings if _may_be_program(mapping)), None)
     own = [i for i, mapping in enumerate(mappings) if _base(mapping) == program and mapping.perms[3] == "p"]

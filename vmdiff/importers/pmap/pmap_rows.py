@@ -145,7 +145,7 @@ class _WideColumns(NamedTuple):
 
 
 def _mark(text: str, *, chosen: bool = False) -> Mark | None:
-    """Give the role of a line; *chosen* columns make a row of anything that starts like one."""
+    """Return the role of a line; *chosen* columns make a row of anything that starts like one."""
     if _STARTS_WITH_ADDRESS.match(text) and (mark := _mark_of_row(text, chosen=chosen)):
         return mark
     if _is_total(text):
@@ -542,7 +542,7 @@ def _report(rows: Sequence[_PmapRow], draft: Draft) -> None:
 
 
 def _amount(mapping: Mapping, name: str) -> int | None:
-    """Give what one row adds to a total of ``pmap -d``, or to any other."""
+    """Return what one row adds to a total of ``pmap -d``, or to any other."""
     if name == "shared":
         return mapping.size if mapping.perms[3] == "s" else 0
     if name == "writable_private":

@@ -193,7 +193,7 @@ def _cut(text: bytes, line: int, form: _Form, *, ended: bool) -> _TextPiece | No
 
 
 def _usual(text: bytes) -> _Form | None:
-    """Give the form of records with as many lines as the first: found in half the time.
+    """Return the form of records with as many lines as the first: found in half the time.
 
     It passes over the size, which the bounds tell already: so blocks are alike whatever the size. Where
     another record has more or fewer lines the form does not fit, and any is looked for.
@@ -217,7 +217,7 @@ def _ends_in_flags(block: bytes) -> bool:
 
 
 def _length(text: bytes, held: _Record | None, *, ended: bool) -> int | None:
-    """Give the length of what is whole, which is up to *held* while more may come; None if nothing can be."""
+    """Return the length of what is whole, up to *held* while more may come; None if nothing can be."""
     if ended:
         return len(text) if not text or text.endswith(b"\n") else None
     if held is None and b"\n" in text:
@@ -412,7 +412,7 @@ def _layout(block: bytes, page_size: int | None) -> _Layout | None:
 
 
 def _page_size(ordinary: int | None) -> bytes:
-    """Give the expression for a page size, without group for the one that is as good as absent."""
+    """Return the expression for a page size, without group for the one that is as good as absent."""
     return (
         rb"(0|[1-9][0-9]{0,19})" if ordinary is None else rb"(?:%d|(0|[1-9][0-9]{0,19}))" % (ordinary // KB)
     )

@@ -120,7 +120,7 @@ def read_row(text: str) -> MapsRow | None:
 
 
 def is_empty_range(text: str) -> bool:
-    """Tell whether a line is a row of a mapping that ends where it starts."""
+    """Return whether a line is a row of a mapping that ends where it starts."""
     return _EMPTY.fullmatch(text) is not None
 
 
@@ -173,7 +173,7 @@ def tidied(mapping: Mapping) -> Mapping:
 
 
 def is_beginning(text: str) -> bool:
-    """Tell whether a line may be a row that was cut off: some whole fields, then part of one."""
+    """Return whether a line may be a row that was cut off: some whole fields, then part of one."""
     words = text[:200].split()
     if not words or len(words) > len(_CUT) or len(text) > 100:
         return False

@@ -109,7 +109,7 @@ class _LineBelow(NamedTuple):
 
 
 def _mark(text: str) -> Mark | None:
-    """Give the role of a line; one that is nearly a header is kept with its neighbours, to be reported."""
+    """Return the role of a line; one that is nearly a header is kept with its neighbours, to be reported."""
     if header := read_row(text):
         rollup = header.name.strip() == _ROLLUP
         return Mark(LineRole.ROW, header.start, _ROLLUP if rollup else _once(header.name), first=rollup)
@@ -283,7 +283,7 @@ def _rollup(draft: Draft, records: Sequence[_SmapsRecord]) -> Snapshot:
 
 
 def _say_what_is_missing(draft: Draft, records: Sequence[_SmapsRecord]) -> None:
-    """Say which headers tell less than the kernel does, and which records contradict their own header."""
+    """Record a doubt for headers with less than the kernel writes, and records that contradict theirs."""
     brief = [record.line.number for record in records if record.header.inode is None]
     if brief:
         draft.doubt("tells less than Linux's maps do: what is missing is unknown", brief)
@@ -304,7 +304,7 @@ def _size_fits(record: _SmapsRecord) -> bool:
 
 
 def _lies(mappings: Iterable[Mapping]) -> list[str]:
-    """Say what a kernel is known to print wrongly: Pss as Locked, in mappings that are not locked too."""
+    """Return what a kernel is known to print wrongly: Pss as Locked, in mappings that are not locked too."""
     claims = [(mapping.values.get("locked"), mapping) for mapping in mappings if mapping.values.get("locked")]
     if not claims or any(locked != mapping.values.get("pss") for locked, mapping in claims):
         return []
@@ -361,7 +361,7 @@ def _refuse_too_many(data: bytes, source: str) -> None:
 
 
 def _is_plain(name: str, data: bytes, listing: fast_reader.Listing) -> bool:
-    """Tell whether every record reports the same keys, so that a counter left out is 0, and sizes fit."""
+    """Return whether every record reports the same keys, so that a counter left out is 0, and sizes fit."""
     sizes = _SIZE.findall(data)
     keys = (*listing.counters, *listing.attributes)
     if not listing.mappings or not listing.uniform:
@@ -388,7 +388,7 @@ def _is_plain(name: str, data: bytes, listing: fast_reader.Listing) -> bool:
 
 
 def _is_backed_as_printed(mappings: Sequence[Mapping]) -> bool:
-    """Tell whether devices, inodes and where names begin are as the kernel prints them."""
+    """Return whether devices, inodes and where names begin are as the kernel prints them."""
     devices = {mapping.device or "" for mapping in mappings}
     inodes = {mapping.inode or "" for mapping in mappings}
     names = {mapping.path or "/" for mapping in mappings}

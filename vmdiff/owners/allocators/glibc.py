@@ -166,7 +166,7 @@ def _accessible(scene: Scene, start: int, end: int) -> int | None:
 
 
 def _evidence(arena: MallocArena, heaps: Sequence[ArenaHeap], step: int) -> str:
-    """Say what was seen of an arena."""
+    """Return what was seen of an arena."""
     accessible = sum(heap.end - heap.start for heap in heaps)
     number = "1 heap has" if len(heaps) == 1 else f"{len(heaps)} heaps have"
     threads = arena.state[arena.layout.threads]
@@ -193,7 +193,7 @@ def _large_blocks(scene: Scene, records: Glibc) -> Iterator[Claim | Doubt]:
 
 
 def _missing(found: Search, expected: LargeBlocks) -> Iterator[Doubt]:
-    """Say what the search did not get to: memory without an owner there is not known to have none."""
+    """Yield what the search did not get to: memory without an owner there is not known to have none."""
     missing = expected.blocks - len(found.blocks)
     if missing > 0 and not found.all:
         yield Doubt(

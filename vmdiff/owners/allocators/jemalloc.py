@@ -42,7 +42,7 @@ def jemalloc_map(scene: Scene) -> PageMap | None:
 
 
 def _suspects(scene: Scene) -> Iterator[MappedObject]:
-    """Give the library, and the program if its .bss has room for a root and is no more than that."""
+    """Yield the library, and the program if its .bss has room for a root and is no more than that."""
     program = scene.executable
     for thing in scene.objects:
         if "jemalloc" in thing.name:
@@ -76,6 +76,6 @@ def _records(scene: Scene, start: int, end: int) -> Iterator[Claim]:
 
 
 def _is_block(head: Sequence[int], start: int, end: int) -> bool:
-    """Tell a block: its size, the next block, and the record (edata) of what of it is free."""
+    """Return whether this is a block: its size, the next block, and the record (edata) of its free part."""
     size, _, _, free, left = head
     return _PAGE <= size <= end - start and start < free and free + left == start + size

@@ -86,7 +86,7 @@ class PageMap(NamedTuple):
                 covered = self._end(tail)
 
     def _entries(self, leaf: int, at: int, count: int) -> bytes:
-        """Give entries of a leaf; one that is missing is empty."""
+        """Return entries of a leaf; one that is missing is empty."""
         place = word(self.scene, self.root + leaf * WORD)
         entries = self.scene.read(place + at * WORD, count * WORD) if place else None
         return self._without_strays(entries) if entries else bytes(count * WORD)
@@ -106,7 +106,7 @@ class PageMap(NamedTuple):
         return int.from_bytes(entries[number * WORD : (number + 1) * WORD], "little") & self.form.mask
 
     def _end(self, record: int) -> int:
-        """Give the number of the page after an extent."""
+        """Return the number of the page after an extent."""
         words = unpacked(self.scene.read(record, _RECORD))
         return self.form.bounds(words)[1] >> self.form.shift if words else 0
 
@@ -134,7 +134,7 @@ def find_page_map(scene: Scene, image: Sequence[PlacedMapping], form: PageMapFor
 
 
 def _places(scene: Scene) -> list[int]:
-    """Give where to look for extents: at the starts of the mappings with most in use."""
+    """Return where to look for extents: at the starts of the mappings with most in use."""
     held = [*scene.touched, *(mapping for mapping in scene.mappings if mapping.kind is Kind.HEAP)]
     most = nlargest(_PROBES, held, key=lambda mapping: mapping.values.get("rss") or 0)
     return [mapping.start for mapping in most]

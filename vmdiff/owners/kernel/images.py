@@ -163,7 +163,7 @@ def _by_layout(scene: Scene, thing: MappedObject) -> Iterator[Claim]:
 
 
 def _is_relro(below: PlacedMapping, above: PlacedMapping, all_of_it: tuple[PlacedMapping, ...]) -> bool:
-    """Tell whether read-only memory is a part of the segment of variables that follows it.
+    """Return whether read-only memory is a part of the segment of variables that follows it.
 
     Constants lie right below it: two read-only mappings side by side are of two segments, and so
     are those on two sides of a gap.

@@ -108,7 +108,7 @@ def _words(heap: bytes) -> tuple[int, ...]:
 
 
 def _is_map(scene: Scene, table: int) -> bool:
-    """Tell the map of arenas: it has entries for mapped memory only, and each leads to mapped memory.
+    """Return whether this is the map of arenas: it has entries for mapped memory only, each leading to such.
 
     Neither the map nor what it leads to lies in an arena: the heap's own data may look like a few entries.
     """

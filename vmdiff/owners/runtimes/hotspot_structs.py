@@ -158,18 +158,18 @@ class HotSpot:
         return None if base is None or shift is None else (base, shift & 31)
 
     def static(self, type_: str, *names: str) -> int | None:
-        """Give the word in the first static field of *names* that there is."""
+        """Return the word in the first static field of *names* that there is."""
         for name in names:
             if field := self.fields.get((type_, name)):
                 return word(self.scene, field.address)
         return None
 
     def offset(self, name: str, *types: str) -> int | None:
-        """Give where the field *name* is in the first of *types* that has it."""
+        """Return where the field *name* is in the first of *types* that has it."""
         return next((f.offset for type_ in types if (f := self.fields.get((type_, name)))), None)
 
     def each(self, places: Sequence[int], name: str, *types: str, width: int = 8) -> list[int]:
-        """Give the field *name* of *width* bytes of every structure in *places*, 0 where there is none."""
+        """Return the field *name* of *width* bytes of every structure in *places*, 0 where there is none."""
         offset = self.offset(name, *types)
         if offset is None:
             return [0] * len(places)
@@ -181,7 +181,7 @@ class HotSpot:
         return None if not at or offset is None else at + offset
 
     def member(self, at: int | None, type_: str, name: str) -> int | None:
-        """Give the word in a field of the structure at *at*."""
+        """Return the word in a field of the structure at *at*."""
         field = self.fields.get((type_, name))
         return None if at is None or field is None else word(self.scene, at + field.offset)
 

@@ -41,7 +41,7 @@ class JavaHeap(NamedTuple):
         return cls(machine.scene, *bounds, *references, string, string - classes[0] >> classes[1])
 
     def text_in(self, raw: bytes) -> str | None:
-        """Give the text of the first String that the object *raw* refers to."""
+        """Return the text of the first String that the object *raw* refers to."""
         for string in raw_each(self.scene, self._references(raw), _STRING):
             at = self._end_of_header(string)
             if string and at:
@@ -49,7 +49,7 @@ class JavaHeap(NamedTuple):
         return None
 
     def _end_of_header(self, raw: bytes | None) -> int:
-        """Give where the fields of *raw* begin if it is a String, else 0."""
+        """Return where the fields of *raw* begin if it is a String, else 0."""
         if raw and int.from_bytes(raw[_MARK : _MARK + 4], "little") == self.narrow_string:
             return _MARK + 4
         if raw and int.from_bytes(raw[_MARK : _MARK + 8], "little") == self.string:
@@ -72,7 +72,7 @@ class JavaHeap(NamedTuple):
                     yield decoded
 
     def _references(self, raw: bytes, header: int = _MARK) -> list[int]:
-        """Give every address in the heap that a field after the header could mean, in order."""
+        """Return every address in the heap that a field after the header could mean, in order."""
         narrow = struct.unpack_from(f"<{len(raw) // 4}I", raw)[header // 4 :]
         wide = struct.unpack_from(f"<{len(raw) // 8}Q", raw)[-(-header // 8) :]
         meant = [*(self.base + (value << self.shift) for value in narrow if value), *wide]

@@ -72,7 +72,7 @@ def _nodes(scene: Scene, node: int, name: str) -> Iterator[Claim]:
 
 
 def _name_places(constants: Constants) -> dict[int, str]:
-    """Give the addresses of the two contexts' names in the constants of libjvm."""
+    """Return the addresses of the two contexts' names in the constants of libjvm."""
     for start, raw in constants.segments():
         at, alone = raw.find(_METASPACE), raw.find(b"\0" + _CLASS_SPACE)
         if at >= 0:

@@ -55,7 +55,7 @@ def _threads(machine: HotSpot) -> Iterator[_JavaThread]:
 
 
 def _seen_from_here(scene: Scene, threads: Sequence[_JavaThread]) -> Iterator[_JavaThread]:
-    """Give those threads that the snapshot has, under the ids that it has for them.
+    """Yield those threads that the snapshot has, under the ids that it has for them.
 
     The JVM knows the ids of its own pid namespace. If they are not those seen here, the thread of a
     stack is the one whose stack pointer lies in it.
@@ -85,7 +85,7 @@ def _list(machine: HotSpot) -> Sequence[int]:
 
 
 def _names(machine: HotSpot, threads: Sequence[_JavaThread]) -> dict[int, str | None]:
-    """Give the kernel's names, and Java's where the kernel cut one off or was never told.
+    """Return the kernel's names, and Java's where the kernel cut one off or was never told.
 
     A name that was read must begin as the kernel's does, else it was misread.
     """

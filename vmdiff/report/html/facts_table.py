@@ -26,7 +26,7 @@ class SideBySide(NamedTuple):
 
 
 def of(*snapshots: Snapshot) -> list[tuple[str, list[SideBySide]]]:
-    """Give all facts that a snapshot has, in groups; what no snapshot knows is left out."""
+    """Return all facts that a snapshot has, in groups; what no snapshot knows is left out."""
     told = [_told(snapshot) for snapshot in snapshots]
     return [
         (name, list(_rows([side[name] for side in told], marked=name != _OF_THE_MOMENT)))

@@ -151,7 +151,7 @@ def figures_of(figures: Sequence[Figure], *, signed: bool) -> Iterator[dict[str,
 
 
 def _loudness(name: str, amount: int, most: int, *, first: bool) -> str:
-    """Say how large a figure is written, by its share of *most*."""
+    """Return how large a figure is written, by its share of *most*."""
     if amount * 2 >= most and name not in _NO_MEMORY:
         return "main" if first else "large"
     return "medium" if first or (amount and amount * _FAR_LESS >= most) else "small"

@@ -88,7 +88,7 @@ class _Data:
         return safe(data | {"texts": list(self._texts)})
 
     def _leaves(self, composed: Sequence[Leaf]) -> dict[str, list[Any]]:
-        """Give the leaves of the composition, a list a field; figures that are the same after are blank."""
+        """Return the leaves of the composition, a list a field; figures that are the same after are blank."""
         return {
             **{
                 field: [self._text(wording.name(getattr(leaf, field))) for leaf in composed]
@@ -104,7 +104,7 @@ class _Data:
         return self._texts.setdefault(text, len(self._texts))
 
     def _side(self, side: Snapshot) -> dict[str, list[Any]]:
-        """Give the mappings of a snapshot, a list a field."""
+        """Return the mappings of a snapshot, a list a field."""
         mappings = side.mappings
         return {
             "where": [wording.place((mapping,)) for mapping in mappings],
@@ -132,7 +132,7 @@ class _Data:
                     yield [at, group, low - (mapping.start or 0), high - (mapping.start or 0)]
 
     def _values(self, mapping: Mapping) -> list[int | None]:
-        """Give the counters that are not 0, each as its index and its value."""
+        """Return the counters that are not 0, each as its index and its value."""
         if id(mapping) not in self._detailed:
             return []
         places = self._counters
@@ -163,7 +163,7 @@ class _Data:
         return [parent, [self._text(text) for text in texts], row.where, figures, *self._indices(row)]
 
     def _indices(self, row: Row) -> Iterator[list[int]]:
-        """Give the places of the row's mappings in each side."""
+        """Yield the places of the row's mappings in each side."""
         item = row.item
         if isinstance(item, Change):
             yield from (self._found(side, which) for side, which in enumerate((item.before, item.after)))
@@ -189,7 +189,7 @@ def _evidence(mapping: Mapping) -> str:
 
 
 def _more(mapping: Mapping) -> str:
-    """Say what else the listing tells of a mapping: offset, file, flags."""
+    """Return what else the listing tells of a mapping: offset, file, flags."""
     told = []
     if mapping.offset:
         told.append(f"offset {mapping.offset:x}")
@@ -203,7 +203,7 @@ def _more(mapping: Mapping) -> str:
 
 
 def _groups(groups: Sequence[tuple[str, Sequence[Counts]]], columns: Sequence[Column]) -> list[list[Any]]:
-    """Give the name of each group and each column's total on each side; the smallest are one."""
+    """Return the name of each group and each column's total on each side; the smallest are one."""
     listed = [
         [wording.name(name), *(_pair(sides, column) for column in columns)]
         for name, sides in groups[:_GROUPS]
@@ -215,7 +215,7 @@ def _groups(groups: Sequence[tuple[str, Sequence[Counts]]], columns: Sequence[Co
 
 
 def _pair(sides: Iterable[Counts], column: Column) -> list[int | None]:
-    """Give the figure of each side."""
+    """Return the figure of each side."""
     return [compose.value_of(side, column.counter) for side in sides]
 
 

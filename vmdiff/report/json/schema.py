@@ -209,5 +209,5 @@ class ComparisonRecord(TypedDict):
 
 
 def adapter() -> TypeAdapter[ComparisonRecord]:
-    """Give what validates a comparison document and knows its JSON Schema."""
+    """Return what validates a comparison document and knows its JSON Schema."""
     return TypeAdapter(ComparisonRecord)

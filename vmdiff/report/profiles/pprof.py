@@ -64,7 +64,7 @@ class _Profile:
             self._samples.append(stack + _numbers(2, values) + (_bytes(3, label) if base else b""))
 
     def packed(self, snapshot: Snapshot) -> bytes:
-        """Give the gzip-compressed message; the same profile gives the same bytes."""
+        """Return the gzip-compressed message; the same profile gives the same bytes."""
         fields = [_bytes(_SAMPLE_TYPE, self._type(counter)) for counter in self._counters]
         fields += [_bytes(_SAMPLE, sample) for sample in self._samples]
         fields += [_bytes(_LOCATION, _location(frame)) for frame in self._frames.values()]

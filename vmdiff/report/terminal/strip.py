@@ -80,7 +80,7 @@ def _placed(*snapshots: Snapshot) -> bool:
 def _columns(
     before: Sequence[PlacedMapping], after: Sequence[PlacedMapping], width: int, changed: abc.Set[int]
 ) -> list[_Tile]:
-    """Give what each column stands for: the piece that takes most of it."""
+    """Return what each column stands for: the piece that takes most of it."""
     pieces = list(_pieces(before, after, width // _COLUMNS_PER_GAP))
     gaps = sum(piece.is_gap for piece in pieces)
     weights = [0.0 if piece.is_gap else _weight(piece, changed) for piece in pieces]
@@ -98,7 +98,7 @@ def _columns(
 
 
 def _weight(piece: _Tile, changed: abc.Set[int]) -> float:
-    """Give how wide a piece should be: not in proportion, and wider where something changed."""
+    """Return how wide a piece should be: not in proportion, and wider where something changed."""
     usable = any(mapping.accessible for mapping in (piece.before, piece.after) if mapping)
     size = piece.size if usable else min(piece.size, _LARGEST_RESERVED)
     wide: float = size ** (1 / 3)
@@ -106,7 +106,7 @@ def _weight(piece: _Tile, changed: abc.Set[int]) -> float:
 
 
 def _pieces(before: Sequence[PlacedMapping], after: Sequence[PlacedMapping], most_gaps: int) -> list[_Tile]:
-    """Give the stretches that have anything, lowest first, with the widest gaps between them."""
+    """Return the stretches that have anything, lowest first, with the widest gaps between them."""
     every = list(_stretches(before, after))
     gaps = sorted((piece.size for piece in every if piece.is_gap), reverse=True)[:most_gaps]
     least = max(_GAP, gaps[-1] if gaps else 0)
@@ -123,7 +123,7 @@ def _stretches(before: Sequence[PlacedMapping], after: Sequence[PlacedMapping]) 
 
 
 def _at(mappings: Sequence[PlacedMapping], index: int, address: int) -> tuple[int, PlacedMapping | None]:
-    """Give the mapping at an address, looking on from *index*; addresses only rise."""
+    """Return the mapping at an address, looking on from *index*; addresses only rise."""
     while index < len(mappings) and mappings[index].end <= address:
         index += 1
     there = index < len(mappings) and mappings[index].start <= address

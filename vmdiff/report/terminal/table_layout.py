@@ -118,7 +118,7 @@ def _set_apart(lines: Lines) -> Iterator[Line]:
 
 
 def plain(line: Line) -> str:
-    """Give a line without its styles."""
+    """Return a line without its styles."""
     return "".join(text for text, _ in line).rstrip()
 
 
@@ -257,7 +257,7 @@ class _Shape:
         self.columns = options.width
 
     def head(self) -> Line:
-        """Give the line with the names of the columns."""
+        """Return the line with the names of the columns."""
         room = self.lead + self.title + (self.where + _GAP if self.where else 0)
         return [
             (f"{self.table.title:{room}}", "head"),
@@ -269,7 +269,7 @@ class _Shape:
         return [(" " * _GAP + pad(text, room), style) for (text, style), room in figures]
 
     def lines(self, row: Row) -> Iterator[Line]:
-        """Give the line of a row, and below it what is remarkable if that does not fit in."""
+        """Yield the line of a row, and below it what is remarkable if that does not fit in."""
         style = {Role.FOLD: "dim", Role.TOTAL: "bold"}.get(row.role, "")
         below = (
             [row.note] if row.note and row.role not in (Role.FOLD, Role.GROUP) and not self.one_screen else []
@@ -291,7 +291,7 @@ class _Shape:
         yield from self._below(row, below)
 
     def _room(self, row: Row) -> int:
-        """Give the columns for the title; what has no permissions of its own may use their place."""
+        """Return the columns for the title; what has no permissions of its own may use their place."""
         return self.title if self._has_perms(row) else self.title + (self.perms + _GAP if self.perms else 0)
 
     def _has_perms(self, row: Row) -> bool:

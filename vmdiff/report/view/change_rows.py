@@ -34,7 +34,7 @@ _SEVERAL = "several kinds"  # of mappings in one change
 
 
 def changes_table(comparison: Comparison, columns: tuple[Column, ...], options: ViewOptions) -> Table:
-    """Give a row to each change or crowd that the reader asked for, and count the others."""
+    """Return a row to each change or crowd that the reader asked for, and count the others."""
     picked, folds = _sift_changes(comparison, options)
     dress = partial(_change_row, columns)
     rows = _rows(picked, options, sort := sort_column(comparison.totals, options))
@@ -84,7 +84,7 @@ def _sift_changes(comparison: Comparison, options: ViewOptions) -> tuple[list[Ch
 
 
 def _moved_private(change: Change) -> bool:
-    """Say whether so much was copied on write, or became shared, that it must not be folded away."""
+    """Return whether so much was copied on write, or became shared, that it must not be folded away."""
     return abs(value_of(change.delta, "private") or 0) >= UNTOUCHED
 
 
@@ -110,7 +110,7 @@ def _rows(changes: Sequence[Change], options: ViewOptions, sort: Column | None) 
 
 
 def _crowd(change: Change) -> abc.Hashable:
-    """Say with what a change is shown as one: its crowd, or the other segments of one library."""
+    """Return the key of changes that are shown as one: the crowd, or the segments of one library."""
     if change.crowd is not None:
         return ("crowd", change.crowd)
     if change.kind is Kind.IMAGE and change.path is not None:
@@ -214,7 +214,7 @@ def _was_called_otherwise(change: Change) -> bool:
 
 
 def _called(mapping: Mapping) -> str:
-    """Give what tells memory apart: not which one of its kind an owner is."""
+    """Return what tells memory apart: not which one of its kind an owner is."""
     return mapping.path or (mapping.owner.name if mapping.owner else str(mapping.kind))
 
 
@@ -231,7 +231,7 @@ def _relabelling(before: Mapping, after: Mapping) -> Iterator[str]:
 
 
 def _residency(change: Change) -> str:
-    """Say how much is resident, where that moved or is little of what could be."""
+    """Return how much is resident, where that moved or is little of what could be."""
     able = add(mapping.accessible for mapping in change.after)
     held = _resident(change)
     if able is None or held is None or not able:
@@ -242,7 +242,7 @@ def _residency(change: Change) -> str:
 
 
 def _resident(change: Change) -> int | None:
-    """Give what is resident after a change; absent is 0 only where the source told all the others."""
+    """Return what is resident after a change; absent is 0 only where the source told all the others."""
     if change.delta.get("rss") is None:
         return None
     values = [mapping.values.get("rss", 0) for mapping in change.after]

@@ -107,7 +107,7 @@ _SAID_BY_THE_ANSWER = frozenset({"heap-growth", "owner-growth"})
 
 
 def _is_said(finding: Finding) -> bool:
-    """Say whether the answer says as much: that an owner grew, or that its growth is in use."""
+    """Return whether the answer says as much: that an owner grew, or that its growth is in use."""
     return finding.id in _SAID_BY_THE_ANSWER or finding.message.endswith("more is in use")
 
 
@@ -159,7 +159,7 @@ def of_snapshot(snapshot: Snapshot, findings: Sequence[Finding], options: ViewOp
 
 
 def _partly_known(snapshot: Snapshot) -> frozenset[str]:
-    """Give the counters that have no total, but are known of some mappings."""
+    """Return the counters that have no total, but are known of some mappings."""
     unknown = [counter for counter in snapshot.counters if snapshot.total(counter) is None]
     return frozenset(
         counter
@@ -171,7 +171,7 @@ def _partly_known(snapshot: Snapshot) -> frozenset[str]:
 def _comparison_tables(
     comparison: Comparison, columns: tuple[Column, ...], options: ViewOptions
 ) -> tuple[Table | None, Table]:
-    """Give the short table of groups, if any, and the table that was asked for."""
+    """Return the short table of groups, if any, and the table that was asked for."""
     if options.by is None:
         by = usual_groups(comparison.before, comparison.after)
         groups = changed_groups(comparison, columns, by, options)
@@ -193,7 +193,7 @@ def _snapshot_tables(
 
 
 def _list_all_threads(comparison: Comparison) -> bool:
-    """Say whether both sides list every thread: a tombstone shows the one that crashed."""
+    """Return whether both sides list every thread: a tombstone shows the one that crashed."""
     return "tombstone" not in (comparison.before.origin.source, comparison.after.origin.source)
 
 
@@ -236,7 +236,7 @@ def _when(comparison: Comparison) -> str:
 
 
 def _match(comparison: Comparison) -> str:
-    """Say why these are of one address space, where they are not of one process."""
+    """Return why these are of one address space, where they are not of one process."""
     if comparison.match == "structure":
         return ""  # a finding says so
     before, after = comparison.before.process, comparison.after.process
@@ -295,7 +295,7 @@ def _counts(comparison: Comparison) -> str:
 
 
 def _faults(comparison: Comparison) -> str:
-    """Give the page faults between the two, which explain pages that came on first use."""
+    """Return the page faults between the two, which explain pages that came on first use."""
     one, other = comparison.before.process, comparison.after.process
     if (one.pid, one.start_ticks) != (other.pid, other.start_ticks) or other.start_ticks is None:
         return ""

@@ -74,7 +74,7 @@ def columns_of(
 
 
 def _speaks(sides: Sequence[Counts], column: Column, partly: abc.Set[str]) -> bool:
-    """Say whether the column is known, and whether it says anything."""
+    """Return whether the column is known, and whether it says anything."""
     names = memory_figures.needed_for(_FIGURES.get(column.counter, column.counter))
     if any(side.get(name) is None and name not in partly for name in names for side in sides):
         return False
@@ -84,7 +84,7 @@ def _speaks(sides: Sequence[Counts], column: Column, partly: abc.Set[str]) -> bo
 
 
 def _differs(sides: Sequence[Counts]) -> bool:
-    """Say whether PSS, or its change, is visibly another figure than what is resident."""
+    """Return whether PSS, or its change, is visibly another figure than what is resident."""
     pairs = [(side.get("rss"), side["pss"]) for side in sides]
     one, other = pairs[-1]
     if None in pairs[0] or one is None or other is None:
@@ -95,7 +95,7 @@ def _differs(sides: Sequence[Counts]) -> bool:
 
 
 def sort_column(counters: Collection[str], options: ViewOptions) -> Column | None:
-    """Give the column to sort by, one of *counters*; None for the usual order or that of the addresses."""
+    """Return the column to sort by, one of *counters*; None for the usual order or that of the addresses."""
     wanted = options.sort
     if wanted is None or wanted == "address":
         return None
@@ -111,20 +111,20 @@ def sort_column(counters: Collection[str], options: ViewOptions) -> Column | Non
 def figures_of(
     columns: Iterable[Column], value: Callable[[str], int | None], *, sign: bool
 ) -> tuple[Cell, ...]:
-    """Give the cells of a row, *value* telling the figure of each counter."""
+    """Return the cells of a row, *value* telling the figure of each counter."""
     figures = (value(column.counter) for column in columns)
     return tuple(Cell(figure, wording.cell(figure, sign=sign)) for figure in figures)
 
 
 def weight(delta: Counts, first: str | None = None) -> tuple[int, ...]:
-    """Give the key that sorts deltas as the command line promises, largest first."""
+    """Return the key that sorts deltas as the command line promises, largest first."""
     held = abs((value_of(delta, "rss") or 0) + (delta.get("swap") or 0))
     usual = (-held, -abs(delta.get("accessible") or 0), -abs(delta.get("size") or 0))
     return usual if first is None else (-abs(value_of(delta, first) or 0), *usual)
 
 
 def largest(counts: Counts, sort: Column | None) -> int:
-    """Give what a row's size is measured by: the counter sorted by, else its largest figure."""
+    """Return what a row's size is measured by: the counter sorted by, else its largest figure."""
     counters = [sort.counter] if sort else [column.counter for column in HEADLINE]
     return max(abs(value_of(counts, counter) or 0) for counter in counters)
 
@@ -133,10 +133,10 @@ NARROW = 100  # columns of text in which every figure fits beside its name
 
 
 def folds_small(options: ViewOptions) -> bool:
-    """Say whether small rows are folded: in the usual view, unless the reader wants to see all."""
+    """Return whether small rows are folded: in the usual view, unless the reader wants to see all."""
     return options.by is None and not options.show_all and options.rows is not None
 
 
 def row_limit(options: ViewOptions) -> int:
-    """Give the number of rows before the rest is folded."""
+    """Return the number of rows before the rest is folded."""
     return sys.maxsize if options.show_all or options.rows is None else options.rows

@@ -48,7 +48,7 @@ def usual_groups(*snapshots: Snapshot) -> By:
 def changed_groups(
     comparison: Comparison, columns: tuple[Column, ...], by: By, options: ViewOptions
 ) -> Table:
-    """Give a row to each group, of what changed in it.
+    """Return a row to each group, of what changed in it.
 
     Groups without anything are one row, for they add nothing to any total.
     """
@@ -66,7 +66,7 @@ def changed_groups(
 
 
 def held_groups_table(snapshot: Snapshot, columns: tuple[Column, ...], by: By, options: ViewOptions) -> Table:
-    """Give a row to each group of one snapshot, of what it holds."""
+    """Return a row to each group of one snapshot, of what it holds."""
     inside = usage_notes(snapshot) if by is By.OWNER else {}
     made = tallied(snapshot, only=options.only.matches if options.only else None)
     groups = [
@@ -174,7 +174,7 @@ def _fold(
 
 
 def _others(columns: Sequence[Column], total: Row, shown: Sequence[Row], *, signed: bool) -> Row:
-    """Give a row for all that was not selected: the total less what is shown."""
+    """Return a row for all that was not selected: the total less what is shown."""
     rest = {}
     for at, column in enumerate(columns):
         whole, part = total.cells[at].value, add(row.cells[at].value for row in shown)

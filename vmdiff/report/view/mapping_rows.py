@@ -24,7 +24,7 @@ from vmdiff.report.view.tables import HOW_TO_SEE, Role, Row, Table, rest_title, 
 
 
 def mappings_table(snapshot: Snapshot, columns: tuple[Column, ...], options: ViewOptions) -> Table:
-    """Give a row to each mapping that the reader asked for, and count the others."""
+    """Return a row to each mapping that the reader asked for, and count the others."""
     sort = sort_column(snapshot.totals, options)
     value = partial(_mapping_value, snapshot)
     picked, small, others = [], [], []
@@ -87,7 +87,7 @@ def _row_counts(snapshot: Snapshot, sort: Column | None, row: Sequence[Mapping])
 
 
 def _is_segment(mapping: Mapping) -> bool:
-    """Say whether a mapping is a segment of an executable or library."""
+    """Return whether a mapping is a segment of an executable or library."""
     return mapping.kind is Kind.IMAGE and mapping.path is not None
 
 

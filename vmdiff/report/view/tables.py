@@ -100,7 +100,7 @@ def shortened(table: Table, count: int) -> Table:
 
 
 def summed_row(table: Table, rows: Sequence[Row], title: str) -> Row:
-    """Give one fold in place of some rows of a table, for a renderer that shows fewer."""
+    """Return one fold in place of some rows of a table, for a renderer that shows fewer."""
     sums = [add(row.cells[at].value for row in rows) for at in range(len(table.columns))]
     sign = table.signed
     cells = tuple(Cell(value, wording.cell(value, sign=sign)) for value in sums)
@@ -108,13 +108,13 @@ def summed_row(table: Table, rows: Sequence[Row], title: str) -> Row:
 
 
 def total_of_changes(columns: Sequence[Column], totals: Totals) -> Row:
-    """Give the last row of a table of changes: what the headline says."""
+    """Return the last row of a table of changes: what the headline says."""
     deltas = {name: total.delta for name, total in totals.items()}
     return _total(figures_of(columns, partial(value_of, deltas), sign=True), wording.signed)
 
 
 def total_of_sizes(columns: Sequence[Column], snapshot: Snapshot) -> Row:
-    """Give the last row of a table of one snapshot: what the headline says."""
+    """Return the last row of a table of one snapshot: what the headline says."""
     return _total(figures_of(columns, partial(value_of, snapshot.totals), sign=False), wording.size)
 
 

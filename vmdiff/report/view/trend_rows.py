@@ -70,7 +70,7 @@ def _table(found: Trend, by: str, total: TrendRow, options: ViewOptions, spark: 
 
 
 def answer(found: Trend, findings: Sequence[Finding]) -> str:
-    """Say in one sentence what the series means."""
+    """Return what the series means, in one sentence."""
     growing = [finding for finding in findings if finding.id in _GROWING]
     if growing:
         more = f"; and {len(growing) - 1} more" if len(growing) > 1 else ""

@@ -26,7 +26,7 @@ Fits = Callable[[Block, Block], bool]
 
 
 def assign(before: Sequence[Block], after: Sequence[Block], fits: Fits) -> list[Pair]:
-    """Give pairs in order, each block in at most one and no two crossing; *fits* says what may pair.
+    """Return pairs in order, each block in at most one and no two crossing; *fits* says what may pair.
 
     Blocks that are alike must fit.
     """
@@ -34,7 +34,7 @@ def assign(before: Sequence[Block], after: Sequence[Block], fits: Fits) -> list[
 
 
 def cost(before: Block | None, after: Block | None) -> int:
-    """Give the cost of a pair, or of one block alone."""
+    """Return the cost of a pair, or of one block alone."""
     if before is None or after is None:
         block = before or after
         return 0 if block is None else _CHANGE + block.size * _SIZE_UNIT + block.weight
@@ -113,7 +113,7 @@ def _trace(before: Sequence[Block], after: Sequence[Block], rows: list[list[int]
 
 
 def _cuts(before: Sequence[Block], after: Sequence[Block]) -> list[tuple[int, int]]:
-    """Give places, as pairs of indices in order, at which both sequences have blocks that are alike.
+    """Return places, as pairs of indices in order, at which both sequences have blocks that are alike.
 
     The k-th of its like on one side is held against the k-th on the other; most of them in order win.
     """
@@ -136,7 +136,7 @@ def _outline(block: Block) -> Hashable:
 
 
 def in_order(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Give the longest part of *pairs*, which ascend by their first, that ascends by its second too."""
+    """Return the longest part of *pairs*, which ascend by their first, that ascends by its second too."""
     tops: list[int] = []  # the least second number that ends a run of each length
     ends: list[int] = []  # and which pair that is
     below: list[int] = []

@@ -90,7 +90,7 @@ class Terms(NamedTuple):
 
 
 def terms(before: Snapshot, after: Snapshot) -> Terms:
-    """Say what both sides speak of."""
+    """Return what both sides speak of."""
     one, other = before.origin, after.origin
     values = {*one.counters, *one.attributes} & {*other.counters, *other.attributes}
     looked = all(origin.owners and origin.source in _WITH_MEMORY for origin in (one, other))
@@ -103,7 +103,7 @@ def _flagged(snapshot: Snapshot) -> bool:
 
 
 def blocks(snapshot: Snapshot, compared: Terms, known: dict[Traits, Family]) -> list[Block]:
-    """Give the blocks of a snapshot, in its order.
+    """Return the blocks of a snapshot, in its order.
 
     *compared* says what of it is contents, *known* holds the families that both sides share.
     """
@@ -141,7 +141,7 @@ def blocks(snapshot: Snapshot, compared: Terms, known: dict[Traits, Family]) -> 
 
 
 def _known(owner: Owner | None, compared: Terms) -> tuple[bool, bool]:
-    """Say whether an owner is certain, and whether one was looked for and not found."""
+    """Return whether an owner is certain, and whether one was looked for and not found."""
     return owner is not None and owner.certainty == "certain", compared.looked and owner is None
 
 
@@ -150,7 +150,7 @@ def _may_be_bss(family: Family) -> bool:
 
 
 def agree(one: Family, other: Family) -> bool:
-    """Say whether the permissions are the same, ``?`` being a letter that a listing does not tell."""
+    """Return whether the permissions are the same, ``?`` being a letter that a listing does not tell."""
     if one.perms == other.perms:
         return True
     letters = zip(one.perms, other.perms, strict=True)
@@ -201,7 +201,7 @@ class _Families:
         return Traits(kind, perms, path, None, name, label, told)
 
     def _whose(self, owner: Owner) -> tuple[str, str | None]:
-        """Give the owner's name and which one it is; ``3 blocks`` is a number of them and tells none."""
+        """Return the owner's name and which one it is; ``3 blocks`` is a number of them and tells none."""
         label = owner.label
         if label is None and owner.tid is not None:
             label = self._threads.get(owner.tid)
@@ -209,7 +209,7 @@ class _Families:
 
 
 def _counted(values: abc.Mapping[str, Scalar], compared: frozenset[str]) -> frozenset[tuple[str, Scalar]]:
-    """Give the values that count as contents; 0 is what an absent one means."""
+    """Return the values that count as contents; 0 is what an absent one means."""
     if values.keys() <= compared and 0 not in values.values():  # as nearly always, and four times as fast
         return frozenset(values.items())
     return frozenset([item for item in values.items() if item[1] != 0 and item[0] in compared])

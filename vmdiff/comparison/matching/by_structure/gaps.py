@@ -20,17 +20,17 @@ class Gap(NamedTuple):
 
 
 def between(neighbours: Neighbours) -> Hashable:
-    """Tell gaps apart by both neighbours."""
+    """Return a gap's key: both neighbours."""
     return neighbours
 
 
 def above(neighbours: Neighbours) -> Hashable:
-    """Tell gaps apart by what is below them alone."""
+    """Return a gap's key: the neighbour below alone."""
     return neighbours[0]
 
 
 def below(neighbours: Neighbours) -> Hashable:
-    """Tell gaps apart by what is above them alone."""
+    """Return a gap's key: the neighbour above alone."""
     return neighbours[1]
 
 

@@ -110,7 +110,7 @@ def _is_resized(entry: Entry) -> bool:
 
 
 def _merges(block: Block, perms: str) -> bool:
-    """Say whether the kernel would merge a block with others of these permissions beside it."""
+    """Return whether the kernel would merge a block with others of these permissions beside it."""
     family = block.family
     mergeable = family.kind is Kind.ANONYMOUS and family.name is None and family.owner not in _APART
     return mergeable and family.perms == perms

@@ -66,7 +66,7 @@ class ObjectPair(NamedTuple):
 
 
 def things(blocks: Iterable[Block], pid: int | None) -> list[Thing]:
-    """Give the objects among *blocks*, in the order in which they first appear."""
+    """Return the objects among *blocks*, in the order in which they first appear."""
     found: dict[tuple[str, bool, str | None], list[Block]] = {}
     for block in blocks:
         path, mapping = block.family.object, block.mapping
@@ -77,7 +77,7 @@ def things(blocks: Iterable[Block], pid: int | None) -> list[Thing]:
 
 
 def match(before: Sequence[Thing], after: Sequence[Thing]) -> list[ObjectPair]:
-    """Give the objects that are the same; each is in at most one match."""
+    """Return the objects that are the same; each is in at most one match."""
     matched: list[ObjectPair] = []
     bare = _tell_folders(before) != _tell_folders(after)
     for key, because in (*_STEPS[:1], *([(_base, "by base name")] if bare else []), *_STEPS[1:]):
@@ -92,7 +92,7 @@ def match(before: Sequence[Thing], after: Sequence[Thing]) -> list[ObjectPair]:
 
 
 def _tell_folders(things: Sequence[Thing]) -> bool:
-    """Say whether programs and libraries have a folder: pmap gives base names only, but for ``/dev/zero``."""
+    """Return whether programs and libraries have a folder: pmap has base names, but for ``/dev/zero``."""
     return any("/" in thing.path for thing in things if thing.is_code)
 
 
@@ -136,7 +136,7 @@ def _same_offset(before: Block, after: Block) -> bool:
 
 
 def is_other_build(match: ObjectPair, pairs: Sequence[Pair], *, same_boot: bool) -> bool:
-    """Say whether the object on one side is another build of that on the other."""
+    """Return whether the object on one side is another build of that on the other."""
     before, after = match.before, match.after
     if not before.is_file or not after.is_file:
         return False
@@ -166,7 +166,7 @@ def _other_inode(before: Block, after: Block) -> bool:
 
 
 def because(match: ObjectPair, before: Block, after: Block) -> str:
-    """Say why two segments are a pair: ``by path and offset``, ``the only heap``."""
+    """Return why two segments are a pair: ``by path and offset``, ``the only heap``."""
     if match.before.is_file:
         where = "offset" if before.mapping.offset == after.mapping.offset else "order"
         return f"{match.because} and {where}"
@@ -257,7 +257,7 @@ def _of_file(thing: Thing, name: str) -> Hashable:
 
 
 def stem(path: str) -> str:
-    """Give a library's name without version, ABI tag and build hash: ``libssl`` of ``libssl.so.3``."""
+    """Return a library's name without version, ABI tag and build hash: ``libssl`` of ``libssl.so.3``."""
     name = base_name(path)[:_NAME_MAX]  # a hostile one could keep the expression busy for hours
     return "ld.so" if _LOADER.match(name) else _VERSION.sub("", name)
 

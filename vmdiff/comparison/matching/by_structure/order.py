@@ -16,7 +16,7 @@ _NOTHING: _Rank = (0, 0, False, "")
 
 
 def stand_in_order(before: Side, after: Side) -> bool:
-    """Say whether two sides stand in the order that follows from their contents.
+    """Return whether two sides stand in the order that follows from their contents.
 
     Names decide only where nothing else does: they are others in redacted snapshots.
     """
@@ -35,7 +35,7 @@ def _circumstances(snapshot: Snapshot) -> tuple[int, int, str]:
 def _first_difference(
     before: list[Block], after: list[Block], rank: Callable[[Block], _Rank]
 ) -> tuple[_Rank, _Rank]:
-    """Give the ranks of the first two blocks of a place that differ in rank."""
+    """Return the ranks of the first two blocks of a place that differ in rank."""
     for one, other in zip(before, after, strict=False):
         alike = one.contents == other.contents and one.touches == other.touches
         if alike and one.mapping.build_id == other.mapping.build_id:

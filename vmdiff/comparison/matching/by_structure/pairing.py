@@ -43,7 +43,7 @@ class Ledger:
         self._left = before, after
 
     def left(self) -> tuple[list[Block], list[Block]]:
-        """Give the anonymous blocks that nothing has taken yet."""
+        """Return the anonymous blocks that nothing has taken yet."""
         before, after = (
             [block for block in side if block.at not in taken]
             for side, taken in zip(self._left, self._taken, strict=True)
@@ -52,7 +52,7 @@ class Ledger:
         return before, after
 
     def entries(self) -> list[Entry]:
-        """Give what belongs together so far."""
+        """Return what belongs together so far."""
         return list(self._entries.values())
 
     def couple(self, before: Block, after: Block, because: str, *, replaced: bool = False) -> None:
@@ -77,7 +77,7 @@ class Ledger:
         self.gather(before, after, because)
 
     def regions(self) -> list[Region]:
-        """Give every region: the pairs, then what is left; in the order of the snapshots."""
+        """Return every region: the pairs, then what is left; in the order of the snapshots."""
         placed = []
         mates = {}
         for before, after, because, replaced in self._entries.values():

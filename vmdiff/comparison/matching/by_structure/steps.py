@@ -51,7 +51,7 @@ _MANY = 8  # so many equal blocks on a side are a crowd
 
 
 def pair(before: Snapshot, after: Snapshot) -> list[Region]:
-    """Give every region of two snapshots of different runs; each mapping lies in exactly one.
+    """Return every region of two snapshots of different runs; each mapping lies in exactly one.
 
     ``pair(after, before)`` gives the same regions with their sides exchanged.
     """
@@ -264,14 +264,14 @@ def _owner(block: Block) -> Hashable:
 
 
 def _called(family: Family) -> str:
-    """Give the words for one of a family: ``malloc arena (arena 3)``, ``[anon:dalvik]``."""
+    """Return the words for one of a family: ``malloc arena (arena 3)``, ``[anon:dalvik]``."""
     if family.owner is None:
         return family.name or str(family.kind)
     return f"{family.owner} ({family.label})" if family.label else family.owner
 
 
 def _may_pair(before: Block, after: Block) -> bool:
-    """Say whether two blocks may be the same; of two sizes, a block and a thread's stack are not."""
+    """Return whether two blocks may be the same; of two sizes, a block and a thread's stack are not."""
     one, other = before.family, after.family
     if _known_apart(before, after):
         return False
@@ -296,11 +296,11 @@ def _may_be_reprotected(before: Block, after: Block) -> bool:
 
 
 def _known_apart(before: Block, after: Block) -> bool:
-    """Say whether an owner is proven on one side, and was looked for and not found on the other."""
+    """Return whether an owner is proven on one side, and was looked for and not found on the other."""
     return (before.sure and after.unowned) or (before.unowned and after.sure)
 
 
 def _same_owner(one: Family, other: Family) -> bool:
-    """Say whether the owners and names are the same, as far as they are known."""
+    """Return whether the owners and names are the same, as far as they are known."""
     owners = one.owner is None or other.owner is None or one.owner == other.owner
     return owners and (one.name is None or other.name is None or one.name == other.name)
