@@ -167,6 +167,11 @@ def test_the_command_line_takes_shows_compares_and_redacts_sets(
     assert vmdiff("show", tmp_path / "a.json", "--format", "markdown").out.startswith("**")
     assert vmdiff("redact", tmp_path / "a.json", "-o", tmp_path / "public").code == 0
     assert vmdiff("show", tmp_path / "public" / "a.json").code == 0
+    for option in (("--fail-on", "rss > 1"), ("--only", "kind:heap"), ("--min", "1MiB"), ("--sort", "pss")):
+        refused = vmdiff("compare", tmp_path / "a.json", tmp_path / "b.json.gz", *option)
+        assert (refused.code, refused.err.count("\n")) == (2, 1)
+        assert option[0] in refused.err
+        assert vmdiff("show", tmp_path / "a.json", *option).code == 2
     assert vmdiff("compare", tmp_path / "a.json", f"pid:{parent}").code == 2
     assert vmdiff("show", tmp_path / "a.json", "--format", "pprof", "-o", tmp_path / "x").code == 2
     assert json.loads(vmdiff("schema", "set").out)["title"] == "SnapshotSet"

@@ -239,6 +239,7 @@ def show(
     if (several := sources.resolve_set(file)) is not None:
         from vmdiff.cli import set_command
 
+        set_command.check(options, fail_on)
         set_command.show(several, form, options, to, force=force)
         return
     asked = [conditions.parse(text) for text in fail_on or ()]
@@ -300,6 +301,9 @@ def compare(
 
     sets = sources.resolve_sets(before, after)
     if any(sets):
+        from vmdiff.cli import set_command
+
+        set_command.check(options, fail_on)
         _compare_sets(sets, form, options, to, force=force, exit_code=exit_code)
         return
 

@@ -72,6 +72,22 @@ def redacted(snapshots: SnapshotSet, key: Path | None) -> SnapshotSet:
     return redaction.redact_sets([snapshots], key=read_key(key))[0]
 
 
+def check(options: ViewOptions, conditions: Sequence[str] | None) -> None:
+    """Refuse what asks about mappings: of a set nothing may be left out or ignored in silence.
+
+    Raises:
+        ConditionError: one of the options is given.
+    """
+    given = {
+        "--only": options.only,
+        "--min": options.minimum,
+        "--sort": options.sort,
+        "--fail-on": conditions,
+    }
+    for name in (name for name, value in given.items() if value):
+        raise ConditionError(f"{name} is of one process; of a set there are --by, --all and --exit-code")
+
+
 def show(snapshots: SnapshotSet, form: Format, options: ViewOptions, to: Path | None, *, force: bool) -> None:
     """Write what a set holds."""
     by = _by(options)
