@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from tests.machine import changed
 from tests.owners.inside.glibcs import RELEASES, Glibc, command
-from tests.owners.living import compiled, owned, running
+from tests.owners.living import compiled, owned, running, snapshot
 from tests.owners.truth import judged, pieces, wrong
 from vmdiff import snap
-from vmdiff.owners.allocators.glibc_state import LargeBlocks
+from vmdiff.capture.live_memory import LiveMemory
+from vmdiff.owners import Scene
+from vmdiff.owners.allocators.glibc_state import LargeBlocks, locate_glibc, read_glibc
 from vmdiff.owners.allocators.large_blocks import LargeBlock, believed
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -110,3 +112,16 @@ def test_what_makes_the_sum_too_large_is_left_out_if_it_can_be_told() -> None:
     assert believed(found, LargeBlocks(2, 8)) == tuple(found[:2])
     assert believed(blocks([3, 5, 5]), LargeBlocks(2, 8)) is None
     assert believed(found, LargeBlocks(3, 17)) is None
+
+
+def test_a_process_that_ended_once_its_malloc_was_found_has_no_arenas() -> None:
+    with running([compiled(Path(__file__).parent / "programs" / "touched_later.c")]) as (process, _):
+        seen = snapshot(process.pid)
+        with LiveMemory(process.pid, mappings=seen.mappings) as memory:
+            place = locate_glibc(Scene(seen, memory))
+            assert read_glibc(Scene(seen, memory), place) is not None
+            process.kill()
+            process.wait()
+
+            assert place.main is not None
+            assert read_glibc(Scene(seen, memory), place) is None

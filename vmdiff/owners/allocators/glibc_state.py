@@ -181,7 +181,7 @@ def read_glibc(scene: Scene, place: GlibcPlace) -> Glibc | None:
     step = _HUGE_PAGES_OF_HEAP * huge or HEAP_SIZE[layout.word]
     circle = _circle(scene, address, layout)
     arenas = tuple(_arena(scene, at, layout, state, step, is_main=at == address) for at, state in circle)
-    return Glibc(place.version, arenas, large)
+    return Glibc(place.version, arenas, large) if arenas else None  # none is there any more once it has ended
 
 
 def locate_glibc(scene: Scene) -> GlibcPlace:
