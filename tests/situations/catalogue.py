@@ -377,6 +377,7 @@ SITUATIONS = (
     Situation("C: 50 MiB of its own unmapped, 2.4 MiB malloced", c("own-freed-and-little-malloced", steps=1, account="-50 MiB, +2.4 MiB"), rf"^resident -{size(48)}: mapped by the program itself -{size(50)}"),
     Situation("C: a mapped file of 100 MiB is deleted", c("deleted-file", steps=1, account="100 MiB deleted"), r"^resident unchanged.*data \(100 MiB\) was deleted and is still mapped"),
     Situation("C: memfd of 60 MiB", c("memory-file", account="60 MiB"), rf"^resident \+{size(60)}: memfd \+{size(60)}"),
+    Situation("C: memfd of 60 MiB, open and not mapped", c("open-memory-file", account="60 MiB in no mapping"), rf"^resident unchanged.*open memfds that are not mapped \+{size(60)}"),
     Situation("C: POSIX shared memory of 40 MiB", c("posix-shared", account="40 MiB"), rf"^resident \+{size(40)}: posix shared memory \+{size(40)}"),
     Situation("C: System V shared memory of 30 MiB", c("sysv-shared", account="30 MiB"), rf"^resident \+{size(30)}: sysv shared memory \+{size(30)}"),
     Situation("C: 64 MiB in transparent huge pages", c("huge-pages", account="64 MiB"), rf"^resident \+{size(64)}: mapped by the program itself \+{size(64)} \(in huge pages\)"),

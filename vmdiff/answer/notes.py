@@ -265,10 +265,21 @@ def _swap(comparison: Comparison) -> Iterator[str]:
         yield f"swap {signed(swap)}"
 
 
+def _open_memfds(comparison: Comparison) -> Iterator[str]:
+    """Find memory in memfds that are open and not mapped: it is in no mapping, so in no resident memory."""
+    sides = [side.process.unmapped_files for side in (comparison.before, comparison.after)]
+    if None in sides:
+        return
+    before, after = (sum(one.held for one in side or () if one.memfd) for side in sides)
+    if abs(after - before) >= _NOTEWORTHY:
+        yield f"open memfds that are not mapped {signed(after - before)}"
+
+
 _BESIDES: tuple[Callable[[Comparison], Iterator[str]], ...] = (
     _swap,
     _deleted_files,
     _freed_lazily,
+    _open_memfds,
     _virtual,
 )
 

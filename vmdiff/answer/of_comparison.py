@@ -72,7 +72,7 @@ def _change_count(comparison: Comparison) -> str:
 
 def _unchanged(comparison: Comparison) -> Answer | None:
     """Return the answer that nothing changed, if nothing did."""
-    if comparison.changes or notes.of_inside(comparison):
+    if comparison.changes or notes.of_inside(comparison) or notes.of_still(comparison):
         return None
     return Answer("nothing changed", "rss", 0)
 

@@ -187,9 +187,8 @@ static void all_but_the_last(void) {
 
 static void open_memory_file(void) {
     int fd = memfd_create("frames", 0);
-    static char piece[1 << 20];
-    memset(piece, 1, sizeof piece);
-    for (int i = 0; i < 60; i++) if (write(fd, piece, sizeof piece) < 0) exit(3);
+    char piece[1 << 14] = {1};
+    for (int i = 0; i < 60 * 64; i++) if (write(fd, piece, sizeof piece) < 0) exit(3);
 }
 
 static const struct { const char *name; void (*act)(void); } CASES[] = {
