@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.importers.conftest import CASES
 from tests.importers.test_faults import EXTENDED, MAPS, NMT, NMT_RANGES, REGION_SUMMARY, SOLARIS, VMMAP_CSV
 from tests.importers.test_hostile_listings import ROWS, text_of
 from vmdiff import importers
@@ -141,3 +142,27 @@ def test_no_row_is_lost_in_silence(name, data):
 
     whole = [number for number, line in enumerate(lines, 1) if line in rows]
     assert len(snapshot.mappings) >= len([number for number in whole if number not in told])
+
+
+# Crash reports have parts of many kinds around their map, which nobody takes for rows.
+REPORTS = {"asan", "glibc-abort", "hs_err", "tombstone", "faults"}
+
+
+@pytest.mark.skipif(CASES is None, reason="no folder of other people's listings beside the project")
+def test_in_the_listings_of_others_a_line_that_no_format_knows_is_named_wherever_it_is():
+    tried, unnamed = 0, []
+    for path in sorted(CASES.rglob("*")):
+        if not path.is_file() or REPORTS & set(path.parts) or path.suffix in {".md", ".tsv", ".py"}:
+            continue
+        data = path.read_bytes()
+        lines = data.decode("utf-8", "surrogateescape").split("\n")
+        if b"\0" in data or len(data) > 300_000 or read("\n".join(lines)) is None:
+            continue
+        for at in range(0, len(lines) + 1, max(1, len(lines) // 6)):
+            snapshot = read("\n".join([*lines[:at], "what the reporter thinks", *lines[at:]]))
+            tried += 1
+            if snapshot is not None and at + 1 not in (named(snapshot) or {at + 1}):
+                unnamed.append((path.name, at + 1))
+
+    assert tried > 500
+    assert unnamed == []
