@@ -52,7 +52,7 @@ def _resident_unknown(comparison: Comparison) -> Answer | None:
     reason = "resident memory was not measured" + _where_not(comparison)
     if not virtual and not comparison.changes:
         return Answer(f"no mapping changed; {reason}", "size", 0)
-    moved = movement(virtual, parts.parts(comparison, parts.change_of("virtual")))
+    moved = movement(virtual, parts.parts(parts.ChangeOf("virtual", comparison)))
     return _moving(comparison, "virtual", moved, f"; {reason}")
 
 
@@ -84,7 +84,7 @@ def _swapped(comparison: Comparison) -> Answer | None:
         return None
     if abs(resident) < NOTEWORTHY or abs(swap) * 5 < abs(resident):
         return None
-    moved = movement(resident, parts.parts(comparison, parts.change_of("resident")))
+    moved = movement(resident, parts.parts(parts.ChangeOf("resident", comparison)))
     return _moving(comparison, "resident", moved, f"; swap {signed(swap)}{notes.of_swap(comparison)}")
 
 
@@ -112,7 +112,7 @@ def _shared_or_not(comparison: Comparison) -> Answer | None:
 
 def _because(comparison: Comparison, counter: str, delta: int, why: str) -> Answer:
     """Write a movement with its reason, and then whose memory it was."""
-    moved = movement(delta, parts.parts(comparison, parts.change_of(counter)))
+    moved = movement(delta, parts.parts(parts.ChangeOf(counter, comparison)))
     whose = _named(comparison, moved)
     sentence = f"{counter} {signed(delta)}: {why}" + (f"; {whose}" if whose else "")
     return Answer(sentence, counter, delta, moved.movers, moved.explained)
@@ -123,7 +123,7 @@ def _moved(comparison: Comparison) -> Answer | None:
     resident = _delta(comparison, "resident")
     if resident is None:
         return None
-    moved = movement(resident, parts.parts(comparison, parts.change_of("resident")))
+    moved = movement(resident, parts.parts(parts.ChangeOf("resident", comparison)))
     if _significant(resident, comparison.totals.get("rss")):
         more = notes.of_inside(comparison, moved.movers) + notes.of_virtual(comparison)
         return _moving(comparison, "resident", moved, more)

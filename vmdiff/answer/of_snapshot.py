@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from vmdiff.answer import notes, parts
 from vmdiff.answer.movement import Movement, movement
 from vmdiff.answer.sentence import Answer, Mover
-from vmdiff.comparison.compare import Comparison
-from vmdiff.comparison.match_mode import Match
 from vmdiff.model import Kind, Snapshot
 from vmdiff.model.memory_figures import figure
 from vmdiff.units import size
@@ -27,8 +25,7 @@ def summary(snapshot: Snapshot) -> Answer:
         return Answer(told, "rss" if counter == "resident" else "size", total)
     if total is None:
         return Answer(f"{len(snapshot.mappings):,} mappings; neither sizes nor resident memory were measured")
-    alone = Comparison(snapshot, snapshot, Match.ADDRESS, "", (), ())
-    held = movement(total, parts.parts(alone, parts.size_of(counter)))
+    held = movement(total, parts.parts(parts.SizeOf(counter, snapshot)))
     lead = f"{size(total)} {counter}" + ("" if counter == "resident" else " (resident was not measured)")
     return Answer(
         "; ".join([f"{lead}{_consisting(snapshot, held)}", *_outstanding(snapshot)]),

@@ -1,14 +1,16 @@
 """A comparison or snapshot cut into the parts that a sentence can name: owners, else files, else kinds."""
 
-from collections import Counter
+from collections import Counter, abc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from vmdiff.answer.sentence import Mover
 from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.owner_bounds import owner_bounds, proven_moves
-from vmdiff.comparison.totals import Group
-from vmdiff.model import Kind, Mapping, Snapshot
+from vmdiff.comparison.tally import Grouping, tallied
+from vmdiff.comparison.totals import held_groups
+from vmdiff.model import Kind, Snapshot
 from vmdiff.model.memory_figures import figure_of_two
 from vmdiff.model.piece import NOT_SPLIT, PRIVATE
 
@@ -28,51 +30,87 @@ _UNSPLIT = frozenset({NOT_SPLIT})
 _COUNTERS = {"resident": "rss", PRIVATE: PRIVATE}  # what of a figure pages are counted for
 
 
+class Divisible(Protocol):
+    """A figure of a comparison or snapshot that is cut up by owner, kind or object."""
+
+    @property
+    def figure(self) -> str:
+        """Its name, such as ``resident``."""
+
+    @property
+    def sides(self) -> tuple[Snapshot, ...]:
+        """The snapshots that it is a figure of, the last one last."""
+
+    def shares(self, by: str) -> Iterator[tuple[str, int | None]]:
+        """Yield each group with its share in bytes; None where that is unknown."""
+
+    def least(self, counter: str) -> abc.Mapping[str, int]:
+        """Return what is certainly the share of owners whose memory could not be split."""
+
+
 @dataclass(frozen=True, slots=True)
-class Value:
-    """A figure of a group: its change, or (*level*) how much there is after."""
+class ChangeOf:
+    """The change of a figure from one snapshot to the next."""
 
     figure: str
-    level: bool = False
+    comparison: Comparison
 
-    def __call__(self, group: Group) -> int | None:
-        """Read it off a group; None where it is unknown."""
-        totals = group.totals.items()
-        return figure_of_two(
-            {name: total.after if self.level else total.delta for name, total in totals}, self.figure
-        )
+    @property
+    def sides(self) -> tuple[Snapshot, ...]:
+        """The snapshots before and after."""
+        return self.comparison.before, self.comparison.after
 
+    def shares(self, by: str) -> Iterator[tuple[str, int | None]]:
+        """Yield each group with its change."""
+        for group in self.comparison.grouped(by):
+            deltas = {name: total.delta for name, total in group.totals.items()}
+            yield group.name, figure_of_two(deltas, self.figure)
 
-def change_of(name: str) -> Value:
-    """Return what reads the change of a figure off a group."""
-    return Value(name)
-
-
-def size_of(name: str) -> Value:
-    """Return what reads a figure of one snapshot off a group."""
-    return Value(name, level=True)
+    def least(self, counter: str) -> abc.Mapping[str, int]:
+        """Return what certainly moved of owners whose memory could not be split."""
+        return proven_moves(self.comparison.before, self.comparison.after, counter)
 
 
-def parts(comparison: Comparison, value: Value) -> tuple[Mover, ...]:
-    """Return all parts that moved, those of unowned files by object where one object stands out.
+@dataclass(frozen=True, slots=True)
+class SizeOf:
+    """A figure of one snapshot."""
 
-    Parts whose figure is unknown are left out: their movement is unexplained.
+    figure: str
+    snapshot: Snapshot
+
+    @property
+    def sides(self) -> tuple[Snapshot, ...]:
+        """The snapshot."""
+        return (self.snapshot,)
+
+    def shares(self, by: str) -> Iterator[tuple[str, int | None]]:
+        """Yield each group with what it holds."""
+        for group in held_groups(self.snapshot, tallied(self.snapshot), Grouping(by)):
+            yield group.name, figure_of_two(group.counts, self.figure)
+
+    def least(self, counter: str) -> abc.Mapping[str, int]:
+        """Return what owners whose memory could not be split certainly hold."""
+        return proven_moves(None, self.snapshot, counter)
+
+
+def parts(whole: Divisible) -> tuple[Mover, ...]:
+    """Return all parts that have a share, those of unowned files by object where one object stands out.
+
+    Parts whose share is unknown are left out: it is unexplained.
     """
-    if comparison.before.origin.owners != comparison.after.origin.owners:  # known on one side: no change
-        shares = ((group.name, value(group)) for group in comparison.grouped("kind"))
-        return tuple(Mover("kind", name, moved) for name, moved in shares if moved)
+    if len({side.origin.owners for side in whole.sides}) > 1:  # known on one side: no change
+        return tuple(Mover("kind", name, moved) for name, moved in whole.shares("kind") if moved)
     found: list[Mover] = []
-    for group in comparison.grouped("owner"):
-        moved = value(group)
+    for name, moved in whole.shares("owner"):
         if not moved:
             continue
-        kind = _kind_of(group.name)
-        if group.name in _UNSPLIT:
-            found += _proven(comparison, moved, value)
+        kind = _kind_of(name)
+        if name in _UNSPLIT:
+            found += _proven(whole, moved)
         elif kind is None:
-            found.append(Mover("owner", group.name, moved))
+            found.append(Mover("owner", name, moved))
         elif kind in _NAMED_BY_OBJECT:
-            found += _by_object(comparison, kind, moved, value)
+            found += _by_object(whole, kind, moved)
         else:
             found.append(Mover("kind", kind, moved))
     return tuple(found)
@@ -83,16 +121,15 @@ def _kind_of(name: str) -> str | None:
     return name[1:-1] if name.startswith("(") and name not in _UNSPLIT else None
 
 
-def _proven(comparison: Comparison, moved: int, value: Value) -> Iterator[Mover]:
+def _proven(whole: Divisible, moved: int) -> Iterator[Mover]:
     """Cut memory that could not be split into what is certainly one owner's, and the rest.
 
     One page that came while the pages were counted would otherwise hide whose all the others are.
     """
-    counter = _COUNTERS.get(value.figure)
+    counter = _COUNTERS.get(whole.figure)
     if counter is not None:
-        known = {group.name for group in comparison.grouped("owner") if value(group) is not None}
-        before = None if value.level else comparison.before
-        for name, least in proven_moves(before, comparison.after, counter).items():
+        known = {name for name, share in whole.shares("owner") if share is not None}
+        for name, least in whole.least(counter).items():
             if name not in known and _kind_of(name) is None:
                 yield Mover("owner", name, least, at_least=True)
                 moved -= least
@@ -100,10 +137,10 @@ def _proven(comparison: Comparison, moved: int, value: Value) -> Iterator[Mover]
         yield Mover("owner", NOT_SPLIT, moved)
 
 
-def _by_object(comparison: Comparison, kind: str, moved: int, value: Value) -> Iterator[Mover]:
+def _by_object(whole: Divisible, kind: str, moved: int) -> Iterator[Mover]:
     """Cut unowned memory of one kind into its large objects and the rest."""
     rest = moved
-    for path, share in _objects(comparison, kind, value):
+    for path, share in _objects(whole, kind):
         if abs(share) * 10 >= abs(moved) and (share > 0) == (moved > 0) and abs(share) <= abs(rest):
             yield Mover("object", path, share)
             rest -= share
@@ -111,17 +148,13 @@ def _by_object(comparison: Comparison, kind: str, moved: int, value: Value) -> I
         yield Mover("kind", kind, rest)
 
 
-def _objects(comparison: Comparison, kind: str, value: Value) -> list[tuple[str, int]]:
-    """Return the objects that are wholly of this kind and have no owner, largest movement first."""
-    others = {m.path for m in _mappings(comparison) if m.path and (m.kind != kind or m.owner is not None)}
-    own = {m.path for m in _mappings(comparison) if m.path and m.kind == kind} - others
-    shares = [(group.name, value(group) or 0) for group in comparison.grouped("object") if group.name in own]
-    return sorted((one for one in shares if one[1]), key=lambda one: -abs(one[1]))
-
-
-def _mappings(comparison: Comparison) -> Iterator[Mapping]:
-    yield from comparison.before.mappings
-    yield from comparison.after.mappings
+def _objects(whole: Divisible, kind: str) -> list[tuple[str, int]]:
+    """Return the objects that are wholly of this kind and have no owner, largest share first."""
+    named = [mapping for side in whole.sides for mapping in side.mappings if mapping.path]
+    others = {m.path for m in named if m.kind != kind or m.owner is not None}
+    own = {m.path for m in named if m.kind == kind} - others
+    shares = ((name, share) for name, share in whole.shares("object") if share and name in own)
+    return sorted(shares, key=lambda one: -abs(one[1]))
 
 
 def words(part: Mover, sides: Sequence[Snapshot]) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from vmdiff.comparison.compare import Comparison
-from vmdiff.comparison.match_mode import Match
-from vmdiff.comparison.totals import Group
+from vmdiff.comparison.tally import Grouping, tallied
+from vmdiff.comparison.totals import Group, held_groups
 from vmdiff.comparison.usage_change import UsageChange, by_owner, exact
 from vmdiff.findings.finding import NOTEWORTHY, Finding, Found, delta, listed
 from vmdiff.model import Snapshot, Usage, add
@@ -94,11 +94,14 @@ def kept_now(snapshot: Snapshot) -> Found:
 
     Precondition: as for `freed_and_kept`.
     """
-    alone = Comparison(snapshot, snapshot, Match.ADDRESS, "", (), ())
-    for move in moved_inside(alone):
-        in_use = exact(move.change.after, "in_use")
-        if in_use is not None and move.kept >= max(8 * NOTEWORTHY, in_use):
-            yield _finding(move.change.owner, move.change.after, move.kept, f"{size(in_use)} in use")
+    resident = _resident(snapshot)
+    every: dict[str, list[Usage]] = {}
+    for usage in snapshot.usage or ():
+        every.setdefault(usage.owner, []).append(usage)
+    for owner, usages in every.items():
+        in_use, held = exact(usages, "in_use"), kept(usages, resident.get(owner))
+        if in_use is not None and held is not None and held >= max(8 * NOTEWORTHY, in_use):
+            yield _finding(owner, usages, held, f"{size(in_use)} in use")
 
 
 def unread(comparison: Comparison) -> Found:
@@ -128,9 +131,14 @@ def _unread(usages: Sequence[Usage], snapshot: Snapshot) -> Found:
 
 def _large(snapshot: Snapshot, names: Collection[str]) -> list[str]:
     """Return, in order, the owners among *names* that have much resident memory."""
-    alone = Comparison(snapshot, snapshot, Match.ADDRESS, "", (), ())
-    held = {group.name: group.totals.get("rss") for group in alone.grouped("owner")}
-    return [name for name in sorted(names) if (rss := held.get(name)) and (rss.after or 0) >= 8 * NOTEWORTHY]
+    held = _resident(snapshot)
+    return [name for name in sorted(names) if (held.get(name) or 0) >= 8 * NOTEWORTHY]
+
+
+def _resident(snapshot: Snapshot) -> dict[str, int | None]:
+    """Return the resident memory of each owner in bytes; None where it is unknown."""
+    groups = held_groups(snapshot, tallied(snapshot), Grouping.OWNER)
+    return {group.name: group.counts.get("rss") for group in groups}
 
 
 def _unknown(usage: Usage) -> bool:
