@@ -37,7 +37,7 @@ def called(call: ast.Call) -> str:
 
 
 def test_the_words_of_our_own_doubts_may_be_told():
-    """A word that is missing here belongs into ``words.WORDS``."""
+    """A word that is missing here belongs into ``vocabulary.WORDS``."""
     doubts = [
         text
         for call in calls()
@@ -51,7 +51,7 @@ def test_the_words_of_our_own_doubts_may_be_told():
 
 
 def test_the_names_of_our_own_owners_may_be_told():
-    """A name that is missing here belongs into ``words.OWNERS``."""
+    """A name that is missing here belongs into ``vocabulary.OWNERS``."""
     rules = {
         call.args[at].value
         for call in calls()
@@ -65,7 +65,7 @@ def test_the_names_of_our_own_owners_may_be_told():
 
 
 def test_the_names_of_our_own_sources_may_be_told():
-    """A name that is missing here belongs into ``words.SOURCES``."""
+    """A name that is missing here belongs into ``vocabulary.SOURCES``."""
     named = {
         call.args[0].value
         for call in calls()
