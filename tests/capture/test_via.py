@@ -39,7 +39,13 @@ def assert_same(found: Snapshot, pid: int) -> None:
     assert found.totals["rss"] == direct.totals["rss"]
     assert found.counters == direct.counters
     assert found.host == direct.host
-    listed = {"user", "threads", "started_at", "limits"}
+    listed = {
+        "user",
+        "threads",
+        "started_at",
+        "limits",
+        "unmapped_files",
+    }  # the last needs fdinfo of every file
     assert found.process.model_dump(exclude=listed) == direct.process.model_dump(exclude=listed)
     assert found.process.threads == direct.process.threads
     assert compare(direct, found).match.value == "address"
