@@ -142,7 +142,18 @@ def chromium(tabs: int) -> Iterator[int]:
         for number in range(1, tabs):
             _asked(f"{address}/new?data:text/html,<p>{number}", "PUT")
         until(lambda: sum(one["type"] == "page" for one in _asked(f"{address}/list", "GET")) == tabs)
+        until(lambda: _renderers(process.pid) >= tabs)  # forked from a zygote, they take its name at first
         yield process.pid
+
+
+def _renderers(session: int) -> int:
+    """Count the processes of a session that call themselves renderers."""
+    count = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError):
+            if os.getsid(int(folder.name)) == session:
+                count += b"--type=renderer" in (folder / "cmdline").read_bytes()
+    return count
 
 
 def _asked(address: str, method: str) -> Any:
