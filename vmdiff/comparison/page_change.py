@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from vmdiff.model import PlacedMapping, Snapshot
+from vmdiff.model import Part, PlacedMapping, Snapshot
 from vmdiff.model.page_map import FINGERPRINT, MappingPages
 from vmdiff.model.piece import group_of
 
@@ -109,11 +109,8 @@ def _owner(snapshot: Snapshot, address: int) -> str | None:
     mapping: PlacedMapping | None = snapshot.by_address.at(address)
     if mapping is None:
         return None
-    owner = mapping.owner
-    if owner is None or not owner.parts:
-        return group_of(mapping.kind, owner)
-    part = next((part for part in owner.parts if part.start <= address < part.end), None)
-    return part.name if part else group_of(mapping.kind, None)
+    held = mapping.owner and mapping.owner.at(address)
+    return held.name if isinstance(held, Part) else group_of(mapping.kind, held)
 
 
 def _moves(strips: Sequence[_Strip | None], start: int, count: int) -> Iterator[str]:

@@ -101,6 +101,12 @@ class Owner:
     parts: tuple[Part, ...] = ()
     rest: tuple[Unclaimed, ...] = ()
 
+    def at(self, address: int) -> "Owner | Part | None":
+        """Return whose the memory at an *address* of the mapping is: this owner's, a part's, or nobody's."""
+        if not self.parts:
+            return self
+        return next((part for part in self.parts if part.start <= address < part.end), None)
+
 
 MIXED = "mixed"
 

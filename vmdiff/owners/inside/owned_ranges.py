@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from heapq import merge
 
-from vmdiff.model import Owner, Part, PlacedMapping
+from vmdiff.model import Owner, Part
 from vmdiff.owners.scene import OwnedRange, Scene
 
 
@@ -15,14 +15,7 @@ def owned_ranges(scene: Scene, *names: str) -> Iterator[OwnedRange]:
 def owner_at(scene: Scene, address: int) -> Owner | Part | None:
     """Return whose memory *address* is in; None where nobody is known."""
     mapping = scene.at(address)
-    return None if mapping is None else _owner_in(mapping, address)
-
-
-def _owner_in(mapping: PlacedMapping, address: int) -> Owner | Part | None:
-    owner = mapping.owner
-    if owner is None or not owner.parts:
-        return owner
-    return next((part for part in owner.parts if part.start <= address < part.end), None)
+    return None if mapping is None or mapping.owner is None else mapping.owner.at(address)
 
 
 def _start(held: OwnedRange) -> int:
