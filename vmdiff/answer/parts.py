@@ -71,26 +71,27 @@ class ChangeOf:
         return proven_moves(self.comparison.before, self.comparison.after, counter)
 
 
-@dataclass(frozen=True, slots=True)
 class SizeOf:
-    """A figure of one snapshot."""
+    """A figure of one snapshot, whose mappings are added up once for all ways to cut it."""
 
-    figure: str
-    snapshot: Snapshot
+    def __init__(self, figure: str, snapshot: Snapshot) -> None:
+        self.figure = figure
+        self._snapshot = snapshot
+        self._made = tallied(snapshot)
 
     @property
     def sides(self) -> tuple[Snapshot, ...]:
         """The snapshot."""
-        return (self.snapshot,)
+        return (self._snapshot,)
 
     def shares(self, by: str) -> Iterator[tuple[str, int | None]]:
         """Yield each group with what it holds."""
-        for group in held_groups(self.snapshot, tallied(self.snapshot), Grouping(by)):
+        for group in held_groups(self._snapshot, self._made, Grouping(by)):
             yield group.name, figure_of_two(group.counts, self.figure)
 
     def least(self, counter: str) -> abc.Mapping[str, int]:
         """Return what owners whose memory could not be split certainly hold."""
-        return proven_moves(None, self.snapshot, counter)
+        return proven_moves(None, self._snapshot, counter)
 
 
 def parts(whole: Divisible) -> tuple[Mover, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from itertools import groupby
 from secrets import token_bytes
+from typing import NamedTuple
 
 from vmdiff.capture.cached_files import cached_files
 from vmdiff.capture.device_memory import device_memory
@@ -47,20 +48,17 @@ def with_pages(
         return snapshot.noting(_NOT_TOLD)
     pages = [one for one in found.values() if one is not None]
     named = None if key is None else blake2b(b"name of the key", key=key[:64], digest_size=8).hexdigest()
-    looked = {one.pages.start: one.counts for one in pages}
-    counted = {
-        at: looked[m.start]
-        for at, m in enumerate(snapshot.mappings)
-        if m.start is not None and m.start in looked
-    }
+    counted: dict[int | None, dict[str, int | None]] = {one.pages.start: one.counts for one in pages}
     return snapshot.model_copy(
         update={
             "origin": snapshot.origin.model_copy(
                 update={"counters": (*snapshot.origin.counters, *PAGE_COUNTERS)}
             ),
             "mappings": tuple(
-                mapping.with_values({**mapping.values, **counts}) if (counts := counted.get(at)) else mapping
-                for at, mapping in enumerate(snapshot.mappings)
+                mapping.with_values({**mapping.values, **counts})
+                if (counts := counted.get(mapping.start))
+                else mapping
+                for mapping in snapshot.mappings
             ),
             "pages": PageContents(
                 files=cached_files([snapshot]) if may_be_known() else None,
@@ -73,12 +71,11 @@ def with_pages(
     )
 
 
-class _Looked:
+class _Looked(NamedTuple):
     """The pages of a mapping, and its counters that are not 0."""
 
-    def __init__(self, pages: MappingPages, counts: dict[str, int | None]) -> None:
-        self.pages = pages
-        self.counts = counts
+    pages: MappingPages
+    counts: dict[str, int | None]
 
 
 class _Look:
