@@ -126,7 +126,7 @@ def test_our_own_child_may_be_killed_while_it_is_held(tmp_path: Path) -> None:
 def test_where_no_thread_can_be_had_it_is_said() -> None:
     script = """
 import os, resource, subprocess, sys
-import vmdiff, vmdiff.capture.freeze  # all that somebody else may not be let see
+import vmdiff, vmdiff.capture.freeze, vmdiff.capture.memory_copy  # all that somebody else may not be let see
 from vmdiff.errors import ProcessError
 with subprocess.Popen(["sleep", "1000"], user=65534 if os.geteuid() == 0 else None) as process:
     vmdiff.snap(os.getpid())

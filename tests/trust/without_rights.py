@@ -5,7 +5,7 @@ A user of the machine may not be let into the folder of this checkout, nor into 
 
 BEGIN = """
 import contextlib, ctypes, json, os, signal, struct, subprocess
-import vmdiff.capture.freeze
+import vmdiff.capture.freeze, vmdiff.capture.memory_copy
 from vmdiff.cli import main
 from vmdiff.errors import ProcessError
 from vmdiff.capture import ProcessFolder, read
