@@ -15,6 +15,7 @@ from vmdiff.errors import InputError, ProcessError
 from vmdiff.storage import atomic_file
 
 if TYPE_CHECKING:  # what is not known before a process is being read is loaded meanwhile
+    from vmdiff.capture.freeze import Freeze
     from vmdiff.model import Snapshot
     from vmdiff.model.snapshot_set import SnapshotSet
     from vmdiff.owners import KnownFiles, Memory, Scene
@@ -28,6 +29,7 @@ _LIVE = "pid:"
 _ELF = b"\x7fELF"
 _BUNDLE = b"@vmdiff:"
 _LOOKS_AGAIN = 3  # where pages moved meanwhile
+_HOLDS_AGAIN = 3  # of a frozen process whose heap contradicts itself
 _QUICK = 0.5  # seconds; a reading that takes longer is not repeated for that
 
 
@@ -129,7 +131,36 @@ def snap_set(
 def _frozen(
     folder: ProcessFolder, limit: float | None, taken: "Callable[[], Snapshot]", *, inside: bool
 ) -> "Snapshot":
-    """Take the snapshot while the process stands still, and note for how long it did.
+    """Take the snapshot while the process stands still, and note for how long it did in all.
+
+    A thread can be stopped while it writes malloc's records, which then contradict each other: it is let
+    run on and held again, unless they say the same as before or the limit is spent.
+    """
+    from vmdiff.capture.freeze import let_run
+    from vmdiff.owners.inside import contradictions
+
+    snapshot, freeze = _held_once(folder, limit, taken, inside=inside)
+    seconds, reasons = freeze.seconds, contradictions(snapshot.usage or ())
+    for _ in range(_HOLDS_AGAIN):
+        left = None if limit is None else limit - seconds
+        if not reasons or (left is not None and left <= 0):
+            break
+        let_run(folder)
+        try:
+            snapshot, freeze = _held_once(folder, left, taken, inside=inside)
+        except ProcessError:  # it ended, and what was read of it stays
+            break
+        seconds, before = seconds + freeze.seconds, reasons
+        reasons = contradictions(snapshot.usage or ())
+        if reasons == before:
+            break
+    return snapshot.noting(*freeze.doubts, frozen_seconds=round(seconds, 6))
+
+
+def _held_once(
+    folder: ProcessFolder, limit: float | None, taken: "Callable[[], Snapshot]", *, inside: bool
+) -> "tuple[Snapshot, Freeze]":
+    """Hold the process still once; return what was read of it, and how it stood.
 
     The allocators' records are read from a copy, once it runs on; where it is too large for a copy, while
     it stands still, and then only the cheap ones.
@@ -148,7 +179,7 @@ def _frozen(
                 snapshot = _with_usage(snapshot, live, inside=False)
         if copy is not None:
             snapshot = _with_usage(snapshot, copy, inside=inside)
-    return snapshot.noting(*freeze.doubts, frozen_seconds=round(freeze.seconds, 6))
+    return snapshot, freeze
 
 
 def with_owners(

@@ -5,11 +5,14 @@ from pathlib import Path
 import pytest
 
 from tests.owners.living import compiled, running
+from tests.waiting import until_asleep
 from vmdiff.capture.live_memory import LiveMemory
 from vmdiff.capture.memory_copy import CopiedPiece, MemoryCopy, copied
 from vmdiff.sources import snap
 
-CHURNING = Path(__file__).parents[1] / "owners" / "programs" / "churning.c"
+PROGRAMS = Path(__file__).parents[1] / "owners" / "programs"
+CHURNING = PROGRAMS / "churning.c"
+CAUGHT_WRITING = PROGRAMS / "caught_writing.c"
 
 
 def test_a_heap_that_is_never_still_is_exact_once_it_is_frozen() -> None:
@@ -23,6 +26,25 @@ def test_a_heap_that_is_never_still_is_exact_once_it_is_frozen() -> None:
                 assert arena.partial is None
                 assert sum(size * used for size, used, _ in arena.sizes) == arena.in_use
             assert taken.origin.frozen_seconds is not None
+
+
+def test_a_thread_that_is_caught_writing_the_records_of_its_heap_is_held_again() -> None:
+    with running([compiled(CAUGHT_WRITING)]) as (process, _):
+        until_asleep(process.pid)
+        taken = snap(process.pid, freeze=True)
+        (heap,) = [usage for usage in taken.usage or () if usage.owner == "malloc heap"]
+
+        assert heap.partial is None
+        assert heap.in_use is not None
+
+
+def test_a_heap_that_stays_broken_is_unknown() -> None:
+    with running([compiled(CAUGHT_WRITING), "forever"]) as (process, _):
+        taken = snap(process.pid, freeze=True)
+        (heap,) = [usage for usage in taken.usage or () if usage.owner == "malloc heap"]
+
+        assert heap.partial is not None
+        assert heap.in_use is None
 
 
 def test_a_copy_of_a_running_process_is_none() -> None:

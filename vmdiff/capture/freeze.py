@@ -35,6 +35,7 @@ _KCMP_VM = 1
 
 STOP_WITHIN = 2.0  # seconds; a thread that waits for a disk stops only when it has what it waits for
 _PAUSE = 0.0005
+RUNS_WITHIN = 0.2  # seconds; a process that was let go and is given no processor for longer is not waited for
 _ROUNDS = 100  # of looking for threads that appeared meanwhile
 
 
@@ -234,6 +235,30 @@ def _number(status: str | None, key: str) -> int:
     """Return the number of a line of ``status``, 0 without one."""
     lines = (line.split() for line in (status or "").split("\n") if line.startswith(key))
     return next((int(words[1]) for words in lines), 0)
+
+
+def let_run(folder: ProcessFolder) -> None:
+    """Wait until each thread of a process that was let go has been on a processor, or waits for something.
+
+    The first number of ``schedstat`` is the time that a thread was on one
+    (Documentation/scheduler/sched-stats.rst).
+    """
+    late = time.perf_counter() + RUNS_WITHIN
+    before = _waiting_for_processor(folder)
+    while before and time.perf_counter() < late:
+        time.sleep(_PAUSE)
+        now = _waiting_for_processor(folder)
+        before = {tid: spent for tid, spent in before.items() if now.get(tid) == spent}
+
+
+def _waiting_for_processor(folder: ProcessFolder) -> dict[str, str]:
+    """Return the threads that run or could, each with the time that it has been on a processor."""
+    found = {}
+    for tid in folder.names("task"):
+        stat, spent = folder.text(f"task/{tid}/stat"), folder.text(f"task/{tid}/schedstat")
+        if stat and spent and stat.rpartition(")")[2].split()[0] == "R":
+            found[tid] = spent.split()[0]
+    return found
 
 
 @contextmanager

@@ -5,6 +5,7 @@ mappings) and yields `Usage`s; `inside_registry.READERS` is the only place that 
 """
 
 from vmdiff.owners.inside.budget import QUICK, WHOLE, Budget
+from vmdiff.owners.inside.glibc_heap import contradictions
 from vmdiff.owners.inside.inside_registry import READERS, Reader, look_inside
 
-__all__ = ["QUICK", "READERS", "WHOLE", "Budget", "Reader", "look_inside"]
+__all__ = ["QUICK", "READERS", "WHOLE", "Budget", "Reader", "contradictions", "look_inside"]

@@ -6,7 +6,7 @@ chunks are followed, which yields the same figures without the sizes of what is 
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from importlib.util import find_spec
 from itertools import chain
@@ -71,6 +71,21 @@ def glibc_usage(scene: Scene, budget: Budget) -> Iterator[Usage]:
         return
     usages, steady = two_readings(lambda: tuple(_usages(scene, budget)), scene.memory, _tries(scene))
     yield from usages if steady else [usage.model_copy(update={"partial": MOVED}) for usage in usages]
+
+
+def contradictions(usages: Iterable[Usage]) -> frozenset[str]:
+    """Return why arenas that were found are unknown: their records contradict each other, or are swapped out.
+
+    A thread that writes such records has them in no order meanwhile.
+    """
+    return frozenset(
+        usage.partial
+        for usage in usages
+        if usage.owner in {_HEAP, _ARENA}
+        and usage.in_use is None
+        and usage.certainty == "certain"
+        and usage.partial
+    )
 
 
 def _tries(scene: Scene) -> int:
