@@ -3,12 +3,13 @@
 from bisect import bisect_right
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vmdiff.model import Origin, Snapshot
+from vmdiff.model import Kind, Mapping, Origin, Snapshot
 from vmdiff.owners import Memory, Scene
-from vmdiff.owners.allocators.radix_map import PageMap, PageMapFormat
+from vmdiff.owners.allocators.radix_map import PageMap, PageMapFormat, find_page_map
 
 LEAF = 1 << 18
 ROOT, LEAVES, RECORDS = 1 << 40, 2 << 40, 3 << 40
@@ -18,6 +19,9 @@ FIRST = 3 * LEAF - 40  # pages: a leaf ends among those that are drawn
 
 # Lengths of extents and of gaps, in turn; slabs have their pointer at every page.
 layouts = st.lists(st.tuples(st.integers(0, 6), st.integers(1, 40), st.booleans()), max_size=12)
+
+
+FORM = PageMapFormat(12, (1 << 48) - 64, lambda record: (record[0], record[1]))
 
 
 class Drawn:
@@ -59,7 +63,7 @@ def test_the_owned_pages_are_those_of_the_extents(layout: list[tuple[int, int, b
     memory: Memory = Drawn(extents, merged=merged)  # type: ignore[assignment]  # as much of one as is asked for
     radix = PageMap(
         Scene(Snapshot(origin=Origin(source="test")), memory),
-        PageMapFormat(12, (1 << 48) - 64, lambda record: (record[0], record[1])),
+        FORM,
         ROOT,
     )
 
@@ -68,3 +72,60 @@ def test_the_owned_pages_are_those_of_the_extents(layout: list[tuple[int, int, b
 
     assert pages == {page for first, last, _ in extents for page in range(first, last)}
     assert all(below[1] < above[0] for below, above in pairwise(ranges))
+
+
+def _scene(extents: list[tuple[int, int, bool]], start: int) -> Scene:
+    """Build a process: a library with the root in its .bss, leaves, records, and memory from *start* on."""
+    variables = (
+        ROOT - 8 * PAGE
+    )  # a root has entries for all of an address space, far more than the extents need
+    shapes = [
+        (variables - PAGE, variables, "/lib/allocator.so"),
+        (variables, ROOT + (1 << 16), None),
+        (LEAVES, LEAVES + 4 * LEAF * 8, None),
+        (RECORDS, RECORDS + PAGE, None),
+        (start * PAGE, (FIRST + 600) * PAGE, None),
+    ]
+    mappings = [
+        Mapping(
+            low,
+            high,
+            "rw-p",
+            Kind.ANONYMOUS if path is None else Kind.IMAGE,
+            path=path,
+            values={"rss": high - low},
+        )
+        for low, high, path in sorted(shapes)
+    ]
+    memory: Memory = Drawn(extents)  # type: ignore[assignment]  # as much of one as is asked for
+    return Scene(Snapshot(origin=Origin(source="test", counters=("rss",)), mappings=tuple(mappings)), memory)
+
+
+@pytest.mark.parametrize(
+    ("start", "extents"),
+    [
+        pytest.param(FIRST, [(FIRST, FIRST + 8, True)], id="at-the-start"),
+        pytest.param(3 * LEAF - 512, [(3 * LEAF, 3 * LEAF + 8, True)], id="nothing-before-a-leaf"),
+        pytest.param(
+            3 * LEAF - 512,
+            [(3 * LEAF - 2, 3 * LEAF + 6, True), (3 * LEAF + 6, 3 * LEAF + 9, False)],
+            id="across",
+        ),
+    ],
+)
+def test_a_map_is_found_wherever_its_first_extent_lies(
+    start: int, extents: list[tuple[int, int, bool]]
+) -> None:
+    """jemalloc's own records come first in its memory, which may end right where a leaf begins."""
+    scene = _scene(extents, start)
+    library = [mapping for mapping in scene.mappings if mapping.path]
+
+    found = find_page_map(scene, library, FORM)
+
+    assert found is not None
+    assert found.root == ROOT
+
+
+def test_no_map_is_found_where_nothing_leads_to_an_extent() -> None:
+    scene = _scene([], FIRST)
+    assert find_page_map(scene, [mapping for mapping in scene.mappings if mapping.path], FORM) is None

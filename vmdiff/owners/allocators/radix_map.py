@@ -26,6 +26,7 @@ _NO_POINTER = re.compile(rb"(?=[\x00-\x3f]\0{5}(?!\0\0)..)", re.DOTALL)
 _FILLED = re.compile(rb"[^\0]")
 _ZEROS = re.compile(rb"\0{64,}")
 _WINDOW = 2048  # entries
+_MOST_RECORDS = 8  # that are looked at from one place on
 _RECORD = 32  # bytes that a check sees of a record
 
 
@@ -114,30 +115,55 @@ class PageMap(NamedTuple):
 def find_page_map(scene: Scene, image: Sequence[PlacedMapping], form: PageMapFormat) -> PageMap | None:
     """Find the map in an object's variables, by an extent that it leads to.
 
-    A variable may be the root's entry for a place if, taken as a leaf, the first entry from that place
-    on leads to the record of an extent that begins there.
+    A variable may be the root's entry for a place if, taken as a leaf, one of the first entries from that
+    place on leads to the record of an extent that begins there.
     """
     leaves = [*islice(_leaves(scene, image), _MOST_TRIES)]
-    for place in _places(scene):
+    for place in _places(scene, 1 << form.shift):
         first = -(-place >> form.shift)
         for at, leaf in leaves:
             entries = scene.read(leaf + first % _LEAF * WORD, min(_WINDOW, _LEAF - first % _LEAF) * WORD)
-            filled = _FILLED.search(entries or b"")
-            if entries is None or filled is None:
-                continue
-            radix, number = PageMap(scene, form, at - first // _LEAF * WORD), filled.start() // WORD
-            record = unpacked(scene.read(radix._pointer(entries, number), _RECORD))
-            start = first + number << form.shift
-            if record and form.bounds(record)[0] == start < form.bounds(record)[1]:
+            radix = PageMap(scene, form, at - first // _LEAF * WORD)
+            if entries is not None and _leads_to_extent(radix, first, entries):
                 return radix
     return None
 
 
-def _places(scene: Scene) -> list[int]:
-    """Return where to look for extents: at the starts of the mappings with most in use."""
+def _leads_to_extent(radix: PageMap, first: int, entries: bytes) -> bool:
+    """Return whether one of the *entries* from page *first* on leads to the record of what begins there.
+
+    The first one need not: it may be of an extent that began before.
+    """
+    filled = _FILLED.search(entries)
+    skipped = filled.start() // WORD if filled else len(entries) // WORD
+    seen: set[int] = set()
+    for number, entry in enumerate(unpacked(entries[skipped * WORD :]), first + skipped):
+        pointer = entry & radix.form.mask
+        if not pointer or pointer in seen:
+            continue
+        if len(seen) == _MOST_RECORDS:
+            break
+        seen.add(pointer)
+        record, start = unpacked(radix.scene.read(pointer, _RECORD)), number << radix.form.shift
+        if record and radix.form.bounds(record)[0] == start < radix.form.bounds(record)[1]:
+            return True
+    return False
+
+
+def _places(scene: Scene, page: int) -> list[int]:
+    """Return where to look for extents: where the mappings with most in use begin, and leaves in them.
+
+    What lies in front of a leaf's start may be nothing but the allocator's own records.
+    """
     held = [*scene.touched, *(mapping for mapping in scene.mappings if mapping.kind is Kind.HEAP)]
     most = nlargest(_PROBES, held, key=lambda mapping: mapping.values.get("rss") or 0)
-    return [mapping.start for mapping in most]
+    covered = _LEAF * page
+    return [
+        place
+        for mapping in most
+        for place in (mapping.start, mapping.start // covered * covered + covered)
+        if place < mapping.end
+    ]
 
 
 def _leaves(scene: Scene, image: Sequence[PlacedMapping]) -> Iterator[tuple[int, int]]:
