@@ -57,6 +57,9 @@ def read_smaps_twice(data: bytes) -> None:
     assert slowly is not None, "the fast reader reads what the slow one refuses"
     assert [_told(mapping) for mapping in quickly.mappings] == slowly
     assert fast_reader.parse([data[at : at + 7] for at in range(0, len(data), 7)], source="x") == quickly
+    records = fast_reader.KnownRecords(4096)
+    for _ in range(2):  # what a set's processes have in common is taken apart once
+        assert fast_reader.parse([data], source="x", records=records) == quickly
 
 
 def read_proc_text_twice(data: bytes) -> None:

@@ -63,6 +63,15 @@ def test_a_snapshot_needs_no_renderer_and_no_other_format(tmp_path: Path) -> Non
     assert "vmdiff.owners.runtimes.jvm" not in modules
 
 
+def test_a_set_without_owners_needs_no_report_no_comparison_and_no_owners(tmp_path: Path) -> None:
+    with actor() as process:
+        modules = imported("snap", f"tree:{process.pid}", "--no-owners", "-o", tmp_path / "x.json")
+
+    assert modules & HEAVY == {"typer", "pydantic"}
+    unused = ("vmdiff.answer", "vmdiff.comparison.compare", "vmdiff.findings", "vmdiff.owners")
+    assert not modules.intersection(unused)
+
+
 def test_a_comparison_as_json_needs_no_terminal(pair: tuple[Path, Path]) -> None:
     modules = imported("compare", *pair, "--match", "address", "--format", "json")
 
@@ -148,6 +157,35 @@ def test_mappings_that_are_alike_share_what_is_alike() -> None:
     assert len({id(mapping.flags) for mapping in found}) == 1
     assert held < 300 * len(found)  # bytes: a tuple, two addresses and nothing else of its own
     assert peak < 1500 * len(found)
+
+
+def test_what_listings_have_in_common_is_decoded_once() -> None:
+    text, records = _distinct(2000), fast_reader.KnownRecords(4096)
+
+    fresh, again = (lines(lambda: fast_reader.parse([text], source="x", records=records)) for _ in range(2))
+
+    assert again < fresh / 2
+
+
+def test_listings_that_share_records_report_their_own_keys_and_images() -> None:
+    header, flags = b"%x-%x %s 00000000 fe:00 7 /tmp/x\n", b"VmFlags: rd\n"
+    plain = header % (4096, 8192, b"r--p") + b"Size: 4 kB\nRss: 4 kB\n" + flags
+    other = header % (4096, 8192, b"r--p") + b"Size: 4 kB\nPss: 4 kB\n" + flags
+    image = header % (8192, 12288, b"r-xp") + b"Size: 4 kB\nRss: 4 kB\n" + flags
+    records = fast_reader.KnownRecords(4096)
+
+    for text in (plain + image, plain, other, plain + other, plain):
+        alone = fast_reader.parse([text], source="x")
+        assert fast_reader.parse([text], source="x", records=records) == alone
+
+
+def _distinct(count: int) -> bytes:
+    """Return a listing of mappings of which no two are alike."""
+    return b"".join(
+        b"%x-%x r--p 00000000 fe:00 %d /tmp/file\nSize: 4 kB\nRss: 4 kB\nVmFlags: rd mr \n"
+        % (at * 8192, at * 8192 + 4096, at)
+        for at in range(1, count + 1)
+    )
 
 
 def test_pieces_of_one_file_are_decoded_and_written_once_but_for_their_offsets() -> None:

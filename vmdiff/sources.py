@@ -106,15 +106,15 @@ def snap_set(
     from vmdiff.capture.machine_facts import Machine
     from vmdiff.capture.process_set import read_set
     from vmdiff.capture.process_tree import choose
-    from vmdiff.owners import KnownFiles
 
-    known, machine = KnownFiles(), Machine()
+    machine = Machine()
+    known = _no_files_known() if owners else None
 
     def taken(folder: ProcessFolder) -> "Snapshot":
+        if not owners:
+            return read(folder, detail=detail, arguments=arguments, machine=machine)
         identity = folder.identity()
         snapshot = read(folder, detail=detail, arguments=arguments, machine=machine)
-        if not owners:
-            return snapshot
         # The records inside allocators take longest to read, so a set that stands still goes without them.
         look = _with_owners_only if freeze else partial(with_owners, inside=inside)
         owned = look(folder, snapshot, known=known)
@@ -126,6 +126,12 @@ def snap_set(
         raise ProcessError("; ".join(one.reason for one in found.missing[:3]) or "no process to read")
     account = None if chosen.cgroup is None else account_with_files(chosen.cgroup, found.members)
     return found.model_copy(update={"label": label, "tags": dict(tags or {}), "cgroup": account})
+
+
+def _no_files_known() -> "KnownFiles":
+    from vmdiff.owners import KnownFiles
+
+    return KnownFiles()
 
 
 def _frozen(

@@ -67,7 +67,7 @@ def read(
         notify(
             f"reading {folder.pid} will take about {cost:.0f} s; --detail maps is quick and has no counters"
         )
-    reading, attempts = _until_consistent(folder, detail, stat, with_rollup=cost <= TOO_LONG_TWICE)
+    reading, attempts = _until_consistent(folder, detail, stat, machine, with_rollup=cost <= TOO_LONG_TWICE)
     doubts = list(_doubts(reading, attempts))
     if detail != wanted:
         doubts.insert(0, "this kernel gives no smaps: nothing is known of what is resident")
@@ -101,19 +101,21 @@ def _cost(folder: ProcessFolder) -> float:
 
 
 def _until_consistent(
-    folder: ProcessFolder, detail: Detail, stat: Stat, *, with_rollup: bool
+    folder: ProcessFolder, detail: Detail, stat: Stat, machine: "Machine | None", *, with_rollup: bool
 ) -> tuple[Reading, int]:
     """Read until the layout held still, a few times at the most; give the last reading."""
     attempts = 0
     while True:
         attempts += 1
-        reading = _attempt(folder, detail, stat, with_rollup=with_rollup and detail == "smaps")
+        reading = _attempt(folder, detail, stat, machine, with_rollup=with_rollup and detail == "smaps")
         if reading.consistent or attempts == ATTEMPTS:
             return reading, attempts
 
 
-def _attempt(folder: ProcessFolder, detail: Detail, stat: Stat, *, with_rollup: bool) -> Reading:
-    identity = folder.identity()
+def _attempt(
+    folder: ProcessFolder, detail: Detail, stat: Stat, machine: "Machine | None", *, with_rollup: bool
+) -> Reading:
+    identity = folder.identity(stat)
     look_before = detail == "smaps"  # the cheap listing is as quick as a look: two that agree are enough
     names = [*(["maps"] if look_before else []), detail, *([ROLLUP] if with_rollup else []), "maps"]
     try:
@@ -121,7 +123,7 @@ def _attempt(folder: ProcessFolder, detail: Detail, stat: Stat, *, with_rollup: 
             from vmdiff.capture import snapshot_builder
 
             before = b"".join(next(texts)) if look_before else None
-            listing = snapshot_builder.listing_of(next(texts), folder, detail)
+            listing = snapshot_builder.listing_of(next(texts), folder, detail, machine)
             rollup = snapshot_builder.rollup_of(next(texts), folder) if with_rollup else None
             after = b"".join(next(texts))
         stat_after = folder.stat()
@@ -129,7 +131,7 @@ def _attempt(folder: ProcessFolder, detail: Detail, stat: Stat, *, with_rollup: 
         raise folder.explain(error) from error
     if not listing.mappings or stat_after.state in {"Z", "X"}:
         raise ProcessError(f"process {folder.pid} ended while it was being read")
-    same = stat_after.start_ticks == stat.start_ticks and folder.identity() == identity
+    same = folder.identity(stat_after) == identity
     return Reading(listing, rollup, listing.layout if before is None else before, after, same)
 
 

@@ -13,6 +13,7 @@ from vmdiff.capture.cgroup_limit import memory_limit
 from vmdiff.capture.file_systems import FileSystems
 from vmdiff.capture.process_dir import PROC
 from vmdiff.importers.procfs import process_files
+from vmdiff.importers.procfs.fast_reader import KnownRecords
 from vmdiff.model import Host
 
 
@@ -21,6 +22,7 @@ class Machine:
 
     def __init__(self, proc: Path = PROC) -> None:
         self._proc = proc
+        self.records = KnownRecords(os.sysconf("SC_PAGE_SIZE"))
         self._file_systems: dict[str, FileSystems] = {}
         self._limits: dict[str | None, int | None] = {}
 

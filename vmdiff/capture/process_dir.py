@@ -88,7 +88,9 @@ class ProcessFolder:
             by_vectors = _vector_reader() if large and not self.between_reads else None
             while piece := by_vectors(descriptor) if by_vectors else self._by_pages(descriptor):
                 yield piece
-                if by_vectors is None and len(piece) >= _PIECE and not self.between_reads:
+                if by_vectors is None and len(piece) < _PIECE:
+                    return  # it ended: not to be asked again, for most files are small and there are many
+                if by_vectors is None and not self.between_reads:
                     by_vectors = _vector_reader()
         finally:
             os.close(descriptor)
@@ -160,16 +162,17 @@ class ProcessFolder:
             raise ProcessError(f"process {self.pid}: its stat cannot be read: {text[:60]!r}")
         return found
 
-    def identity(self) -> tuple[object, ...]:
+    def identity(self, stat: Stat | None = None) -> tuple[object, ...]:
         """Return what differs once the process is another one, or has become another program.
 
         The auxiliary vector holds addresses that each exec draws anew, also one of the same program. The
-        file of the program is not looked at: it may be on a server that does not answer.
+        file of the program is not looked at: it may be on a server that does not answer. *stat* is one that
+        was just read.
 
         Raises:
             ProcessError: the process is gone.
         """
-        return self.stat().start_ticks, self.link("exe"), self.text("auxv")
+        return (stat or self.stat()).start_ticks, self.link("exe"), self.text("auxv")
 
     def was(self, identity: tuple[object, ...]) -> bool:
         """Return whether this is the program still that had that identity, as far as it lived."""

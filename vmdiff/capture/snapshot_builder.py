@@ -22,9 +22,13 @@ from vmdiff.model import Mapping, Origin, Snapshot
 SOURCE = "linux-proc"
 
 
-def listing_of(text: Iterable[bytes], folder: ProcessFolder, detail: Detail) -> fast_reader.Listing:
+def listing_of(
+    text: Iterable[bytes], folder: ProcessFolder, detail: Detail, machine: Machine | None
+) -> fast_reader.Listing:
     """Take ``maps`` or ``smaps`` apart."""
-    return fast_reader.parse(text, source=f"{folder.path}/{detail}", page_size=os.sysconf("SC_PAGE_SIZE"))
+    records = None if machine is None else machine.records
+    page_size = os.sysconf("SC_PAGE_SIZE")
+    return fast_reader.parse(text, source=f"{folder.path}/{detail}", page_size=page_size, records=records)
 
 
 def rollup_of(text: Iterable[bytes], folder: ProcessFolder) -> dict[str, int | None] | None:

@@ -186,9 +186,9 @@ def snap(
         via_command.snap(via, targets, to, force=force, redact=redact, key=key, **options)
         return
     if means_a_set(targets):
-        from vmdiff.cli import set_command
+        from vmdiff.cli import set_writing
 
-        set_command.snap(targets, to, force=force, redact=redact, key=key, **options)
+        set_writing.snap(targets, to, force=force, redact=redact, key=key, **options)
         return
     pid = process_number(targets[0])
     key_of_pages = redacting.read_key(page_key, "compare pages of later snapshots")
@@ -361,9 +361,9 @@ def convert(
 
     output.check_free(to, force=force)
     if (several := sources.resolve_set(file)) is not None:
-        from vmdiff.cli import set_command
+        from vmdiff.cli import set_writing
 
-        set_command.save(several, to, force=force)
+        set_writing.save(several, to, force=force)
         return
     snapshot_writing.save(sources.resolve(file, notify=output.say), to, force=force)
 

@@ -1,13 +1,10 @@
-"""Sets of processes on the command line: what ``snap``, ``show``, ``compare`` and ``redact`` do with them."""
+"""Sets of processes on the command line: what ``show`` and ``compare`` do with them."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
-
-import typer
+from typing import NamedTuple
 
 from vmdiff.answer.of_set import answer_of_set, answer_of_sets
 from vmdiff.cli import output
@@ -29,47 +26,6 @@ from vmdiff.sets.set_totals import Grouping
 # Late imports: a command loads only what it uses, so --help starts quickly (tests/test_economy.py).
 
 _BY: dict[By | None, Grouping] = {None: "owner", By.OWNER: "owner", By.KIND: "kind", By.OBJECT: "object"}
-
-
-def snap(
-    targets: Sequence[str], to: Path | None, *, force: bool, redact: bool, key: Path | None, **options: Any
-) -> None:
-    """Take a set and write it; *options* are those of `vmdiff.sources.snap_set`."""
-    from vmdiff import sources
-
-    write(sources.snap_set(targets, **options), to, force=force, redact=redact, key=key)
-
-
-def write(snapshots: SnapshotSet, to: Path | None, *, force: bool, redact: bool, key: Path | None) -> None:
-    """Write a set that was taken; from a terminal, to a file with a name of its own."""
-    for one in snapshots.missing:
-        output.say(f"missing: {one.reason}")
-    if redact or key is not None:
-        snapshots = redacted(snapshots, key)
-    if to is None and output.is_terminal():
-        taken_at = snapshots.taken_at or datetime.now(UTC)
-        to = Path(f"set-{len(snapshots.members)}-{taken_at:%Y%m%dT%H%M%SZ}.json")
-        typer.echo(to)
-    save(snapshots, to, force=force)
-
-
-def save(snapshots: SnapshotSet, to: Path | None, *, force: bool) -> None:
-    """Write a set to a file or, without one, to standard output."""
-    from vmdiff import sources
-    from vmdiff.storage import set_document
-
-    if to is None or output.is_stdout(to):
-        output.write_chunks(set_document.dump(snapshots))
-    else:
-        sources.save_set(snapshots, to, force=force)
-
-
-def redacted(snapshots: SnapshotSet, key: Path | None) -> SnapshotSet:
-    """Redact a set with a key, which is made where there is none."""
-    from vmdiff import redaction
-    from vmdiff.cli.redacting import read_key
-
-    return redaction.redact_sets([snapshots], key=read_key(key))[0]
 
 
 def check(options: ViewOptions, conditions: Sequence[str] | None) -> None:

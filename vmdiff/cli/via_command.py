@@ -34,8 +34,8 @@ def snap(
         via, targets, owners=options["owners"], label=options["label"], tags=options["tags"]
     )
     if isinstance(found, SnapshotSet):
-        from vmdiff.cli import set_command
+        from vmdiff.cli import set_writing
 
-        set_command.write(found, to, force=force, redact=redact, key=key)
+        set_writing.write(found, to, force=force, redact=redact, key=key)
         return
     snapshot_writing.write(found, to, force=force, redact=redact, key=key)

@@ -15,7 +15,7 @@ from collections import abc
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from vmdiff.errors import ListingError
 from vmdiff.importers.procfs.maps_row import EXPECTED, HEADER_REST, name_of
@@ -58,7 +58,37 @@ _REMEMBERED = 4096  # records; in a process where all differ remembering more co
 
 KB = 1024
 
-Block = tuple[abc.Mapping[str, Scalar], tuple[str, ...] | None]
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+class _Report(NamedTuple):
+    """What the lines after a header report: *keys* are all but the size, None if they are no kernel's.
+
+    *names* are those of the counters and attributes, each with the factor of its unit.
+    """
+
+    keys: tuple[bytes, ...] | None
+    names: tuple[tuple[str, int], ...]
+
+
+class _RecordLines(NamedTuple):
+    """The lines after a header, taken apart."""
+
+    values: abc.Mapping[str, Scalar]
+    flags: tuple[str, ...] | None
+    report: _Report
+
+
+class _Known(NamedTuple):
+    """What follows the bounds, taken apart; *executable* is the path if it may be run."""
+
+    content: Content
+    report: _Report
+    executable: str | None
+
+
+_NO_LINES = _RecordLines(NOTHING, None, _Report((), ()))
 
 
 class Listing(NamedTuple):
@@ -76,16 +106,23 @@ class Listing(NamedTuple):
     uniform: bool
 
 
-def parse(chunks: Iterable[bytes], *, source: str, page_size: int | None = 4096) -> Listing:
+def parse(
+    chunks: Iterable[bytes],
+    *,
+    source: str,
+    page_size: int | None = 4096,
+    records: "KnownRecords | None" = None,
+) -> Listing:
     """Read a listing that arrives in pieces; *source* only names the place in errors.
 
     Counters are bytes. Zeros are left out, and so are page sizes that equal *page_size* (None: no page size
-    is left out): what their absence means is written in ``docs/format.md``.
+    is left out): what their absence means is written in ``docs/format.md``. *records* are those of other
+    listings of the same kernel, whose page size counts.
 
     Raises:
         ListingError: a line is neither a header nor a ``Key: value`` after one.
     """
-    decode = _Decoder(page_size)
+    decode = _Decoder(records or KnownRecords(page_size))
     known = decode.known
     headers: list[bytes] = []
     mappings: list[Mapping] = []
@@ -103,7 +140,7 @@ def parse(chunks: Iterable[bytes], *, source: str, page_size: int | None = 4096)
         tuple(decode.counters),
         tuple(decode.attributes),
         b"".join(headers),
-        decode.regular and len(decode.reports) <= 1,
+        decode.uniform,
     )
 
 
@@ -272,17 +309,15 @@ def _as_image(mapping: Mapping) -> Mapping:
     return mapping if kind is mapping.kind else mapping._replace(kind=kind)
 
 
-class _Decoder:
-    """Decodes what follows the bounds, each distinct text once; gathers the keys and images there were."""
+class KnownRecords:
+    """Decodes what follows the bounds, each distinct text once, however many listings have it.
+
+    The processes of a machine map the same libraries, and those that were forked have most counters in
+    common. What is kept is bounded; nothing in it depends on the listing that it was first found in.
+    """
 
     def __init__(self, page_size: int | None) -> None:
-        self.counters: dict[str, None] = {}  # in the kernel's order
-        self.attributes: dict[str, None] = {}
-        self.executable: set[str] = set()
-        self.reports: set[tuple[bytes, ...]] = set()  # the keys of a mapping, but its size
-        self.regular = True
-        self.known: dict[tuple[bytes, ...], Content] = {}  # by header and block
-        self._alike: dict[tuple[bytes, ...], Content] = {}  # by those without the offset, which differs in it
+        self._alike: dict[tuple[bytes, ...], _Known] = {}  # by header without the offset, and block
         self._page_size = page_size
         self._layouts: list[_Layout] = []
         self._header = lru_cache(maxsize=_REMEMBERED)(_header)
@@ -291,79 +326,101 @@ class _Decoder:
             lambda text: tuple(text.decode(errors="backslashreplace").split())
         )
 
-    def __call__(self, rest: bytes, block: bytes) -> Content:
-        """Decode a record; those of one file that differ in their offset share what else is alike."""
-        perms, _, offset_on = rest.partition(b" ")
-        offset, _, names = offset_on.partition(b" ")
-        if _OFFSET.fullmatch(offset) is None:
-            raise _NoRecordError(rest, block, rest)
-        alike = self._alike.get((perms, names, block)) or self._fresh(rest, perms, names, block)
-        found = at_offset(alike, int(offset, 16))
-        if not offset.strip(b"0"):
-            self._remember(self.known, (rest, block), found)
-        return found
+    def of(self, rest: bytes, block: bytes, alike: tuple[bytes, ...]) -> _Known:
+        """Decode a record but for its offset: those that differ in nothing else have *alike* in common."""
+        return self._alike.get(alike) or _remember(self._alike, alike, self._fresh(rest, block))
 
-    def _fresh(self, rest: bytes, perms: bytes, names: bytes, block: bytes) -> Content:
+    def _fresh(self, rest: bytes, block: bytes) -> _Known:
         fields = self._header(rest)
         if fields is None:
             raise _NoRecordError(rest, block, rest)
-        if (path := fields[5]) is not None and fields[0][2] == "x":
-            self.executable.add(path)
         decoded = self._block(block)
         if decoded is None:
             raise _NoRecordError(rest, block, block)
-        values, flags = decoded
-        found = content(Mapping(0, 0, *fields, flags=flags, values=values))
-        self._remember(self._alike, (perms, names, block), found)
-        return found
+        path = fields[5] if fields[0][2] == "x" else None
+        found = content(Mapping(0, 0, *fields, flags=decoded.flags, values=decoded.values))
+        return _Known(found, decoded.report, path)
 
-    @staticmethod
-    def _remember(known: dict[tuple[bytes, ...], Content], key: tuple[bytes, ...], found: Content) -> None:
-        if len(known) > _REMEMBERED:
-            known.clear()
-        known[key] = found
-
-    def _decode(self, block: bytes) -> Block | None:
+    def _decode(self, block: bytes) -> _RecordLines | None:
         """Read the lines after a header; None if one is no ``Key: value``."""
         if not block:
-            self.reports.add(())
-            return NOTHING, None
+            return _NO_LINES
         for layout in self._layouts:
             if found := layout.pattern.fullmatch(block):
                 *numbers, flags = found.groups()
-                found_there = zip(layout.names, layout.factors, numbers, strict=True)
-                values = {name: int(number) * factor for name, factor, number in found_there if number}
-                return Values(values), self._flags(flags)
+                found_there = zip(layout.report.names, numbers, strict=True)
+                values = {name: int(number) * factor for (name, factor), number in found_there if number}
+                return _RecordLines(Values(values), self._flags(flags), layout.report)
         if len(self._layouts) < _LAYOUTS and (new := _layout(block, self._page_size)):
             self._layouts.append(new)
-            self.reports.add(new.keys)
-            self._note(zip(new.names, new.factors, strict=True))
             return self._decode(block)
         return self._slowly(block)
 
-    def _slowly(self, block: bytes) -> Block | None:
+    def _slowly(self, block: bytes) -> _RecordLines | None:
         """Read a block line by line: keys and values that no expression foresees are kept as they are."""
-        self.regular = False
         values: dict[str, Scalar] = {}
         flags = None
         lines = _LINE.findall(block)
         if len(lines) != block.count(b"\n"):
             return None
+        names = []
         for key, text in lines:
             if key == b"VmFlags":
                 flags = self._flags(text)
                 continue
             name = snake_case(key.decode())
             value, factor = _value(text)
-            self._note([(name, factor)])
+            names.append((name, factor))
             values[name] = value
         values.pop("size", None)
         ordinary = dict.fromkeys(PAGE_SIZES, self._page_size)
         told = {name: value for name, value in values.items() if value != ordinary.get(name, 0)}
-        return Values(told), flags
+        return _RecordLines(Values(told), flags, _Report(None, tuple(names)))
 
-    def _note(self, names: Iterable[tuple[str, int]]) -> None:
-        for name, factor in names:
+
+def _remember(known: dict[_Key, _Value], key: _Key, found: _Value) -> _Value:
+    """Keep what was found, and forget the rest where that is much."""
+    if len(known) > _REMEMBERED:
+        known.clear()
+    known[key] = found
+    return found
+
+
+class _Decoder:
+    """Decodes the records of one listing; gathers the keys and images there were."""
+
+    def __init__(self, records: KnownRecords) -> None:
+        self.counters: dict[str, None] = {}  # in the kernel's order
+        self.attributes: dict[str, None] = {}
+        self.executable: set[str] = set()
+        self.known: dict[tuple[bytes, ...], Content] = {}  # by header and block
+        self._reports: set[tuple[bytes, ...] | None] = set()
+        self._last: _Report | None = None
+        self._records = records
+
+    @property
+    def uniform(self) -> bool:
+        """Whether every mapping reports the same keys, as kernels write them."""
+        return len(self._reports) <= 1 and None not in self._reports
+
+    def __call__(self, rest: bytes, block: bytes) -> Content:
+        """Decode a record."""
+        perms, _, offset_on = rest.partition(b" ")
+        offset, _, names = offset_on.partition(b" ")
+        if _OFFSET.fullmatch(offset) is None:
+            raise _NoRecordError(rest, block, rest)
+        alike, report, executable = self._records.of(rest, block, (perms, names, block))
+        if report is not self._last:
+            self._note(report)
+        if executable is not None:
+            self.executable.add(executable)
+        found = at_offset(alike, int(offset, 16))
+        return found if offset.strip(b"0") else _remember(self.known, (rest, block), found)
+
+    def _note(self, report: _Report) -> None:
+        self._last = report
+        self._reports.add(report.keys)
+        for name, factor in report.names:
             known = self.counters if factor == KB and name not in PAGE_SIZES else self.attributes
             if name not in DERIVED and name not in self.counters and name not in self.attributes:
                 known[name] = None
@@ -376,9 +433,7 @@ class _Layout(NamedTuple):
     """
 
     pattern: re.Pattern[bytes]
-    keys: tuple[bytes, ...]
-    names: tuple[str, ...]
-    factors: tuple[int, ...]
+    report: _Report
 
 
 def _layout(block: bytes, page_size: int | None) -> _Layout | None:
@@ -408,7 +463,7 @@ def _layout(block: bytes, page_size: int | None) -> _Layout | None:
     whole = re.compile(b"".join(pattern) + rb"VmFlags:([^\n]*)\n")
     if not whole.fullmatch(block):  # a number is written otherwise than the kernel does
         return None
-    return _Layout(whole, tuple(keys), tuple(names), tuple(factors))
+    return _Layout(whole, _Report(tuple(keys), tuple(zip(names, factors, strict=True))))
 
 
 def _page_size(ordinary: int | None) -> bytes:
