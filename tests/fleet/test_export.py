@@ -10,11 +10,12 @@ import pytest
 
 from vmdiff import compare, save
 from vmdiff.errors import InputError
-from vmdiff.fleet.columns import COUNTERS, FACTS, OF_A_PIECE, VERSION, identify, rows
+from vmdiff.fleet.batch import identify, rows
+from vmdiff.fleet.columns import COUNTERS, FACTS, OF_A_PIECE, VERSION
 from vmdiff.fleet.example_fleet import snapshots
 from vmdiff.fleet.export import Export
 from vmdiff.fleet.export_files import export_files
-from vmdiff.model import Mapping, Origin, Snapshot
+from vmdiff.model import Mapping, Origin, Owner, Part, Snapshot
 from vmdiff.model.snapshot_set import SnapshotSet
 from vmdiff.report import RENDERERS, Format, ViewOptions
 from vmdiff.sources import save_set
@@ -109,7 +110,7 @@ def test_exports_beside_each_other_lose_and_double_nothing(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from vmdiff.fleet.columns import rows
+from vmdiff.fleet.batch import rows
 from vmdiff.fleet.example_fleet import snapshots
 from vmdiff.fleet.export import Export
 with Export(Path(sys.argv[1])) as export:
@@ -167,6 +168,57 @@ def test_numbers_that_parquet_cannot_hold_are_unknown_and_addresses_keep_their_s
     (row,) = rows(snapshot).table.to_pylist()
     assert row["rss"] is None
     assert row["high"] - row["low"] == 4096
+
+
+def test_a_counter_that_cannot_be_a_column_of_its_own_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    odd = ("low", "snapshot", "private", "tag_version", "RSS", "two words", 'quote"d', "")
+    counters = ("rss", "future_huge", *filter(None, odd))
+    values = dict.fromkeys(counters, 4096)
+    snapshot = Snapshot(
+        origin=Origin(source="smaps", counters=counters),
+        tags={"version": "1"},
+        mappings=(Mapping(4096, 8192, "rw-p", values=values),),
+    )
+    with Export(tmp_path) as export:
+        export.add(rows(snapshot))
+    (part,) = tmp_path.rglob("*.parquet")
+    (row,) = pq.read_table(part).to_pylist()
+    assert row.keys() == {*FACTS, *OF_A_PIECE, *COUNTERS, "future_huge", "tag_version"}
+    assert (row["low"], row["rss"], row["future_huge"], row["tag_version"]) == (4096, 4096, 4096, "1")
+    assert row["private"] is None  # clean and dirty pages were not counted
+
+
+def test_parts_of_a_mapping_without_bounds_are_no_rows(tmp_path: Path) -> None:
+    part = Part(0x1000, 0x2000, "bss", "certain", "elf", "seen")
+    mixed = Mapping(None, None, "rw-p", owner=Owner("mixed", parts=(part,)), values={"size": 8192})
+    snapshot = Snapshot(origin=Origin(source="pmap", counters=("size",)), mappings=(mixed,))
+    (row,) = rows(snapshot).table.to_pylist()
+    assert (row["owner"], row["low"], row["size"], row["accessible"]) == ("mixed", None, 8192, 8192)
+
+
+@pytest.mark.parametrize(("perms", "accessible"), [("rw-p", 12288), ("---p", 0), ("????", None)])
+def test_pieces_and_whole_mappings_have_the_sizes_that_their_bounds_and_permissions_say(
+    perms: str, accessible: int | None
+) -> None:
+    part = Part(0x2000, 0x3000, "bss", "certain", "elf", "seen")
+    snapshot = Snapshot(
+        origin=Origin(source="maps"),
+        mappings=(
+            Mapping(0x1000, 0x4000, perms, owner=Owner("mixed", parts=(part,))),
+            Mapping(0x4000, 0x7000, perms),
+        ),
+    )
+    found = rows(snapshot).table.to_pylist()
+    assert [(row["low"], row["high"], row["size"]) for row in found] == [
+        (0x1000, 0x4000, 0x2000),  # before and behind the part
+        (0x2000, 0x3000, 0x1000),
+        (0x4000, 0x7000, 0x3000),
+    ]
+    assert found[-1]["accessible"] == accessible
+    together = [row["accessible"] for row in found[:-1]]
+    assert together == (
+        [None, None] if accessible is None else [0, 0] if accessible == 0 else [0x2000, 0x1000]
+    )
 
 
 def test_a_folders_other_files_are_named_and_a_named_one_must_be_readable(

@@ -11,7 +11,7 @@ import pytest
 from vmdiff.errors import ConditionError, InputError
 from vmdiff.fleet import example_fleet
 from vmdiff.fleet.asking import EngineName, ask, ask_engine, ask_text, engine
-from vmdiff.fleet.columns import rows
+from vmdiff.fleet.batch import rows
 from vmdiff.fleet.export import Export
 from vmdiff.fleet.fleet_answer import FleetAnswer
 from vmdiff.fleet.questions import QUESTIONS, Asked, Question, parameters

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vmdiff.fleet import example_fleet, fleet_table
 from vmdiff.fleet.asking import ask
-from vmdiff.fleet.columns import rows
+from vmdiff.fleet.batch import rows
 from vmdiff.fleet.export import Export
 from vmdiff.fleet.questions import QUESTIONS, Asked, Question, parameters
 

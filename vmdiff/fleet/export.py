@@ -15,13 +15,13 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from vmdiff.errors import MissingExtraError, OutputError
-from vmdiff.fleet import columns as of_columns
-from vmdiff.fleet.columns import Batch
+from vmdiff.fleet.batch import Batch
+from vmdiff.fleet.columns import VERSION, schema_with
 
 # Late imports: the packages of an extra are needed by nobody who does not ask for it.
 
 _SNAPSHOTS = b"vmdiff.snapshots"
-_VERSION = b"vmdiff.columns"
+_COLUMNS = b"vmdiff.columns"
 _LARGE = 64 << 20  # bytes; a larger file is left as it is, and the next rows begin another
 _ROWS_A_GROUP = 100_000
 _MOST_WAITING = 500_000  # rows of all days that are not written yet, some 100 MiB
@@ -165,13 +165,14 @@ class _Day:
 
     def _next(self, table: Any) -> "_GrowingFile":
         """Begin the next file: in place of the last one, with its rows, if that is small."""
+        schema = schema_with(table.schema.names)
         last = self._parts[-1] if self._parts else None
         if last is not None and last.stat().st_size < _LARGE:
-            return _GrowingFile.continuing(self._pa, self._pq, last, table.schema)
+            return _GrowingFile.continuing(self._pa, self._pq, last, schema)
         number = 1 + (int(last.stem.rpartition("-")[2]) if last is not None else 0)
         part = self._folder / _PART.format(number)
         self._parts.append(part)
-        return _GrowingFile(self._pa, self._pq, part, table.schema)
+        return _GrowingFile(self._pa, self._pq, part, schema)
 
 
 class _GrowingFile:
@@ -221,9 +222,7 @@ class _GrowingFile:
     def finish(self) -> None:
         """Rename the file into place, once all of it is on the disk."""
         try:
-            self._writer.add_key_value_metadata(
-                {_SNAPSHOTS: json.dumps(self._names), _VERSION: str(of_columns.VERSION)}
-            )
+            self._writer.add_key_value_metadata({_SNAPSHOTS: json.dumps(self._names), _COLUMNS: str(VERSION)})
             self._writer.close()
             with self._unfinished.open("rb") as file:
                 os.fsync(file.fileno())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vmdiff.errors import InputError, VmdiffError
-from vmdiff.fleet.columns import Batch, batches
+from vmdiff.fleet.batch import Batch, batches
 from vmdiff.fleet.export import Export, Exported
 from vmdiff.model import Snapshot
 

@@ -1,0 +1,107 @@
+"""Turn snapshots into tables of rows: a row a piece, with the facts of its snapshot beside it."""
+
+import hashlib
+from collections import abc
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from vmdiff.fleet.columns import FACTS, array, printable, spread, tag_column
+from vmdiff.fleet.piece_columns import PieceColumns
+from vmdiff.model import Snapshot, bounds
+
+# Late imports: the packages of an extra are needed by nobody who does not ask for it.
+
+UNKNOWN_DAY = "unknown"
+
+
+class Batch(NamedTuple):
+    """The rows of some snapshots of one day (UTC), in a pyarrow table.
+
+    *snapshots* are their identities, each with how many rows it has, in the order of the rows.
+    """
+
+    day: str
+    snapshots: tuple[tuple[str, int], ...]
+    table: Any
+
+    def without(self, known: abc.Set[str]) -> "Batch":
+        """Return the rows of the snapshots that are not *known*, each once."""
+        seen, kept, parts, at = set(known), [], [], 0
+        for identity, count in self.snapshots:
+            if identity not in seen:
+                seen.add(identity)
+                kept.append((identity, count))
+                parts.append(self.table.slice(at, count))
+            at += count
+        if len(kept) == len(self.snapshots):
+            return self
+        import pyarrow as pa  # an extra
+
+        table = pa.concat_tables(parts) if parts else self.table.slice(0, 0)
+        return Batch(self.day, tuple(kept), table)
+
+
+def rows(snapshot: Snapshot) -> Batch:
+    """Return the rows of a snapshot, one a piece, in address order."""
+    (batch,) = batches([snapshot])
+    return batch
+
+
+def batches(snapshots: abc.Iterable[Snapshot]) -> list[Batch]:
+    """Return the rows of several snapshots: a table for those of one day that measure the same counters."""
+    alike: dict[tuple[str, tuple[str, ...]], list[Snapshot]] = {}
+    for snapshot in snapshots:
+        alike.setdefault((_day(snapshot.taken_at), snapshot.counters), []).append(snapshot)
+    return [_batch(day, counters, some) for (day, counters), some in alike.items()]
+
+
+def _batch(day: str, counters: abc.Sequence[str], snapshots: abc.Sequence[Snapshot]) -> Batch:
+    import pyarrow as pa  # an extra
+
+    identities = [identify(snapshot) for snapshot in snapshots]
+    pieces = PieceColumns(counters)
+    counts = [pieces.append(snapshot) for snapshot in snapshots]
+    places = pa.array([at for at, count in enumerate(counts) for _ in range(count)], type=pa.int32())
+    facts = [_facts(snapshot, identity) for snapshot, identity in zip(snapshots, identities, strict=True)]
+    arrays = {
+        name: spread(array(name, [one.get(name) for one in facts]), places)
+        for name in dict.fromkeys(name for one in facts for name in one)
+    }
+    return Batch(day, tuple(zip(identities, counts, strict=True)), pa.table(arrays | pieces.arrays()))
+
+
+def identify(snapshot: Snapshot) -> str:
+    """Return what tells a snapshot from all others, and is equal for the same one in another file.
+
+    A digest of everything but the mappings' contents: when, where and of what it was taken, its layout
+    and its totals. An instant in microseconds and a pid do most of the work; imports have neither.
+    """
+    facts = snapshot.model_dump_json(exclude={"mappings", "usage"})
+    layout = bounds(snapshot.mappings)
+    told = f"{facts}\n{layout}\n{sorted(snapshot.totals.items())}"
+    return hashlib.sha256(told.encode(errors="backslashreplace")).hexdigest()[:24]
+
+
+def _facts(snapshot: Snapshot, identity: str) -> dict[str, object]:
+    host, process, origin = snapshot.host, snapshot.process, snapshot.origin
+    values = (
+        identity,
+        None if snapshot.taken_at is None else snapshot.taken_at.timestamp(),
+        snapshot.label,
+        origin.source,
+        host.name,
+        host.boot_id,
+        host.kernel,
+        host.machine,
+        process.pid,
+        process.name,
+        process.executable,
+        process.cgroup,
+        origin.redaction is not None,
+    )
+    facts: dict[str, object] = dict(zip(FACTS, map(printable, values), strict=True))
+    return facts | {tag_column(name): printable(value) for name, value in snapshot.tags.items()}
+
+
+def _day(taken_at: datetime | None) -> str:
+    return UNKNOWN_DAY if taken_at is None else f"{taken_at.astimezone(UTC):%Y-%m-%d}"
