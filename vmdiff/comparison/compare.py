@@ -18,7 +18,7 @@ from vmdiff.comparison.matching import Region, by_address, same_space
 from vmdiff.comparison.matching.by_structure import steps
 from vmdiff.comparison.moved import join_moved
 from vmdiff.comparison.naming import Namer, StructureNamer
-from vmdiff.comparison.page_change import PageMoves, page_moves
+from vmdiff.comparison.page_change import MovedPages, PageMoves, moved_pages, moves_by_owner
 from vmdiff.comparison.shared_labels import share_labels
 from vmdiff.comparison.tally import GROUPINGS, Choice, Grouping, Tally, tallied
 from vmdiff.comparison.totals import Group, Total, all_totals, groups, unknown_on
@@ -96,9 +96,16 @@ class Comparison:
         return usage_changes(self.before, self.after)
 
     @cached_property
+    def moved_pages(self) -> tuple[MovedPages, ...] | None:
+        """What became of pages, lowest address first; None where that cannot be told."""
+        return moved_pages(self.before, self.after) if self.match is Match.ADDRESS else None
+
+    @cached_property
     def pages(self) -> tuple[PageMoves, ...] | None:
         """What became of the pages of each owner; None where that cannot be told."""
-        return page_moves(self.before, self.after) if self.match is Match.ADDRESS else None
+        if self.moved_pages is None or self.after.pages is None:
+            return None
+        return moves_by_owner(self.before, self.after, self.moved_pages, self.after.pages.page_size)
 
     @cached_property
     def process(self) -> tuple[process_facts.FactChange, ...]:

@@ -1,20 +1,22 @@
-"""What became of pages between two moments: written, filled, cleared, freed, swapped out; by owner.
+"""What became of pages between two moments: written, filled, cleared, freed, swapped out; by owner and place.
 
-Only for two snapshots of one address space whose fingerprints were made with one key.
+Only for two snapshots of one address space whose fingerprints were made with one key. Pages are compared run by
+run: nobody keeps a letter for each page of a reservation of terabytes.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from vmdiff.model import Part, PlacedMapping, Snapshot
-from vmdiff.model.page_map import FINGERPRINT, MappingPages
-from vmdiff.model.piece import group_of
+from vmdiff.model.page_map import FINGERPRINT, PageContents
+from vmdiff.model.piece import NOT_SPLIT, group_of
 
 _HELD = frozenset("zdZD")
 _DATA = frozenset("dD")
 _NOT_LOOKED_AT = frozenset("fu")
+_AT_ONCE = 64  # pages whose fingerprints are compared in one step
 
 
 class PageMoves(NamedTuple):
@@ -40,95 +42,137 @@ class PageMoves(NamedTuple):
         return self.written + self.filled + self.cleared
 
 
-def page_moves(before: Snapshot, after: Snapshot) -> tuple[PageMoves, ...] | None:
-    """Return what became of the pages of each owner, most changed first; None where it cannot be told."""
+class MovedPages(NamedTuple):
+    """Neighbouring pages in ``[start, end)`` of which the same became; *move* is a field of `PageMoves`."""
+
+    start: int
+    end: int
+    move: str
+
+
+def moved_pages(before: Snapshot, after: Snapshot) -> tuple[MovedPages, ...] | None:
+    """Return what became of the pages, lowest address first; None where it cannot be told."""
     was, now = before.pages, after.pages
     if was is None or now is None or was.key is None or (was.key, was.page_size) != (now.key, now.page_size):
         return None
-    page = now.page_size
+    found: list[MovedPages] = []
+    for one in _moves(list(_runs(was)), list(_runs(now)), now.page_size):
+        if found and found[-1][1:] == (one.start, one.move):
+            one = MovedPages(found.pop().start, one.end, one.move)  # noqa: PLW2901  # the two are one
+        found.append(one)
+    return tuple(found)
+
+
+def moves_by_owner(
+    before: Snapshot, after: Snapshot, moved: Sequence[MovedPages], page: int
+) -> tuple[PageMoves, ...]:
+    """Add up what became of the pages of each owner, most changed first.
+
+    A page on which two owners meet is no owner's: it counts under `NOT_SPLIT`.
+    """
+    places = _places(before, after)
+    shared = {at - at % page for at in places if at % page}
+    borders = sorted({border for at in places for border in (at - at % page, at + -at % page)})
+    owners: dict[int, str] = {}
     sums: dict[str, dict[str, int]] = {}
-    sides = [_Strips(was.mappings, page), _Strips(now.mappings, page)]
-    for start, end in pairwise(
-        sorted({*_borders(before), *_borders(after), *sides[0].borders, *sides[1].borders})
-    ):
-        strips = [side.at(start) for side in sides]
-        if strips == [None, None]:
-            continue
-        found = sums.setdefault(_owner(after, start) or _owner(before, start) or "(anonymous)", {})
-        for name in _moves(strips, start, (end - start) // page):
-            found[name] = found.get(name, 0) + page
-    moves = [PageMoves(owner, **counts) for owner, counts in sums.items() if counts]
+    for run in moved:
+        inner = borders[bisect_right(borders, run.start) : bisect_left(borders, run.end)]
+        for start, end in pairwise((run.start, *inner, run.end)):
+            stretch = bisect_right(borders, start)
+            if stretch not in owners:
+                owners[stretch] = NOT_SPLIT if start in shared else _owner(before, after, start)
+            found = sums.setdefault(owners[stretch], {})
+            found[run.move] = found.get(run.move, 0) + end - start
+    moves = [PageMoves(owner, **counts) for owner, counts in sums.items()]
     return tuple(sorted(moves, key=lambda one: (-one.changed, -one.came, -one.freed, one.owner)))
 
 
-class _Strip:
-    """The pages of one mapping, a letter each, and where each page's fingerprint is."""
+class _Run(NamedTuple):
+    """Neighbouring pages of one state, and the fingerprints of those with data."""
 
-    def __init__(self, pages: MappingPages, page: int) -> None:
-        self.start = pages.start
-        self.states = "".join(state * count for count, state in pages.states())
-        self.end = pages.start + len(self.states) * page
-        self._page = page
-        self._prints = pages.fingerprint_bytes()
-        self._before = 0  # pages with data that were passed
-        self._passed = 0
+    start: int
+    end: int
+    state: str
+    prints: bytes
 
-    def pages(self, start: int, count: int) -> Iterator[tuple[str, bytes | None]]:
-        """Yield state and fingerprint of pages from *start* on; addresses only rise from call to call."""
-        first = (start - self.start) // self._page
-        self._before += sum(state in _DATA for state in self.states[self._passed : first])
-        for state in self.states[first : first + count]:
-            at = self._before * FINGERPRINT
-            yield state, self._prints[at : at + FINGERPRINT] if state in _DATA else None
-            self._before += state in _DATA
-        self._passed = first + count
+    def part(self, start: int, end: int, page: int) -> bytes:
+        """Return the fingerprints of the pages in ``[start, end)``."""
+        first, last = ((at - self.start) // page * FINGERPRINT for at in (start, end))
+        return self.prints[first:last]
 
 
-class _Strips:
-    """The pages of one snapshot."""
-
-    def __init__(self, mappings: Sequence[MappingPages], page: int) -> None:
-        self._strips = sorted((_Strip(one, page) for one in mappings), key=lambda one: one.start)
-        self._starts = [one.start for one in self._strips]
-        self.borders = [border for one in self._strips for border in (one.start, one.end)]
-
-    def at(self, address: int) -> _Strip | None:
-        """Return the pages of the mapping at an address."""
-        index = bisect_right(self._starts, address) - 1
-        return self._strips[index] if index >= 0 and address < self._strips[index].end else None
+def _runs(pages: PageContents) -> Iterator[_Run]:
+    """Yield what is not absent, lowest address first."""
+    for one in sorted(pages.mappings, key=lambda one: one.start):
+        at, passed, prints = one.start, 0, one.fingerprint_bytes()
+        for count, state in one.states():
+            end = at + count * pages.page_size
+            own = count * FINGERPRINT if state in _DATA else 0
+            if state != "a":
+                yield _Run(at, end, state, prints[passed : passed + own])
+            at, passed = end, passed + own
 
 
-def _borders(snapshot: Snapshot) -> Iterator[int]:
-    """Yield where owners begin and end inside mappings."""
-    for mapping in snapshot.placed:
-        for part in mapping.owner.parts if mapping.owner else ():
-            yield from (part.start, part.end)
+def _moves(before: Sequence[_Run], after: Sequence[_Run], page: int) -> Iterator[MovedPages]:
+    """Yield what became of each stretch that either side has."""
+    borders = sorted({border for run in (*before, *after) for border in run[:2]})
+    i = j = 0
+    for start, end in pairwise(borders):
+        while i < len(before) and before[i].end <= start:
+            i += 1
+        while j < len(after) and after[j].end <= start:
+            j += 1
+        one = before[i] if i < len(before) and before[i].start <= start else None
+        other = after[j] if j < len(after) and after[j].start <= start else None
+        if one and other and one.state in _DATA and other.state in _DATA:
+            yield from _rewritten(one, other, start, end, page)
+        elif move := _move(one.state if one else "a", other.state if other else "a"):
+            yield MovedPages(start, end, move)
 
 
-def _owner(snapshot: Snapshot, address: int) -> str | None:
-    mapping: PlacedMapping | None = snapshot.by_address.at(address)
-    if mapping is None:
-        return None
-    held = mapping.owner and mapping.owner.at(address)
-    return held.name if isinstance(held, Part) else group_of(mapping.kind, held)
+def _rewritten(one: _Run, other: _Run, start: int, end: int, page: int) -> Iterator[MovedPages]:
+    """Yield which pages with data on both sides have other data; most have not."""
+    for low in range(start, end, _AT_ONCE * page):
+        high = min(end, low + _AT_ONCE * page)
+        was, now = one.part(low, high, page), other.part(low, high, page)
+        if was == now:
+            yield MovedPages(low, high, "kept")
+            continue
+        at = low
+        places = range(0, len(now), FINGERPRINT)
+        same = (was[place : place + FINGERPRINT] == now[place : place + FINGERPRINT] for place in places)
+        for kept, run in groupby(same):
+            until = at + sum(1 for _ in run) * page
+            yield MovedPages(at, until, "kept" if kept else "written")
+            at = until
 
 
-def _moves(strips: Sequence[_Strip | None], start: int, count: int) -> Iterator[str]:
-    absent = [("a", None)] * count
-    sides = [absent if strip is None else strip.pages(start, count) for strip in strips]
-    for (was, was_print), (now, now_print) in zip(*sides, strict=True):
-        if name := _move(was, now, same=was_print == now_print):
-            yield name
-
-
-def _move(was: str, now: str, *, same: bool) -> str | None:
-    """Name what became of a page; None where nothing is known, or nothing was and is there."""
+def _move(was: str, now: str) -> str | None:
+    """Name what became of a page that had no data on one side; None where nothing is known, or nothing was."""
     if _NOT_LOOKED_AT & {was, now}:
         return None
     if was not in _HELD or now not in _HELD:
         if now in _HELD:
             return "came"
         return {"a": "freed", "s": "swapped"}[now] if was in _HELD else None
-    if was in _DATA and now in _DATA:
-        return "kept" if same else "written"
     return "filled" if now in _DATA else "cleared" if was in _DATA else "kept"
+
+
+def _places(before: Snapshot, after: Snapshot) -> set[int]:
+    """Return the addresses at which owners change."""
+    places: set[int] = set()
+    for mapping in (*before.placed, *after.placed):
+        places.update(mapping.range)
+        for part in mapping.owner.parts if mapping.owner else ():
+            places.update(part.range)
+    return places
+
+
+def _owner(before: Snapshot, after: Snapshot, address: int) -> str:
+    """Name the owner of an address: as it is now, else as it was."""
+    for snapshot in (after, before):
+        mapping: PlacedMapping | None = snapshot.by_address.at(address)
+        if mapping is not None:
+            held = mapping.owner and mapping.owner.at(address)
+            return held.name if isinstance(held, Part) else group_of(mapping.kind, held)
+    return "(anonymous)"
