@@ -10,8 +10,12 @@ import pytest
 
 import vmdiff
 from tests.machine import afterwards
+from vmdiff.capture.page_contents import with_pages
+from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.comparison.compare import compare
 from vmdiff.findings import find, find_in
+from vmdiff.model import Owner, Part
+from vmdiff.model.piece import pieces_of
 from vmdiff.redaction import redact
 from vmdiff.storage import json_document
 
@@ -86,6 +90,33 @@ def test_zeros_and_what_repeats_are_counted_as_they_were_built(built: Built) -> 
     assert snapshot.pages is not None
     runs = next(one for one in snapshot.pages.mappings if one.start == built.start).runs
     assert runs == "6000z7000d27000a"
+
+
+def test_each_owner_of_a_mapping_has_its_pages(built: Built) -> None:
+    whole = vmdiff.snap(built.pid)
+    mapping = whole.by_address.at(built.start)
+    assert mapping is not None
+    parts = tuple(
+        Part(built.start + low * PAGE, built.start + high * PAGE, name, "certain", "record", "built")
+        for low, high, name in ((2000, 7000, "arena"), (7000, 12_000, "stack"))
+    )
+    owned = mapping.owned_by(Owner("mixed", parts=parts))
+    mappings = tuple(owned if one is mapping else one for one in whole.mappings)
+    with ProcessFolder(built.pid) as folder:
+        snapshot = with_pages(folder, whole.model_copy(update={"mappings": mappings}), None)
+    looked = snapshot.by_address.at(built.start)
+    assert looked is not None
+    found = {piece.group: piece.counts for piece in pieces_of(snapshot, looked)}
+
+    names = ("zero_filled", "duplicate")
+    assert {
+        group: tuple((counts[name] or 0) // PAGE for name in names) for group, counts in found.items()
+    } == {
+        "(anonymous)": (2000, 0),
+        "arena": (4000, 999),
+        "stack": (0, 4000),
+    }
+    assert json_document.load(b"".join(json_document.dump(snapshot)), source="x") == snapshot
 
 
 @pytest.mark.parametrize("pages", [0, 1, 1000])

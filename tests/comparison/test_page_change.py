@@ -1,6 +1,7 @@
 """What became of pages is told run by run, and adds up by owner."""
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -54,8 +55,8 @@ def test_each_page_is_what_its_two_states_make_of_it(before: str, after: str) ->
     assert told == {
         at: move for at, pair in enumerate(zip(before, after, strict=True)) if (move := expected(*pair))
     }
-    assert all(one.end <= other.start for one, other in zip(moved, moved[1:], strict=False))
-    assert all(one[1:] != (other.start, other.move) for one, other in zip(moved, moved[1:], strict=False))
+    assert all(one.end <= other.start for one, other in pairwise(moved))
+    assert all(one[1:] != (other.start, other.move) for one, other in pairwise(moved))
 
 
 @given(

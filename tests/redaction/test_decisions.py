@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from vmdiff.model import Kind, Mapping, Origin, Owner, Part, Process, Redaction, Snapshot, Thread, Usage
 from vmdiff.model.held_memory import CachedFile
 from vmdiff.model.owner import Unclaimed
+from vmdiff.model.page_map import PAGE_COUNTERS
 from vmdiff.model.snapshot import Host, UnmappedFile
 from vmdiff.model.snapshot_set import ControlGroup, Missing, SnapshotSet
 from vmdiff.redaction import redact
@@ -21,6 +22,8 @@ PUBLIC = "public words stay, the rest becomes a pseudonym"
 GONE = "left out"
 OTHER = "a pseudonym, or a number or address that stands for it"
 INSIDE = "a model of its own"
+
+_COUNTED = ("rss", "swap", "private", *PAGE_COUNTERS)
 
 DECISIONS: dict[type, dict[str, str]] = {
     Snapshot: {
@@ -88,9 +91,9 @@ DECISIONS: dict[type, dict[str, str]] = {
         "evidence": OTHER,
         **dict.fromkeys(("parts", "rest"), INSIDE),
     },
-    Unclaimed: {**dict.fromkeys(("rss", "swap", "private"), KEPT), **dict.fromkeys(("start", "end"), OTHER)},
+    Unclaimed: {**dict.fromkeys(_COUNTED, KEPT), **dict.fromkeys(("start", "end"), OTHER)},
     Part: {
-        **dict.fromkeys(("certainty", "basis", "tid", "rss", "swap", "private"), KEPT),
+        **dict.fromkeys(("certainty", "basis", "tid", *_COUNTED), KEPT),
         **dict.fromkeys(("name", "label"), PUBLIC),
         **dict.fromkeys(("start", "end", "evidence"), OTHER),
     },
@@ -111,8 +114,10 @@ def test_every_field_is_decided(model: type) -> None:
 
 
 SECRET = "hunter22"  # noqa: S105
-PART = Part(0x400000, 0x401000, SECRET, "certain", "record", SECRET, SECRET, 4711, 4096, 8192, 4096)
-REST = Unclaimed(0x401000, 0x402000, 4096, 8192, 4096)
+PART = Part(
+    0x400000, 0x401000, SECRET, "certain", "record", SECRET, SECRET, 4711, 4096, 8192, 4096, 4096, 4096, 4096
+)
+REST = Unclaimed(0x401000, 0x402000, 4096, 8192, 4096, 4096, 4096, 4096)
 MAPPING = Mapping(
     0x400000,
     0x402000,

@@ -15,8 +15,9 @@ from vmdiff.capture.cached_files import cached_files
 from vmdiff.capture.device_memory import device_memory
 from vmdiff.capture.live_memory import LiveMemory, PageRun
 from vmdiff.capture.page_cache import may_be_known
+from vmdiff.capture.page_tally import LookedRun, PageTally
 from vmdiff.capture.process_dir import ProcessFolder
-from vmdiff.model import PlacedMapping, Snapshot
+from vmdiff.model import Mapping, PlacedMapping, Snapshot
 from vmdiff.model.page_map import FINGERPRINT, PAGE_COUNTERS, MappingPages, PageContents, PageState, encoded
 
 _OF_OTHERS = frozenset("0123456789af")  # nothing, and pages of files
@@ -43,22 +44,18 @@ def with_pages(
         notify(f"reading the contents of {folder.pid}'s pages will take about {cost:.0f} s")
     with LiveMemory(folder.pid, folder=folder, mappings=snapshot.mappings) as live:
         look = _Look(live, snapshot.host.page_size or 4096, key)
-        found = {mapping.start: look.mapping(mapping) for mapping in held}
+        found: dict[int | None, _Looked | None] = {one.start: look.mapping(one) for one in held}
     if None in found.values():
         return snapshot.noting(_NOT_TOLD)
     pages = [one for one in found.values() if one is not None]
     named = None if key is None else blake2b(b"name of the key", key=key[:64], digest_size=8).hexdigest()
-    counted: dict[int | None, dict[str, int | None]] = {one.pages.start: one.counts for one in pages}
     return snapshot.model_copy(
         update={
             "origin": snapshot.origin.model_copy(
                 update={"counters": (*snapshot.origin.counters, *PAGE_COUNTERS)}
             ),
             "mappings": tuple(
-                mapping.with_values({**mapping.values, **counts})
-                if (counts := counted.get(mapping.start))
-                else mapping
-                for mapping in snapshot.mappings
+                _counted(mapping, found.get(mapping.start), look.page) for mapping in snapshot.mappings
             ),
             "pages": PageContents(
                 files=cached_files([snapshot]) if may_be_known() else None,
@@ -72,10 +69,23 @@ def with_pages(
 
 
 class _Looked(NamedTuple):
-    """The pages of a mapping, and its counters that are not 0."""
+    """The pages of a mapping, as they are kept and as they are counted."""
 
     pages: MappingPages
-    counts: dict[str, int | None]
+    runs: list[LookedRun]
+
+
+def _counted(mapping: Mapping, looked: _Looked | None, page: int) -> Mapping:
+    """Return a mapping with the counters of its pages that are not 0, and so its owner's parts."""
+    if looked is None or not isinstance(mapping, PlacedMapping) or not looked.runs:
+        return mapping
+    tally = PageTally(mapping.start, looked.runs, page)
+    counts = {name: count for name in PAGE_COUNTERS if (count := tally.held(name, *mapping.range)) != 0}
+    if not counts:
+        return mapping
+    with_values = mapping.with_values({**mapping.values, **counts})
+    owner = mapping.owner
+    return with_values if owner is None else with_values.owned_by(tally.with_parts(owner, counts))
 
 
 class _Look:
@@ -94,25 +104,23 @@ class _Look:
         runs = self._live.page_runs(mapping.start, mapping.end)
         if runs is None:
             return None
-        states: list[tuple[int, str]] = []
+        found: list[LookedRun] = []
         prints: list[bytes] = []
-        repeated = 0
         at = mapping.start
         for run in runs:
-            states.append(((run.start - at) // self.page, PageState.ABSENT))
+            found.append(LookedRun((run.start - at) // self.page, PageState.ABSENT))
             at = run.end
-            for count, state, found in self._states(run):
-                states.append((count, state))
-                if found is not None:
-                    repeated += found in self._seen
-                    self._seen.add(found)
-                    prints.append(found)
-        states.append(((mapping.end - at) // self.page, PageState.ABSENT))
-        text = _joined(states) if runs else ""
+            for count, state, fingerprint in self._states(run):
+                repeated = fingerprint in self._seen
+                found.append(LookedRun(count, state, repeated))
+                if fingerprint is not None:
+                    self._seen.add(fingerprint)
+                    prints.append(fingerprint)
+        found.append(LookedRun((mapping.end - at) // self.page, PageState.ABSENT))
         kept = encoded(b"".join(prints)) if self._keeps else None
-        return _Looked(
-            MappingPages(start=mapping.start, runs=text, fingerprints=kept), self._counts(states, repeated)
-        )
+        text = _written(found) if runs else ""
+        pages = MappingPages(start=mapping.start, runs=text, fingerprints=kept)
+        return _Looked(pages, _joined(found) if runs else [])
 
     def _states(self, run: PageRun) -> Iterator[tuple[int, str, bytes | None]]:
         """Yield (pages, state, fingerprint) of a run of pages."""
@@ -138,17 +146,14 @@ class _Look:
             else:
                 yield 1, full, blake2b(contents, digest_size=FINGERPRINT, key=self._key).digest()
 
-    def _counts(self, states: list[tuple[int, str]], repeated: int) -> dict[str, int | None]:
-        if any(state == PageState.UNREAD for _, state in states):
-            return dict.fromkeys(PAGE_COUNTERS)
-        zero, huge = (
-            self.page * sum(count for count, state in states if state in wanted) for wanted in ("zZ", "Z")
-        )
-        counts = {"zero_filled": zero, "duplicate": repeated * self.page, "huge_zero": huge}
-        return {name: count for name, count in counts.items() if count}
+
+def _joined(runs: list[LookedRun]) -> list[LookedRun]:
+    """Make one of neighbouring runs that are alike."""
+    alike = groupby((one for one in runs if one.pages), key=lambda one: one[1:])
+    return [LookedRun(sum(one.pages for one in run), *kind) for kind, run in alike]
 
 
-def _joined(states: list[tuple[int, str]]) -> str:
-    """Write neighbouring runs of one state as one."""
-    runs = groupby((one for one in states if one[0]), key=lambda one: one[1])
-    return "".join(f"{sum(count for count, _ in run)}{state}" for state, run in runs)
+def _written(runs: list[LookedRun]) -> str:
+    """Write runs as the document keeps them."""
+    alike = groupby((one for one in runs if one.pages), key=lambda one: one.state)
+    return "".join(f"{sum(one.pages for one in run)}{state}" for state, run in alike)

@@ -1,7 +1,7 @@
 """What became of pages between two moments: written, filled, cleared, freed, swapped out; by owner and place.
 
-Only for two snapshots of one address space whose fingerprints were made with one key. Pages are compared run by
-run: nobody keeps a letter for each page of a reservation of terabytes.
+Only for two snapshots of one address space whose fingerprints were made with one key. Pages are compared run
+by run: nobody keeps a letter for each page of a reservation of terabytes.
 """
 
 from bisect import bisect_left, bisect_right
@@ -148,7 +148,7 @@ def _rewritten(one: _Run, other: _Run, start: int, end: int, page: int) -> Itera
 
 
 def _move(was: str, now: str) -> str | None:
-    """Name what became of a page that had no data on one side; None where nothing is known, or nothing was."""
+    """Name what became of a page without data on one side; None where nothing is known, or nothing was."""
     if _NOT_LOOKED_AT & {was, now}:
         return None
     if was not in _HELD or now not in _HELD:

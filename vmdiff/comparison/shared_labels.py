@@ -91,7 +91,8 @@ class _Labels:
                 rest.append(gap)
             else:
                 told = (label.name, label.certainty, label.basis, label.evidence, label.label, label.tid)
-                parts.append(Part(gap.start, gap.end, *told, gap.rss, gap.swap, gap.private))
+                pages = gap.zero_filled, gap.duplicate, gap.huge_zero
+                parts.append(Part(gap.start, gap.end, *told, gap.rss, gap.swap, gap.private, *pages))
         if len(rest) == len(owner.rest):
             return mapping
         ordered = tuple(sorted(parts, key=lambda part: part.start))

@@ -339,7 +339,7 @@ def owner_record(owner: Owner) -> dict[str, Any]:
 def _part_record(part: Part | Unclaimed) -> dict[str, Any]:
     bounds = {"start": f"{part.start:x}", "end": f"{part.end:x}"}
     fields = ("name", "certainty", "basis", "label", "tid", "evidence", "rss", "swap", "private")
-    return bounds | _present(part, fields)
+    return bounds | _present(part, (*fields, "zero_filled", "duplicate", "huge_zero"))
 
 
 def _present(thing: Owner | Part | Unclaimed, fields: tuple[str, ...]) -> dict[str, Any]:

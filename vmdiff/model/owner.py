@@ -34,7 +34,8 @@ class Part:
     """A stretch of one mapping with an owner of its own.
 
     *rss*, *swap* and *private* (what of *rss* no other process maps) are bytes, and only there where
-    page-level reading gave them exactly.
+    page-level reading gave them exactly. So are those of what its pages hold (`PAGE_COUNTERS`), where a
+    snapshot looked and the mapping has any.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _AS_DESCRIBED
@@ -50,6 +51,9 @@ class Part:
     rss: int | None = None
     swap: int | None = None
     private: int | None = None
+    zero_filled: int | None = None
+    duplicate: int | None = None
+    huge_zero: int | None = None
 
     @property
     def range(self) -> AddressRange:
@@ -73,6 +77,9 @@ class Unclaimed:
     rss: int | None = None
     swap: int | None = None
     private: int | None = None
+    zero_filled: int | None = None
+    duplicate: int | None = None
+    huge_zero: int | None = None
 
     @property
     def range(self) -> AddressRange:

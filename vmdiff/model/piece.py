@@ -13,7 +13,8 @@ from vmdiff.model.address_range import AddressRange
 from vmdiff.model.kind import Kind
 from vmdiff.model.mapping import Mapping, PlacedMapping
 from vmdiff.model.memory_figures import figure
-from vmdiff.model.owner import MIXED, Owner
+from vmdiff.model.owner import MIXED, Owner, Part, Unclaimed
+from vmdiff.model.page_map import PAGE_COUNTERS
 from vmdiff.model.snapshot import Snapshot
 
 Counts = abc.Mapping[str, int | None]  # bytes by counter; None is unknown
@@ -108,27 +109,27 @@ class _PieceRange(NamedTuple):
 
     owner: Owner | None
     ranges: tuple[AddressRange, ...]
-    rss: int | None
-    swap: int | None
-    private: int | None
+    counted: Part | Unclaimed | None
 
     @property
     def size(self) -> int:
         return sum(one.size for one in self.ranges)
 
+    def figure(self, name: str) -> int | None:
+        """Return a figure that was counted there, None where it was not."""
+        return getattr(self.counted, name, None)
+
 
 def _stretches(mapping: PlacedMapping, owner: Owner) -> list[_PieceRange]:
     """Return the parts and what lies between them; uncounted gaps are one, for their sum may be known."""
-    found = [
-        _PieceRange(part.owner, (part.range,), part.rss, part.swap, part.private) for part in owner.parts
-    ]
+    found = [_PieceRange(part.owner, (part.range,), part) for part in owner.parts]
     borders = [mapping.start, *(border for part in owner.parts for border in part.range), mapping.end]
     between = zip(borders[::2], borders[1::2], strict=True)
     gaps = tuple(AddressRange(low, high) for low, high in between if low < high)
     if gaps == tuple(gap.range for gap in owner.rest):
-        found += [_PieceRange(None, (gap.range,), gap.rss, gap.swap, gap.private) for gap in owner.rest]
+        found += [_PieceRange(None, (gap.range,), gap) for gap in owner.rest]
     elif gaps:
-        found.append(_PieceRange(None, gaps, None, None, None))
+        found.append(_PieceRange(None, gaps, None))
     return sorted(found, key=lambda stretch: stretch.ranges)
 
 
@@ -137,16 +138,18 @@ def _shares(
 ) -> list[dict[str, int | None]]:
     """Return the counters of each stretch, None what cannot be said exactly."""
     sizes = [stretch.size for stretch in stretches]
-    rss = _settled(whole.get("rss"), [stretch.rss for stretch in stretches], sizes)
-    swap = _settled(whole.get("swap"), [stretch.swap for stretch in stretches], sizes)
+    rss = _settled(whole.get("rss"), [one.figure("rss") for one in stretches], sizes)
+    swap = _settled(whole.get("swap"), [one.figure("swap") for one in stretches], sizes)
     alone = whole[PRIVATE] is not None and whole[PRIVATE] == whole.get("rss")
-    private = _settled(whole[PRIVATE], rss if alone else [stretch.private for stretch in stretches], sizes)
+    private = _settled(whole[PRIVATE], rss if alone else [one.figure("private") for one in stretches], sizes)
     columns: dict[str, list[int | None]] = {}
     for name, amount in whole.items():
         if name in _OF_RESIDENT:
             columns[name] = _parts_of(amount, whole["rss"], rss)
         elif name in _HUGETLB:  # pagemap counts no part of these: all of them, or none
             columns[name] = _settled(amount, [None] * len(sizes), sizes)
+        elif name in PAGE_COUNTERS:
+            columns[name] = _settled(amount, [one.figure(name) for one in stretches], sizes)
         elif name == "swap_pss":
             columns[name] = _parts_of(amount, whole.get("swap"), swap)
         else:

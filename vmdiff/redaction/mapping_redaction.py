@@ -132,6 +132,9 @@ class Mappings:
                 rss=part.rss,
                 swap=part.swap,
                 private=part.private,
+                zero_filled=part.zero_filled,
+                duplicate=part.duplicate,
+                huge_zero=part.huge_zero,
             )
 
     def _rest(self, rest: abc.Iterable[Unclaimed], mapping: Mapping) -> abc.Iterator[Unclaimed]:
