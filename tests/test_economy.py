@@ -107,6 +107,28 @@ def test_every_file_of_a_process_is_opened_as_often_as_it_must_be(tmp_path: Path
     assert opened.count("maps") <= 3  # before, after, and to ask for build ids
 
 
+def test_totals_are_read_without_mappings_threads_and_descriptors(tmp_path: Path) -> None:
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    log, words = tmp_path / "log", ("--detail", "totals", "-o", tmp_path / "x.json")
+    with actor() as process:
+        command = [sys.executable, "-m", "vmdiff", "snap", f"tree:{process.pid}", *words]
+        subprocess.run(["strace", "-f", "-e", "trace=openat", "-o", log, *command], check=True)
+    opened = re.findall(r'openat\(\d+, "([^"]+)", O_RDONLY', log.read_text())
+
+    assert sorted(opened) == [
+        "auxv",
+        "auxv",
+        "cgroup",
+        "cmdline",
+        "smaps_rollup",
+        "stat",
+        "stat",
+        "stat",
+        "status",
+    ]
+
+
 def test_the_reads_are_those_that_the_kernel_makes_us_do() -> None:
     reads = 0
 

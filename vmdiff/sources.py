@@ -49,7 +49,8 @@ def snap(
 ) -> "Snapshot":
     """Take a snapshot of a live process.
 
-    *detail* ``maps`` is cheap and has no counters, ``pages`` reads what pages of private memory hold:
+    *detail* ``maps`` is cheap and has no counters, ``totals`` only the kernel's sums of them, without any
+    mappings or owners, ``pages`` reads what pages of private memory hold:
     zeros, the same as another, and with *page_key* a fingerprint of each. *owners* looks for who
     asked for the memory; *inside* reads the records of its allocators and runtimes whole, however long
     that takes, instead of only the cheap ones; *arguments* keeps the command line; *label* and *tags* are
@@ -67,7 +68,7 @@ def snap(
             snapshot = read(folder, detail=listed, arguments=arguments, label=label, notify=notify)
             if tags:
                 snapshot = snapshot.model_copy(update={"tags": dict(tags)})
-            if owners:
+            if owners and detail != "totals":
                 look = _with_owners_only if freeze else partial(with_owners, inside=inside)
                 owned = look(folder, snapshot)
                 snapshot = owned if folder.was(identity) else snapshot.noting(_ANOTHER_PROGRAM)
@@ -108,10 +109,11 @@ def snap_set(
     from vmdiff.capture.process_tree import choose
 
     machine = Machine()
-    known = _no_files_known() if owners else None
+    owned_too = owners and detail != "totals"
+    known = _no_files_known() if owned_too else None
 
     def taken(folder: ProcessFolder) -> "Snapshot":
-        if not owners:
+        if not owned_too:
             return read(folder, detail=detail, arguments=arguments, machine=machine)
         identity = folder.identity()
         snapshot = read(folder, detail=detail, arguments=arguments, machine=machine)

@@ -62,6 +62,13 @@ def member(
     )
 
 
+def stated(one: Snapshot, *, above: int = 0) -> Snapshot:
+    """A process by the kernel's totals alone; its PSS is *above* what the mappings' adds up to."""
+    sums = {name: amount for name, amount in one.totals.items() if name not in {"size", "accessible"}}
+    rollup = {**sums, "pss": (sums["pss"] or 0) + above}
+    return one.model_copy(update={"rollup": rollup, "mappings": ()})
+
+
 def merged(split: Sequence[tuple[int, int]]) -> Mapping:
     """A mapping in which each owner has a MiB."""
     low = 0x7800_0000_0000

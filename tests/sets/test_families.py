@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -58,6 +59,12 @@ def test_sums_are_the_kernels_and_smems_and_roles_are_told(
     held, smem = total(copy), families.stated_by_smem(proc)
     assert len(copy.members) == len(live[0].members) == smem["processes"] == len(pids)
     assert (held.pss, held.rss, held.private) == (smem["pss"], smem["rss"], smem["uss"])
+    stated = read_set(
+        choose([f"tree:{root}"], proc), partial(read, detail="totals"), freeze=False, limit=None, proc=proc
+    )
+    alone = total(stated)
+    assert (alone.rss, alone.private, alone.swap) == (smem["rss"], smem["uss"], smem["swap"])
+    assert alone.pss == families.stated_by_the_kernel(pids, "Pss", proc)
     assert total(live[0]).rss == total(live[1]).rss == held.rss
     assert {pair.became for pair in compare_sets(*live).pairs} == {Became.SAME}
     found = Counter(one.process.role for one in live[0].members)

@@ -70,6 +70,17 @@ def test_frozen_its_sums_agree_with_the_kernels_and_two_moments_do_not_differ(pa
     assert {pair.became for pair in compare_sets(before, after).pairs} == {"same"}
 
 
+def test_totals_alone_are_those_beside_the_mappings(parent: int) -> None:
+    def agree() -> bool:  # any other process that starts or ends changes the PSS of libraries
+        stated, whole = (sources.snap_set([f"tree:{parent}"], detail=name) for name in ("totals", "smaps"))
+        assert [one.mappings for one in stated.members] == [(), (), ()]
+        assert [one.totals_only for one in whole.members] == [False] * 3
+        assert [one.process.role for one in stated.members] == [one.process.role for one in whole.members]
+        return [one.rollup for one in stated.members] == [one.rollup for one in whole.members]
+
+    until(agree)
+
+
 def test_one_that_ended_is_missing_with_the_reason(parent: int) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # a zombie until the block ends
@@ -167,6 +178,13 @@ def test_the_command_line_takes_shows_compares_and_redacts_sets(
     assert vmdiff("show", tmp_path / "a.json", "--format", "markdown").out.startswith("**")
     assert vmdiff("redact", tmp_path / "a.json", "-o", tmp_path / "public").code == 0
     assert vmdiff("show", tmp_path / "public" / "a.json").code == 0
+    assert vmdiff("snap", f"tree:{parent}", "--detail", "totals", "-o", tmp_path / "t.json").code == 0
+    stated = vmdiff("show", tmp_path / "t.json").out
+    assert "in 3 processes (RSS adds up to" in stated
+    assert "by owner" not in stated
+    assert vmdiff("compare", tmp_path / "t.json", tmp_path / "a.json").code == 0
+    for wrong in (("--inside",), ("--via", "sh -c true")):
+        assert vmdiff("snap", f"tree:{parent}", "--detail", "totals", *wrong).code == 2
     for option in (("--fail-on", "rss > 1"), ("--only", "kind:heap"), ("--min", "1MiB"), ("--sort", "pss")):
         refused = vmdiff("compare", tmp_path / "a.json", tmp_path / "b.json.gz", *option)
         assert (refused.code, refused.err.count("\n")) == (2, 1)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.sets.made import MIB, made, member
+from tests.sets.made import MIB, made, member, stated
 from vmdiff.answer.of_set import answer_of_set, answer_of_sets
 from vmdiff.sets.set_comparison import Became, compare_sets
 from vmdiff.sets.set_totals import by_role, grouped, shared_objects, total
@@ -18,12 +18,11 @@ roles = st.sampled_from(["server", "worker", "logger"])
 def sets(draw: st.DrawFn):
     sharers = draw(st.integers(1, 5))
     shared = draw(sizes)
-    return made(
-        *(
-            member(pid, draw(roles), heap=draw(sizes), shared=shared, sharers=sharers, split=draw(splits))
-            for pid in range(1, 1 + sharers)
-        )
-    )
+    members = [
+        member(pid, draw(roles), heap=draw(sizes), shared=shared, sharers=sharers, split=draw(splits))
+        for pid in range(1, 1 + sharers)
+    ]
+    return made(*(stated(one) if draw(st.booleans()) else one for one in members))
 
 
 @given(sets())
@@ -97,6 +96,20 @@ def test_memory_behind_one_object_is_one_row_however_many_map_it() -> None:
         "44.0 MiB in 4 processes (RSS adds up to 164 MiB): server (4) 44.0 MiB;"
         " /dev/zero 40.0 MiB shared by 4, counted once"
     )
+
+
+def test_totals_are_compared_with_the_totals_of_the_other_side() -> None:
+    """Smaps rounds the PSS of each mapping down, the kernel's total does not: that is no change."""
+    one = member(1, shared=12288, sharers=3)
+    by_totals = stated(one, above=1000)
+    whole = one.model_copy(update={"rollup": by_totals.rollup})
+    for before, after in ((by_totals, whole), (whole, by_totals), (by_totals, by_totals)):
+        assert not compare_sets(made(before), made(after)).differs
+    grown = compare_sets(
+        made(whole), made(stated(member(1, heap=5 * MIB, shared=12288, sharers=3), above=1000))
+    )
+    assert [(row.name, row.delta) for row in grown.moved("owner")] == [("(not split)", 4 * MIB)]
+    assert answer_of_sets(grown).sentence == "+4,096 KiB in all processes: server +4,096 KiB"
 
 
 def test_one_process_that_does_not_know_its_pss_makes_the_sum_unknown() -> None:

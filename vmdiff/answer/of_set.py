@@ -5,6 +5,7 @@ from dataclasses import replace
 from vmdiff.answer.of_control_group import answer_of_group, answer_of_groups
 from vmdiff.answer.sentence import Answer, Mover
 from vmdiff.model import Kind
+from vmdiff.model.piece import NOT_SPLIT
 from vmdiff.model.snapshot_set import SnapshotSet
 from vmdiff.sets.set_comparison import Became, SetComparison
 from vmdiff.sets.set_totals import by_role, shared_objects, total
@@ -60,17 +61,23 @@ def _answer_of_pairs(found: SetComparison) -> Answer:
     changes = _processes(found)
     if abs(delta) < _NOTEWORTHY:
         return Answer(f"unchanged ({signed(delta)}){changes}", "pss", delta, (), None if not delta else 0.0)
-    same_sign = [row for row in found.moved("owner") if row.delta and (row.delta > 0) == (delta > 0)]
+    rows = found.moved("owner")
+    split = any(row.name != NOT_SPLIT for row in rows)
+    same_sign = [row for row in rows if row.delta and (row.delta > 0) == (delta > 0)]
     named, explained = [], 0
     for row in same_sign[:_MOST]:
         named.append(row)
         explained += abs(row.delta or 0)
         if explained >= _ENOUGH * abs(delta):
             break
-    movers = ", ".join(f"{row.name} of {row.role} {signed(row.delta or 0)}" for row in named)
+    movers = ", ".join(
+        f"{f'{row.name} of ' if split else ''}{row.role} {signed(row.delta or 0)}" for row in named
+    )
     share = min(1.0, explained / abs(delta))
     spread = (
-        "" if explained >= _ENOUGH * abs(delta) else f", spread over {len(same_sign)} owners; the largest"
+        ""
+        if explained >= _ENOUGH * abs(delta)
+        else f", spread over {len(same_sign)} {'owners' if split else 'roles'}; the largest"
     )
     sentence = f"{signed(delta)} in all processes{spread}: {movers}{changes}"
     return Answer(

@@ -5,7 +5,7 @@ fs/proc/task_mmu.c), and a process that exits or execs while it is being read en
 an error. So the layout is read three times (``maps``, the listing itself, ``maps`` again); where the three
 differ the reading is repeated, and what still differs after that is a doubt of the snapshot. Where they
 agree, no change was seen: one that was undone again between two pages of text can be missed, unless the
-process is frozen.
+process is frozen. The kernel's own totals are one text, read once.
 
 What understands the text (`snapshot_builder`, the models, pydantic) is loaded while the kernel works: it
 takes longer to write the text of many mappings.
@@ -50,9 +50,9 @@ def read(
 ) -> "Snapshot":
     """Take a snapshot of the process behind *folder*, without owners.
 
-    *detail* ``maps`` leaves the counters out, which costs the process next to nothing; *arguments*
-    keeps the command line; *notify* is told when the reading will take long; a *machine* spares reading
-    again what its processes have in common.
+    *detail* ``maps`` leaves the counters out, which costs the process next to nothing, ``totals`` the
+    mappings; *arguments* keeps the command line; *notify* is told when the reading will take long; a
+    *machine* spares reading again what its processes have in common.
 
     Raises:
         ProcessError: the process has no memory, is not ours to look at, or ended meanwhile.
@@ -67,7 +67,11 @@ def read(
         notify(
             f"reading {folder.pid} will take about {cost:.0f} s; --detail maps is quick and has no counters"
         )
-    reading, attempts = _until_consistent(folder, detail, stat, machine, with_rollup=cost <= TOO_LONG_TWICE)
+    if detail == "totals":
+        reading, attempts = _totals(folder, stat), 1
+    else:
+        with_rollup = detail == "smaps" and cost <= TOO_LONG_TWICE
+        reading, attempts = _until_consistent(folder, detail, stat, machine, with_rollup=with_rollup)
     doubts = list(_doubts(reading, attempts))
     if detail != wanted:
         doubts.insert(0, "this kernel gives no smaps: nothing is known of what is resident")
@@ -92,7 +96,7 @@ def read(
 
 def _possible(folder: ProcessFolder, detail: Detail) -> Detail:
     """Return the detail that this kernel has: some have no smaps (CONFIG_PROC_PAGE_MONITOR)."""
-    return "maps" if detail == "smaps" and "smaps" not in folder.names(".") else detail
+    return "maps" if detail == "smaps" and folder.status_of("smaps") is None else detail
 
 
 def _cost(folder: ProcessFolder) -> float:
@@ -107,7 +111,7 @@ def _until_consistent(
     attempts = 0
     while True:
         attempts += 1
-        reading = _attempt(folder, detail, stat, machine, with_rollup=with_rollup and detail == "smaps")
+        reading = _attempt(folder, detail, stat, machine, with_rollup=with_rollup)
         if reading.consistent or attempts == ATTEMPTS:
             return reading, attempts
 
@@ -124,7 +128,7 @@ def _attempt(
 
             before = b"".join(next(texts)) if look_before else None
             listing = snapshot_builder.listing_of(next(texts), folder, detail, machine)
-            rollup = snapshot_builder.rollup_of(next(texts), folder) if with_rollup else None
+            rollup = snapshot_builder.rollup_of(next(texts)) if with_rollup else None
             after = b"".join(next(texts))
         stat_after = folder.stat()
     except OSError as error:
@@ -132,7 +136,32 @@ def _attempt(
     if not listing.mappings or stat_after.state in {"Z", "X"}:
         raise ProcessError(f"process {folder.pid} ended while it was being read")
     same = folder.identity(stat_after) == identity
-    return Reading(listing, rollup, listing.layout if before is None else before, after, same)
+    return Reading(listing, rollup, listing.layout if before is None else before, after, stat_after, same)
+
+
+def _totals(folder: ProcessFolder, stat: Stat) -> Reading:
+    """Read the kernel's own totals alone.
+
+    Raises:
+        ProcessError: the process ended, or this kernel states none (before 4.14).
+    """
+    identity = folder.identity(stat)
+    try:
+        text = folder.contents(ROLLUP)
+    except FileNotFoundError as error:
+        folder.stat()  # it is there, so that the file is not
+        raise ProcessError(
+            f"process {folder.pid}: this kernel states no {ROLLUP}; use --detail smaps"
+        ) from error
+    except OSError as error:
+        raise folder.explain(error) from error
+    from vmdiff.capture import snapshot_builder
+
+    rollup, after = snapshot_builder.rollup_of([text]), folder.stat()
+    if rollup is None or after.state in {"Z", "X"}:
+        raise ProcessError(f"process {folder.pid} ended while it was being read")
+    same = folder.identity(after) == identity
+    return snapshot_builder.totals_alone(rollup, after, same_process=same)
 
 
 def _doubts(reading: Reading, attempts: int) -> Iterator[str]:

@@ -25,6 +25,7 @@ class Machine:
         self.records = KnownRecords(os.sysconf("SC_PAGE_SIZE"))
         self._file_systems: dict[str, FileSystems] = {}
         self._limits: dict[str | None, int | None] = {}
+        self._users: dict[int, str] = {}
 
     @cached_property
     def host(self) -> Host:
@@ -67,6 +68,24 @@ class Machine:
         if cgroup not in self._limits:
             self._limits[cgroup] = memory_limit(cgroup)
         return self._limits[cgroup]
+
+    def user(self, uids: str | None) -> str | None:
+        """Return the name of the user, its number where it has none, for a line ``Uid`` of ``status``."""
+        if not uids:
+            return None
+        uid = int(uids.split()[0])
+        if uid not in self._users:
+            self._users[uid] = _user(uid)
+        return self._users[uid]
+
+
+def _user(uid: int) -> str:
+    import pwd  # only Unix has it, and this module is also loaded elsewhere
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _read(path: Path) -> str | None:

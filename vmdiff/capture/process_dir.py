@@ -40,16 +40,18 @@ def check_system() -> None:
 class ProcessFolder:
     """``/proc/PID``, opened once; every file is opened relative to it.
 
+    A number that is *listed* in ``/proc`` is of a process; another may be of one of its threads.
+
     Raises:
         ProcessError: there is no such process, or it is not ours to look at.
     """
 
-    def __init__(self, pid: int, proc: Path = PROC) -> None:
+    def __init__(self, pid: int, proc: Path = PROC, *, listed: bool = False) -> None:
         check_system()
         self.between_reads: Callable[[], None] | None = None
         self._descriptor = -1
         self._open(pid, proc)
-        group = self._number("Tgid")
+        group = None if listed else self._number("Tgid")
         if group is not None and group != pid:  # the id of a thread: all threads share the memory
             os.close(self._descriptor)
             self._open(group, proc)

@@ -7,23 +7,33 @@ Facts: proc(5); limits are the soft ones, as they are what a process runs into.
 import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from vmdiff.capture.machine_facts import Machine
 from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.capture.unmapped_files import unmapped_files
 from vmdiff.importers.procfs import process_files
+from vmdiff.importers.procfs.stat_line import Stat
 from vmdiff.model import LONGEST_STRING, Mapping, Process, Thread
 
 MOST_ARGUMENTS = 100_000  # that are kept; a document may have 400,000 values beside the mappings
 
 
 def process_facts(
-    folder: ProcessFolder, machine: Machine, mappings: Sequence[Mapping] = (), *, arguments: bool = False
+    folder: ProcessFolder,
+    machine: Machine,
+    stat: Stat,
+    mappings: Sequence[Mapping] | None,
+    *,
+    arguments: bool = False,
 ) -> Process:
-    """Gather the facts of a process with these *mappings*; the command line only for *arguments*."""
-    stat = folder.stat()
+    """Gather the facts of a process with this *stat* and these *mappings*; the command line for *arguments*.
+
+    Without mappings they are those that tell it from others, and not its threads, limits and open files.
+    """
     status = process_files.fields(folder.text("status"))
     cgroup = folder.text("cgroup")
+    more = {} if mappings is None else _more_facts(folder, machine, mappings, cgroup)
     return Process(
         pid=folder.pid,
         own_pid=process_files.own_pid(status),
@@ -34,17 +44,25 @@ def process_facts(
         name=stat.name,
         executable=folder.link("exe"),
         arguments=_arguments(folder) if arguments else None,
-        user=_user(status.get("Uid")),
-        threads=_threads(folder),
+        user=machine.user(status.get("Uid")),
         minor_faults=stat.minor_faults,
         major_faults=stat.major_faults,
         page_tables=process_files.kb(status.get("VmPTE")),
         peak_size=process_files.kb(status.get("VmPeak")),
         peak_rss=process_files.kb(status.get("VmHWM")),
-        limits=_limits(folder.text("limits"), machine.memory_limit(cgroup)),
         cgroup=process_files.cgroup(cgroup),
-        unmapped_files=unmapped_files(folder, machine, mappings),
+        **more,
     )
+
+
+def _more_facts(
+    folder: ProcessFolder, machine: Machine, mappings: Sequence[Mapping], cgroup: str | None
+) -> dict[str, Any]:
+    return {
+        "threads": _threads(folder),
+        "limits": _limits(folder.text("limits"), machine.memory_limit(cgroup)),
+        "unmapped_files": unmapped_files(folder, machine, mappings),
+    }
 
 
 def _started_at(ticks: int, machine: Machine) -> datetime | None:
@@ -62,21 +80,11 @@ def _arguments(folder: ProcessFolder) -> tuple[str, ...] | None:
 
 def cut_arguments(folder: ProcessFolder, kept: tuple[str, ...] | None) -> Iterator[str]:
     """Yield a doubt where the arguments that were *kept* are not all, or not whole."""
+    if kept is None:
+        return
     whole = (folder.text("cmdline") or "").removesuffix("\0")
-    if kept is not None and len(kept) + sum(map(len, kept)) - 1 < len(whole):
+    if len(kept) + sum(map(len, kept)) - 1 < len(whole):
         yield f"the command line was cut: its {len(whole):,} characters are more than a document holds"
-
-
-def _user(uids: str | None) -> str | None:
-    if not uids:
-        return None
-    uid = int(uids.split()[0])
-    import pwd  # only Unix has it, and this module is also loaded elsewhere
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def _threads(folder: ProcessFolder) -> tuple[Thread, ...] | None:

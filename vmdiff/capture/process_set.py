@@ -26,6 +26,7 @@ class _Opened(NamedTuple):
 
     running: Running
     folder: ProcessFolder
+    stat: Stat
     freeze: "Freeze | None" = None
 
 
@@ -78,13 +79,13 @@ def _frozen_together(
 def _open(running: Running, stack: ExitStack, proc: Path) -> _Opened | Missing:
     """Open the folder of a process, if its number still means the one that was chosen."""
     try:
-        folder = stack.enter_context(ProcessFolder(running.pid, proc))
+        folder = stack.enter_context(ProcessFolder(running.pid, proc, listed=running.start_ticks is not None))
         stat = folder.stat()
         folder.check_memory(stat)
         _check_chosen(running, stat)
     except ProcessError as error:
         return _missing(running, error)
-    return _Opened(running, folder)
+    return _Opened(running, folder, stat)
 
 
 def _check_chosen(running: Running, stat: Stat) -> None:
@@ -108,7 +109,7 @@ def _hold(one: _Opened, stack: ExitStack, limit: float | None) -> _Opened | Miss
 
 
 def _take(one: _Opened, take: Take) -> "_Taken | Missing":
-    place = _place(one.folder)
+    place = _place(one.folder, one.stat)
     try:
         snapshot = take(one.folder)
     except ProcessError as error:
@@ -116,14 +117,10 @@ def _take(one: _Opened, take: Take) -> "_Taken | Missing":
     return _Taken(snapshot, place, one.freeze)
 
 
-def _place(folder: ProcessFolder) -> Place:
+def _place(folder: ProcessFolder, stat: Stat) -> Place:
     """Read what a role follows from; the command line is not kept."""
     words = (folder.text("cmdline") or "").split("\0")
     program = (folder.link("exe") or "").removesuffix(" (deleted)").rpartition("/")[2]
-    try:
-        stat = folder.stat()
-    except ProcessError:
-        return Place(program, words, None)
     return Place(program or stat.name, words, stat.parent, stat.name)
 
 

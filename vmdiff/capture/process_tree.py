@@ -13,6 +13,7 @@ from vmdiff.errors import InputError, ProcessError
 from vmdiff.importers.procfs.stat_line import stat_of
 
 TREE, GROUP, NAME, ALL = "tree:", "cgroup:", "name:", "all"
+_LONGEST_STAT = 4096  # bytes; the kernel writes it whole: 52 numbers and a name of up to 64
 _WILDCARDS = frozenset("*?[")
 
 
@@ -120,7 +121,8 @@ def _running(proc: Path) -> Iterator[Running]:
         if not entry.isdigit():
             continue
         try:
-            text = (proc / entry / "stat").read_bytes().decode(errors="backslashreplace")
+            with open(f"{proc}/{entry}/stat", "rb", buffering=0) as file:  # noqa: PTH123  # as above
+                text = file.read(_LONGEST_STAT).decode(errors="backslashreplace")
         except OSError:
             continue
         if (stat := stat_of(text)) is not None:

@@ -2,21 +2,24 @@
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from vmdiff.importers.procfs.stat_line import Stat
+
 if TYPE_CHECKING:
     from vmdiff.importers.procfs.fast_reader import Listing
 
-Detail = Literal["maps", "smaps"]
+Detail = Literal["maps", "smaps", "totals"]
 
 ROLLUP = "smaps_rollup"
 
 
 class Reading(NamedTuple):
-    """The listing, and the layout read *before* and *after* it, see `Listing.layout`."""
+    """The listing, the layout read *before* and *after* it, see `Listing.layout`, and ``stat`` after it."""
 
     listing: "Listing"
     rollup: dict[str, int | None] | None
     before: bytes
     after: bytes
+    stat: Stat
     same_process: bool
 
     @property

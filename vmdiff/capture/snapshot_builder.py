@@ -11,12 +11,12 @@ from pydantic import ValidationError
 
 import vmdiff
 from vmdiff.capture import mapped_names, process_info
-from vmdiff.capture.file_systems import FileSystems
 from vmdiff.capture.machine_facts import Machine
 from vmdiff.capture.page_cache import FileFacts, with_file_facts
 from vmdiff.capture.process_dir import ProcessFolder
-from vmdiff.capture.raw_reading import ROLLUP, Detail, Reading
+from vmdiff.capture.raw_reading import Detail, Reading
 from vmdiff.importers.procfs import fast_reader, kernel_totals
+from vmdiff.importers.procfs.stat_line import Stat
 from vmdiff.model import Mapping, Origin, Snapshot
 
 SOURCE = "linux-proc"
@@ -31,9 +31,15 @@ def listing_of(
     return fast_reader.parse(text, source=f"{folder.path}/{detail}", page_size=page_size, records=records)
 
 
-def rollup_of(text: Iterable[bytes], folder: ProcessFolder) -> dict[str, int | None] | None:
+def rollup_of(text: Iterable[bytes]) -> dict[str, int | None] | None:
     """Read the kernel's own totals in bytes, or None where it gives none (before 4.14)."""
-    return kernel_totals.totals_of(text, f"{folder.path}/{ROLLUP}")
+    return kernel_totals.totals_of(text)
+
+
+def totals_alone(rollup: dict[str, int | None], stat: Stat, *, same_process: bool) -> Reading:
+    """Return a reading without mappings."""
+    listing = fast_reader.Listing((), tuple(rollup), (), b"", uniform=True)
+    return Reading(listing, rollup, b"", b"", stat, same_process)
 
 
 def assembled(
@@ -53,9 +59,12 @@ def assembled(
 
     The reading *started* at that time of `time.perf_counter`; *arguments* keeps the command line.
     """
-    files = machine.file_systems(folder.text("mountinfo"))
-    named = _with_names(folder, files, reading.listing.mappings, detail)
-    process = process_info.process_facts(folder, machine, named.mappings, arguments=arguments)
+    if detail == "totals":
+        named = _Named((), (), ())
+    else:
+        named = _with_names(folder, machine, reading.listing.mappings, detail)
+    known = None if detail == "totals" else named.mappings
+    process = process_info.process_facts(folder, machine, reading.stat, known, arguments=arguments)
     snapshot = _whole(
         named.mappings,
         taken_at=taken_at,
@@ -115,9 +124,10 @@ class _Named(NamedTuple):
 
 
 def _with_names(
-    folder: ProcessFolder, files: FileSystems, mappings: tuple[Mapping, ...], detail: Detail
+    folder: ProcessFolder, machine: Machine, mappings: tuple[Mapping, ...], detail: Detail
 ) -> _Named:
     """Settle what other files of the process say of the mappings that have a name."""
+    files = machine.file_systems(folder.text("mountinfo"))
     paths = map(attrgetter("path"), mappings)
     named = {index: mappings[index] for index, path in enumerate(paths) if path is not None}
     settled = mapped_names.settle(folder, files, named)

@@ -47,6 +47,7 @@ app = typer.Typer(
 class Detail(StrEnum):
     """How much is read of each mapping."""
 
+    TOTALS = "totals"
     MAPS = "maps"
     SMAPS = "smaps"
     PAGES = "pages"
@@ -108,7 +109,10 @@ def snap(
     tag: tags.Tags = None,
     detail: Annotated[
         Detail,
-        typer.Option(help="maps is cheaper and has no counters; pages reads what private pages hold, too."),
+        typer.Option(
+            help="totals are the kernel's sums alone: PSS, RSS, private, swap of thousands of processes;"
+            " maps is cheaper and has no counters; pages reads what private pages hold, too."
+        ),
     ] = Detail.SMAPS,
     page_key: Annotated[
         Path | None,
@@ -180,6 +184,8 @@ def snap(
         "freeze_limit": limit,
     }
     _check_pages(detail, page_key, alone=via is None and not means_a_set(targets))
+    if detail is Detail.TOTALS and inside:
+        raise typer.BadParameter("totals have no allocators to look into", param_hint="--inside")
     if via is not None:
         from vmdiff.cli import via_command
 

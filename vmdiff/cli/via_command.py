@@ -30,6 +30,8 @@ def snap(
             raise typer.BadParameter(
                 f"not with --via: sh reads text files only (--{name})", param_hint="--via"
             )
+    if options["detail"] != "smaps":
+        raise typer.BadParameter("not with --via: sh reads all that it can", param_hint="--detail")
     found = sources.snap_via(
         via, targets, owners=options["owners"], label=options["label"], tags=options["tags"]
     )

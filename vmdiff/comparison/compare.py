@@ -50,7 +50,7 @@ class Comparison:
     @property
     def differs(self) -> bool:
         """Whether anything changed; PSS that moves because a neighbour process started is no difference."""
-        if _has_totals_only(self.before) or _has_totals_only(self.after):
+        if self.before.totals_only or self.after.totals_only:
             return any(total.delta for total in self.totals.values())
         return any(change.change is not ChangeName.RECOUNTED for change in self.changes)
 
@@ -142,12 +142,8 @@ def compare(
     return Comparison(before, after, chosen, reason, tuple(number_crowds(changes)), tuple(same))
 
 
-def _has_totals_only(snapshot: Snapshot) -> bool:
-    return not snapshot.mappings and snapshot.rollup is not None
-
-
 def _regions(before: Snapshot, after: Snapshot, match: Match) -> list[Region]:
-    if _has_totals_only(before) or _has_totals_only(after):
+    if before.totals_only or after.totals_only:
         return []  # which mappings came or went is unknown: only the totals can be compared
     if match is Match.STRUCTURE:
         return steps.pair(before, after)

@@ -54,6 +54,7 @@ class Redaction(Frozen):
 class Origin(Frozen):
     """How a snapshot came to be, and how far it can be trusted.
 
+    *detail* ``totals`` is the kernel's own sums (`Snapshot.rollup`) without any mappings.
     *seconds* is what the reading cost, *frozen_seconds* how long the process stood still for it.
     *consistent*: no change of the layout or of the program was seen during the reading, which is one
     instant only if the process was frozen (null for imports). *owners*: whether they were looked for.
@@ -62,7 +63,7 @@ class Origin(Frozen):
 
     source: Name
     tool: Text | None = None
-    detail: Literal["maps", "smaps"] | None = None
+    detail: Literal["maps", "smaps", "totals"] | None = None
     seconds: Seconds | None = None
     frozen_seconds: Seconds | None = None
     attempts: Count | None = None
@@ -197,6 +198,11 @@ class Snapshot(Frozen):
         changed = {**facts, "doubts": (*self.origin.doubts, *doubts)}
         return self.model_copy(update={"origin": self.origin.model_copy(update=changed)})
 
+    @property
+    def totals_only(self) -> bool:
+        """Whether only sums are known, of no mapping."""
+        return not self.mappings and self.rollup is not None
+
     @cached_property
     def placed(self) -> tuple[PlacedMapping, ...]:
         """The mappings that have both bounds, in address order."""
@@ -236,7 +242,7 @@ class Snapshot(Frozen):
 
         Without any mappings the totals are what `rollup` states, where there is one.
         """
-        if not self.mappings and self.rollup is not None:
+        if self.totals_only and self.rollup is not None:
             names = dict.fromkeys((*self.counters, *self.rollup))
             return {name: self.rollup.get(name) for name in names}
         return self.sums(self.mappings)

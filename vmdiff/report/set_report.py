@@ -6,6 +6,7 @@ from typing import Any
 from vmdiff.answer.of_set import answer_of_set, answer_of_sets
 from vmdiff.harmless_text import printable
 from vmdiff.model.held_memory import CachedFile
+from vmdiff.model.piece import NOT_SPLIT
 from vmdiff.model.snapshot_set import ControlGroup, SnapshotSet
 from vmdiff.report.terminal.plain_table import TextColumn, plain_table
 from vmdiff.sets.cgroup_account import account, account_change
@@ -34,7 +35,9 @@ def set_sections(
 ) -> abc.Iterator[tuple[str, list[TextColumn]]]:
     """Yield the tables of a set: a title and the columns of each."""
     yield "", _role_columns(by_role(snapshots), total(snapshots), most)
-    yield _WHERE[by], _group_columns(grouped(snapshots, by), most)
+    rows = grouped(snapshots, by)
+    if any(row.name != NOT_SPLIT for row in rows):  # else only totals are known
+        yield _WHERE[by], _group_columns(rows, most)
     if objects := shared_objects(snapshots)[:most]:
         yield (
             "shared, each counted once",

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from vmdiff.model import Snapshot, add
+from vmdiff.model.piece import NOT_SPLIT
 from vmdiff.model.snapshot_set import SnapshotSet, role_of
 from vmdiff.sets.set_totals import Grouping, Held, held_by, known_pss, total
 
@@ -72,11 +73,16 @@ class SetComparison:
         return any(pair.became is not Became.SAME or pair.delta != 0 for pair in self.pairs)
 
     def moved(self, by: Grouping) -> list[Moved]:
-        """Return where the change of PSS is, role by role; it adds up to `delta`, the largest first."""
+        """Return where the change of PSS is, role by role; it adds up to `delta`, the largest first.
+
+        Of a process that has only totals on one side it is not split.
+        """
         sums: dict[tuple[str, str], int | None] = {}
         for pair in self.pairs:
-            for side, sign in ((pair.after, 1), (pair.before, -1)):
-                for name, pss in ({} if side is None else known_pss(side, by)).items():
+            sides = [(side, sign) for side, sign in ((pair.after, 1), (pair.before, -1)) if side is not None]
+            whole = any(side.totals_only for side, _ in sides)
+            for side, sign in sides:
+                for name, pss in ({NOT_SPLIT: held_by(side).pss} if whole else known_pss(side, by)).items():
                     key = pair.role, name
                     sums[key] = add((sums.get(key, 0), _signed(pss, sign)))
         rows = [Moved(role, name, delta) for (role, name), delta in sums.items() if delta != 0]
@@ -84,13 +90,26 @@ class SetComparison:
 
 
 def compare_sets(before: SnapshotSet, after: SnapshotSet) -> SetComparison:
-    """Pair the members of two sets."""
+    """Pair the members of two sets; where only totals are known on one side, by totals on both."""
+    if any(one.totals_only for one in (*before.members, *after.members)):
+        before, after = _by_totals(before), _by_totals(after)
     left, right = list(before.members), list(after.members)
     pairs = list(_same(left, right))
     done = {id(side) for pair in pairs for side in (pair.before, pair.after)}
     left, right = ([one for one in side if id(one) not in done] for side in (left, right))
     pairs += _by_role(left, right)
     return SetComparison(before, after, tuple(sorted(pairs, key=_weight)))
+
+
+def _by_totals(snapshots: SnapshotSet) -> SnapshotSet:
+    """Return a set with the kernel's own totals alone, where they are known.
+
+    They are above the sum of the mappings' PSS, which smaps rounds down: that is no change.
+    """
+    members = (
+        one if one.rollup is None else one.model_copy(update={"mappings": ()}) for one in snapshots.members
+    )
+    return snapshots.model_copy(update={"members": tuple(members)})
 
 
 def _same(before: abc.Sequence[Snapshot], after: abc.Sequence[Snapshot]) -> abc.Iterator[MemberPair]:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from vmdiff.comparison import tally
 from vmdiff.model import Kind, Mapping, Snapshot, add
 from vmdiff.model.memory_figures import figure
-from vmdiff.model.piece import PRIVATE
+from vmdiff.model.piece import NOT_SPLIT, PRIVATE
 from vmdiff.model.snapshot_set import SnapshotSet, role_of
 
 Grouping = Literal["owner", "kind", "object"]
@@ -105,15 +105,18 @@ def total(snapshots: SnapshotSet) -> Held:
 
 
 def grouped(snapshots: SnapshotSet, by: Grouping) -> list[GroupRow]:
-    """Return what each owner, kind or object holds over all processes, the largest first."""
+    """Return what each owner, kind or object holds over all processes, the largest first.
+
+    What is known of a process as totals only is in the row of `NOT_SPLIT`.
+    """
     tallies = [tally.tallied(member) for member in snapshots.members]
     unsplit = frozenset().union(*(made.unsplit for made in tallies)) if by == "owner" else frozenset()
     held: dict[str, list[Held]] = {}
     known: dict[str, list[int | None]] = {}
-    for made in tallies:
-        for name, counts in made.by(tally.Grouping(by), unsplit).items():
+    for member, made in zip(snapshots.members, tallies, strict=True):
+        for name, counts in _by(member, made, by, unsplit).items():
             held.setdefault(name, []).append(_held(counts))
-        for name, counts in made.by(tally.Grouping(by), frozenset()).items():
+        for name, counts in _by(member, made, by, frozenset()).items():
             known.setdefault(name, []).append(counts.get("pss"))
     rows = [GroupRow(name, add(known.get(name, ())), _sum(some)) for name, some in held.items()]
     return sorted(rows, key=lambda row: (-(row.known or 0), -(row.held.rss or 0), row.name))
@@ -121,8 +124,17 @@ def grouped(snapshots: SnapshotSet, by: Grouping) -> list[GroupRow]:
 
 def known_pss(snapshot: Snapshot, by: Grouping) -> dict[str, int | None]:
     """Return the PSS of one process that is surely of an owner, kind or object (`GroupRow`); it adds up."""
-    sums = tally.tallied(snapshot).by(tally.Grouping(by), frozenset())
+    sums = _by(snapshot, tally.tallied(snapshot), by, frozenset())
     return {name: counts.get("pss") for name, counts in sums.items()}
+
+
+def _by(
+    snapshot: Snapshot, made: tally.Tally, by: Grouping, unsplit: abc.Set[tuple[str, str]]
+) -> abc.Mapping[str, tally.Sums]:
+    """Return the sums of a process by group; of totals without mappings nothing can be split."""
+    if snapshot.totals_only:
+        return {NOT_SPLIT: dict(snapshot.totals)}
+    return made.by(tally.Grouping(by), unsplit)
 
 
 def shared_objects(snapshots: SnapshotSet) -> list[ObjectRow]:

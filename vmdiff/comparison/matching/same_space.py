@@ -54,7 +54,7 @@ def recognise(before: Snapshot, after: Snapshot) -> Recognition:
 def obstacle_to_addresses(before: Snapshot, after: Snapshot) -> str | None:
     """Return the sentence that says why these two can never be matched by address, if so."""
     for side, snapshot in (("before", before), ("after", after)):
-        if not snapshot.mappings and snapshot.rollup is not None:
+        if snapshot.totals_only:
             return f"the listing {side} gives totals only, no mappings"
         if any(None in map(itemgetter(bound), snapshot.mappings) for bound in (0, 1)):
             return f"the listing {side} gives no addresses"

@@ -67,7 +67,7 @@ def snapshot_of(process: Framed, source: str) -> Snapshot:
         ),
         host=_host(whole, layout.page_size),
         process=_process(process.pid, whole, stat),
-        rollup=_rollup(whole, where),
+        rollup=_rollup(whole),
         mappings=layout.listing.mappings,
     )
     return kernel_totals.with_gap(snapshot)
@@ -147,9 +147,9 @@ def _doubts(
         yield "the layout moved while it was being read"
 
 
-def _rollup(whole: _Whole, where: str) -> dict[str, int | None] | None:
+def _rollup(whole: _Whole) -> dict[str, int | None] | None:
     data = whole.data("smaps_rollup")
-    return None if data is None else kernel_totals.totals_of([data], f"{where}: smaps_rollup")
+    return None if data is None else kernel_totals.totals_of([data])
 
 
 def _host(whole: _Whole, page_size: int | None) -> Host:

@@ -1,28 +1,31 @@
 """The kernel's own totals of a process, and by how much its mappings miss them."""
 
+import re
 from collections.abc import Iterable
 
-from vmdiff.errors import ListingError
-from vmdiff.importers.procfs import fast_reader
-from vmdiff.model import Snapshot, add
+from vmdiff.importers.procfs.fast_reader import KB, snake_case
+from vmdiff.model import DERIVED, PAGE_SIZES, Snapshot, add
 from vmdiff.units import size
 
+_HEADER = re.compile(rb"[0-9a-f]{1,17}-[0-9a-f]{1,17} [^\n]*\[rollup\]")
+_TOTAL = re.compile(rb"^([A-Za-z_]\w{0,63}):[ \t]+(?:([0-9]{1,16}) kB|[^\n]*)\n", re.MULTILINE)
+_NO_SUMS = frozenset(DERIVED) | PAGE_SIZES
 
-def totals_of(text: Iterable[bytes], source: str) -> dict[str, int | None] | None:
-    """Read ``smaps_rollup`` in bytes; None where the kernel has none (before 4.14)."""
-    try:
-        listing = fast_reader.parse(text, source=source)
-    except ListingError:
+
+def totals_of(text: Iterable[bytes]) -> dict[str, int | None] | None:
+    """Read ``smaps_rollup`` in bytes; None for another text, or none (Linux before 4.14)."""
+    header, _, lines = b"".join(text).partition(b"\n")
+    found = _TOTAL.findall(lines)
+    if not _HEADER.fullmatch(header) or len(found) != lines.count(b"\n") or not lines.endswith(b"\n"):
         return None
-    values = listing.mappings[0].values if listing.mappings else {}
-    totals = {name: values.get(name, 0) for name in listing.counters}
-    return {name: total for name, total in totals.items() if isinstance(total, int)} or None
+    sums = {snake_case(key.decode()): int(number) * KB for key, number in found if number}
+    return {name: total for name, total in sums.items() if name not in _NO_SUMS} or None
 
 
 def with_gap(snapshot: Snapshot) -> Snapshot:
     """Note by how much the mappings' resident sizes miss the kernel's own total."""
     stated = (snapshot.rollup or {}).get("rss")
-    if stated is None:
+    if stated is None or not snapshot.mappings:
         return snapshot
     value = snapshot.value
     total = add([value(mapping, "rss") for mapping in snapshot.mappings])
