@@ -13,14 +13,14 @@ from vmdiff.leaks.lost_groups import LostGroups
 from vmdiff.leaks.reachable import BlockGraph, numpy
 from vmdiff.leaks.still_process import StillProcess, dumped, held_still
 from vmdiff.leaks.thread_registers import ThreadRegisters
-from vmdiff.owners import RULES, Scene, assign
+from vmdiff.owners import RULES, Scene, assigned
 from vmdiff.owners.inside.block_listers import used_blocks
 from vmdiff.owners.inside.owned_ranges import owned_ranges
 from vmdiff.owners.inside.used_blocks import UsedBlocks
 
 HELD_STILL = 10.0  # seconds at most
 # Owners whose memory has blocks, and is searched as roots where nobody lists them.
-_ALLOCATORS = ("malloc heap", "malloc arena", "jemalloc", "tcmalloc", "mimalloc", "musl heap")
+_ALLOCATORS = ("malloc heap", "malloc arena", "jemalloc", "tcmalloc", "mimalloc", "musl malloc")
 
 
 def find_leaks(pid: int, *, limit: float = HELD_STILL) -> LeakReport:
@@ -48,8 +48,7 @@ def find_leaks_in_core(path: Path) -> LeakReport:
 
 
 def _report(still: StillProcess) -> LeakReport:
-    scene = Scene(still.snapshot, still.memory)
-    scene = Scene(assign(scene, RULES), still.memory)
+    scene = assigned(Scene(still.snapshot, still.memory), RULES)
     bases = [base for raw in still.registers.values() if (base := ThreadRegisters(raw).base)]
     blocks = tuple(used_blocks(scene, bases, objects=True))
     guard = _guard(still)

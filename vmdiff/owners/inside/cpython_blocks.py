@@ -16,7 +16,7 @@ from vmdiff.owners.scene import Scene
 _OWNER = "cpython arena"
 
 
-def cpython_blocks(scene: Scene, bases: Sequence[int]) -> UsedBlocks | None:  # noqa: ARG001  # a lister's
+def cpython_blocks(scene: Scene) -> UsedBlocks | None:
     """List the blocks in use; None where there is no CPython, or it uses another allocator for objects."""
     found = interpreter(scene)
     vector = None if found is None or found.free_threaded else find_arenas(scene, found)

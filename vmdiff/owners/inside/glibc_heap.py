@@ -14,18 +14,15 @@ from typing import Any, NamedTuple
 
 from vmdiff.model import Kind, Usage
 from vmdiff.model.usage import MOST_GROUPS
-from vmdiff.owners.allocators.glibc import LARGE_BLOCK
 from vmdiff.owners.allocators.glibc_state import (
     Glibc,
-    Grounds,
-    LargeBlocks,
     MallocArena,
     find_glibc,
-    words,
 )
 from vmdiff.owners.inside.budget import Budget
 from vmdiff.owners.inside.chunk_release import joined, releasable
-from vmdiff.owners.inside.chunk_walk import FLAGS, ChunkRange, ChunkWalk
+from vmdiff.owners.inside.chunk_walk import ChunkRange, ChunkWalk
+from vmdiff.owners.inside.glibc_large import large_usage
 from vmdiff.owners.inside.glibc_lists import ChunkLists, sizes_of, tcache_sizes
 from vmdiff.owners.inside.owned_ranges import owned_ranges, owner_at
 from vmdiff.owners.inside.page_words import PageWords, UnreadableError
@@ -34,13 +31,10 @@ from vmdiff.owners.inside.two_readings import MOVED, two_readings
 from vmdiff.owners.scene import Scene
 
 _HEAP, _ARENA = "malloc heap", "malloc arena"
-_MIXED_SINCE = (2, 32)  # singly linked lists
 _MOST_FAST = 1_000_000  # of one arena; each that is held takes some 100 bytes
-_MOST_LARGE = 65_536
 _SMALL = 16 << 20  # bytes
 _WORTH_NUMPY = 64 << 20  # bytes; it takes as long to import as some 50 MiB of small blocks take to walk
 _NON_MAIN = 4  # the flag of chunks that belong to another arena than the main one
-_MMAPPED = 2
 # At the end of each heap that was left for a newer one: two headers (sysmalloc in malloc/malloc.c), and on 32
 # bits what is missing to a multiple of 16.
 _FENCEPOSTS = {8: 32, 4: 24}
@@ -101,7 +95,7 @@ def _usages(scene: Scene, budget: Budget) -> Iterator[Usage]:
         return
     yield from _Arenas(scene, budget, found).usages()
     if found.large is not None:
-        yield _large(scene, found.large, _name(found))
+        yield large_usage(scene, found.large, _name(found))
 
 
 def _name(found: Glibc) -> str:
@@ -120,15 +114,13 @@ class _Arenas:
     """The arenas of one process."""
 
     def __init__(self, scene: Scene, budget: Budget, found: Glibc) -> None:
-        version = tuple(map(int, found.version.split("."))) if found.version else _MIXED_SINCE
         self._scene = scene
         self._budget = budget
         self._arenas = {arena.address: arena for arena in found.arenas}
         self._main = found.arenas[0].address
         self._name = _name(found)
         self._words = PageWords(scene)
-        self._grounds = Grounds(scene)
-        self._lists = ChunkLists(self._words, self._grounds, scene.word_size, mixed=version >= _MIXED_SINCE)
+        self._lists = ChunkLists(scene, found.version, self._words)
         self._threads = thread_variables(scene)
         self._walks = budget.allows(walk=sum(arena.system for arena in found.arenas))
 
@@ -177,15 +169,12 @@ class _Arenas:
         to_release = releasable(self._scene, arena, joined(free)) if arena.segments else None
         fenceposts = _FENCEPOSTS[self._scene.word_size] * max(len(arena.segments) - 1, 0)
         return _Chunks(
-            None, sizes_of(free), arena.overhead + fenceposts, self._size(arena.top), to_release, ()
+            None, sizes_of(free), arena.overhead + fenceposts, self._lists.size(arena.top), to_release, ()
         )
 
     def _room(self, arena: MallocArena) -> int:
         """Return how many chunks a list of an arena may have."""
         return min(arena.system // (2 * self._scene.word_size), _MOST_FAST)
-
-    def _size(self, chunk: int) -> int:
-        return self._words.at(chunk + self._scene.word_size) & ~FLAGS
 
     def _tcaches(self, found: Sequence[_Chunks]) -> tuple[dict[int, Counter[int]], dict[int, Counter[int]]]:
         """Return the chunks in tcaches, and those that hold a tcache, by size for each arena.
@@ -194,22 +183,12 @@ class _Arenas:
         """
         cached: dict[int, Counter[int]] = {place: Counter() for place in self._arenas}
         records: dict[int, Counter[int]] = {place: Counter() for place in self._arenas}
-        seen: set[int] = set()
-        for suspect in sorted(self._pointed_to().union(*(chunks.suspects for chunks in found))):
-            tcache = self._lists.tcache(suspect)
-            if tcache is None or not seen.isdisjoint(tcache):
-                continue  # no tcache, or a copy of one such as a program's dump of its own memory
-            seen.update(tcache)
-            for counters, chunks in ((records, [suspect]), (cached, tcache)):
+        suspects = chain.from_iterable(chunks.suspects for chunks in found)
+        for holder, tcache in self._lists.tcaches(suspects, self._threads):
+            for counters, chunks in ((records, [holder]), (cached, tcache)):
                 for chunk in chunks:
-                    counters[self._arena_of(chunk)][self._size(chunk)] += 1
+                    counters[self._arena_of(chunk)][self._lists.size(chunk)] += 1
         return cached, records
-
-    def _pointed_to(self) -> set[int]:
-        """Return the chunks that threads' variables lead to, one of which is the thread's tcache."""
-        header = 2 * self._scene.word_size
-        held = set().union(*self._threads.values())
-        return {word - header for word in held if not word % 16 and word - header in self._grounds}
 
     def _arena_of(self, chunk: int) -> int:
         """Return the address of the arena that a chunk lies in."""
@@ -305,42 +284,3 @@ def _sizes(blocks: Counter[int], free: Counter[int]) -> tuple[tuple[int, int, in
     """Return the histogram; of more sizes than a document holds, the smallest."""
     every = sorted(blocks.keys() | free.keys())[:MOST_GROUPS]
     return tuple((size, blocks[size], free[size]) for size in every)
-
-
-def _large(scene: Scene, large: LargeBlocks, name: str) -> Usage:
-    """Return the use of large blocks as ``mp_`` counts them, their sizes where all of them are found."""
-    sizes = Counter(_large_sizes(scene))
-    found = (sizes.total(), _bytes(sizes)) == (large.blocks, large.size)
-    return Usage(
-        owner=LARGE_BLOCK,
-        source=f"{name} mp_" + (" and chunk headers" if found else ""),
-        certainty="certain",
-        in_use=large.size,
-        free=0,
-        cached=0,
-        overhead=0,
-        releasable=0,
-        reserved=0,
-        blocks=large.blocks,
-        sizes=_sizes(sizes, Counter()) if found else (),
-    )
-
-
-def _large_sizes(scene: Scene) -> Iterator[int]:
-    """Yield the bytes of the mappings of large blocks that follow each other."""
-    page, word, number = scene.page_size, scene.word_size, 0
-    for start, end, _ in owned_ranges(scene, LARGE_BLOCK):
-        at = start
-        while at < end and number < _MOST_LARGE:
-            offset = 0 if word == 8 else 8
-            head = words(scene, at + offset + word, 1)
-            length = (
-                -(-((head[0] & ~FLAGS) + offset) // page) * page
-                if head and head[0] & FLAGS == _MMAPPED
-                else 0
-            )
-            if not 0 < length <= end - at:
-                break
-            yield length
-            at += length
-            number += 1

@@ -5,13 +5,15 @@ pointers are mixed with the address that they stand at (PROTECT_PTR in malloc/ma
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from vmdiff.owners.allocators.glibc_state import Grounds, MallocArena
 from vmdiff.owners.inside.chunk_walk import FLAGS, ChunkRange
 from vmdiff.owners.inside.page_words import PageWords, UnreadableError
+from vmdiff.owners.scene import Scene
 
+_MIXED_SINCE = (2, 32)
 _MOST_IN_A_BIN = 65_535  # of a tcache: its counts have 16 bits
 _PAGE_BITS = 12  # what PROTECT_PTR shifts by
 
@@ -52,13 +54,13 @@ def tcache_sizes(word: int) -> frozenset[int]:
 
 
 class ChunkLists:
-    """The lists of one process; *mixed* tells whether singly linked ones have their pointers mixed."""
+    """The lists of one process, whose C library has *version*; None is taken for a late one."""
 
-    def __init__(self, words: PageWords, grounds: Grounds, word: int, *, mixed: bool) -> None:
-        self._words = words
-        self._grounds = grounds
-        self._word = word
-        self._mixed = mixed
+    def __init__(self, scene: Scene, version: str | None, words: PageWords | None = None) -> None:
+        self._words = PageWords(scene) if words is None else words
+        self._grounds = Grounds(scene)
+        self._word = scene.word_size
+        self._mixed = version is None or tuple(map(int, version.split("."))) >= _MIXED_SINCE
 
     def fast(self, arena: MallocArena, most: int) -> list[ChunkRange]:
         """Return the chunks in an arena's fast bins.
@@ -71,7 +73,7 @@ class ChunkLists:
             first = arena.state[layout.fast + number]
             size = (number + 2) * 2 * self._word  # 32, 48, ... or 16, 24, ...
             for chunk in self._singly(first, 2 * self._word):
-                if self._size(chunk) != size:
+                if self.size(chunk) != size:
                     raise UnreadableError(
                         f"a fast bin of {size} bytes leads to {chunk:x}, which has another size"
                     )
@@ -93,40 +95,63 @@ class ChunkLists:
             while chunk != head:
                 if words.at(chunk + 3 * word) != before:
                     raise UnreadableError(f"the list of a bin does not lead back from {chunk:x}")
-                found.append(ChunkRange(chunk, chunk + self._size(chunk)))
+                found.append(ChunkRange(chunk, chunk + self.size(chunk)))
                 _check(len(found), most)
                 before, chunk = chunk, words.at(chunk + 2 * word)
             head += 2 * word
         return found
 
-    def tcache(self, chunk: int) -> dict[int, int] | None:
-        """Return the chunks in the tcache that *chunk* holds, with their sizes; None if it holds none."""
+    def tcaches(
+        self, suspects: Iterable[int], threads: Mapping[int, frozenset[int]]
+    ) -> Iterator[tuple[int, Collection[int]]]:
+        """Yield the chunk that holds each tcache, and the chunks in it.
+
+        They are looked for among the *suspects*, and where the variables of *threads* lead to.
+        """
+        header, held = 2 * self._word, set[int]().union(*threads.values())
+        pointed_to = {word - header for word in held if not word % 16 and word - header in self._grounds}
+        every = sorted(pointed_to.union(suspects))
+        self._words.read_ahead(every)
+        seen: set[int] = set()
+        for chunk in every:
+            cached = self._tcache(chunk)
+            # What holds the same is a copy, such as a program's dump of its own memory.
+            if cached is not None and seen.isdisjoint(cached):
+                seen.update(cached)
+                yield chunk, cached
+
+    def _tcache(self, chunk: int) -> Collection[int] | None:
+        """Return the chunks in the tcache that *chunk* holds; None if it holds none."""
         try:
-            size = self._size(chunk)
+            size = self.size(chunk)
             layout = next((one for one in _TCACHES[self._word] if size - one.size in _UNSPLIT), None)
             return layout and self._cached(chunk + 2 * self._word, layout)
         except UnreadableError:
             return None
 
-    def _cached(self, record: int, layout: TcacheLayout) -> dict[int, int] | None:
+    def _cached(self, record: int, layout: TcacheLayout) -> set[int] | None:
         raw = self._words.raw(record, layout.bins * (layout.width + self._word))
         counts = memoryview(raw)[: layout.bins * layout.width].cast("B" if layout.width == 1 else "H")
         heads = memoryview(raw)[layout.bins * layout.width :].cast("Q" if self._word == 8 else "I")
         empty = max(counts) if layout.downwards else 0
         if any((count == empty) != (not head) for count, head in zip(counts, heads, strict=True)):
             return None
-        found: dict[int, int] = {}
+        found: set[int] = set()
         for number, (count, head) in enumerate(zip(counts, heads, strict=True)):
             chunks = [at - 2 * self._word for at in self._singly(head, 0, _MOST_IN_A_BIN)]
             if len(chunks) != abs(count - empty):
                 return None
-            for at in chunks:
-                size = found[at] = self._size(at)
-                if number < _SMALL_BINS and size != number * 16 + (32 if self._word == 8 else 16):
-                    return None
+            if number < _SMALL_BINS and any(self.size(at) != 4 * self._word + number * 16 for at in chunks):
+                return None
+            found.update(chunks)
         return found or None
 
-    def _size(self, chunk: int) -> int:
+    def size(self, chunk: int) -> int:
+        """Return the bytes of a chunk.
+
+        Raises:
+            UnreadableError: its header cannot be read.
+        """
         return self._words.at(chunk + self._word) & ~FLAGS
 
     def _singly(self, first: int, link: int, most: int | None = None) -> Iterator[int]:

@@ -2,30 +2,37 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
 
 from vmdiff.model import Usage
 from vmdiff.owners.inside.budget import Budget
 from vmdiff.owners.inside.cpython_heap import cpython
 from vmdiff.owners.inside.glibc_heap import glibc_usage
-from vmdiff.owners.inside.go_heap import go_heap
-from vmdiff.owners.inside.jemalloc_extents import jemalloc_usage
-from vmdiff.owners.inside.musl_groups import musl_usage
-from vmdiff.owners.inside.postgres_contexts import postgres
 from vmdiff.owners.inside.unread_allocators import unread_allocators
 from vmdiff.owners.scene import Scene
 
 Reader = Callable[[Scene, Budget], Iterable[Usage]]
 
 
-# Late imports: the reader of a runtime that few processes have is loaded where the runtime is.
+def _where(holds: Callable[[Scene], bool], module: str, reader: str) -> Reader:
+    """Return a *reader* of *module* that is imported only where something *holds*.
+
+    Most processes have none of these, and importing the readers takes as long as what they all do.
+    """
+
+    def late(scene: Scene, budget: Budget) -> Iterator[Usage]:
+        if holds(scene):
+            yield from getattr(import_module(f"vmdiff.owners.inside.{module}"), reader)(scene, budget)
+
+    return late
 
 
-def _hotspot(scene: Scene, budget: Budget) -> Iterator[Usage]:
-    """Return what HotSpot uses; its reader is imported only where there is a JVM."""
-    if scene.find_object("libjvm.so") is not None:
-        from vmdiff.owners.inside.hotspot_usage import hotspot_usage
+def _owned_by(name: str) -> Callable[[Scene], bool]:
+    return lambda scene: name in scene.owned
 
-        yield from hotspot_usage(scene, budget)
+
+def _is_postgres(scene: Scene) -> bool:
+    return scene.executable is not None and "postgres" in scene.executable.name
 
 
 _TOO_LONG = "reading them all took longer than a snapshot has by default; --inside reads them"
@@ -33,12 +40,12 @@ _TOO_LONG = "reading them all took longer than a snapshot has by default; --insi
 # One line a reader; the order is that of the document.
 READERS: tuple[Reader, ...] = (
     glibc_usage,
-    jemalloc_usage,
-    musl_usage,
+    _where(_owned_by("jemalloc"), "jemalloc_extents", "jemalloc_usage"),
+    _where(_owned_by("musl malloc"), "musl_groups", "musl_usage"),
     cpython,
-    go_heap,
-    _hotspot,
-    postgres,
+    _where(_owned_by("go heap"), "go_heap", "go_heap"),
+    _where(lambda scene: scene.find_object("libjvm.so") is not None, "hotspot_usage", "hotspot_usage"),
+    _where(_is_postgres, "postgres_contexts", "postgres"),
     unread_allocators,
 )
 

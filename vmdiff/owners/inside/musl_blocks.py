@@ -18,7 +18,7 @@ _HEAD = 4  # bytes before a slot, which belong to the slot before
 _SHIFTED = 7 << 5
 
 
-def musl_blocks(scene: Scene, bases: Sequence[int]) -> UsedBlocks | None:  # noqa: ARG001  # a lister's
+def musl_blocks(scene: Scene) -> UsedBlocks | None:
     """List the blocks in use; None where there is no musl, or its records contradict themselves."""
     groups = slot_groups(scene)
     if groups is None:

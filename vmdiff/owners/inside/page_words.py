@@ -1,5 +1,8 @@
 """Read single words of a process, a page at a time."""
 
+from collections.abc import Iterable
+
+from vmdiff.owners.machine_words import raw_each
 from vmdiff.owners.scene import Scene
 
 _UNREADABLE = "a list leads to memory that is swapped out or cannot be read"
@@ -37,6 +40,15 @@ class PageWords:
             page = self._read(number)
         return page[offset // self._word]
 
+    def read_ahead(self, addresses: Iterable[int]) -> None:
+        """Read the pages of many addresses in a few calls; those that cannot be read are left to `at`."""
+        wanted = sorted({address // self._page for address in addresses} - self._pages.keys())
+        wanted = wanted[: max(_MOST_PAGES - len(self._pages), 0)]
+        pages = raw_each(self._scene, [number * self._page for number in wanted], self._page)
+        for number, raw in zip(wanted, pages, strict=True):
+            if raw is not None:
+                self._keep(number, raw)
+
     def raw(self, address: int, length: int) -> bytes:
         """Return *length* bytes at *address*.
 
@@ -59,6 +71,9 @@ class PageWords:
         raw = self._raw(number * self._page, self._page)
         if len(self._pages) >= _MOST_PAGES:
             self._pages.clear()
+        return self._keep(number, raw)
+
+    def _keep(self, number: int, raw: bytes) -> "memoryview[int]":
         page: memoryview[int] = memoryview(raw).cast(self._form)  # type: ignore[call-overload]
         self._pages[number] = page
         return page
