@@ -31,10 +31,17 @@ TRIES = 50
 
 @contextmanager
 def java(home: Path, collector: str, *more: str) -> Iterator[int]:
+    with started(home, collector, *more) as (pid, _):
+        yield pid
+
+
+@contextmanager
+def started(home: Path, collector: str, *more: str) -> Iterator[tuple[int, int]]:
+    """Run the program; yield its number, and how many bytes of the heap it says are in use."""
     options = ["-Xmx256m", *more, "-XX:+UnlockExperimentalVMOptions", f"-XX:+Use{collector}GC"]
     options += ["-XX:-TieredCompilation"]
-    with running([home / "bin/java", *options, "-cp", PROGRAMS, "Memory", 20]) as (process, _):
-        yield process.pid
+    with running([home / "bin/java", *options, "-cp", PROGRAMS, "Memory", 20]) as (process, said):
+        yield process.pid, int(said["used"][0])
 
 
 def ask(home: Path, pid: int, *question: str) -> str:
@@ -60,17 +67,21 @@ def total(usages: list[Usage], owner: str) -> int:
 @pytest.mark.parametrize("which", EVERY)
 def test_the_heap_is_used_as_jcmd_says(which: str, collector: str) -> None:
     home = java_home(which)
-    with java(home, collector) as pid:
+    with started(home, collector) as (pid, own):
         said, usages = at_rest(home, pid, "GC.heap_info")
     figures = [int(next(filter(None, match.groups()))) for match in re.finditer(USED[collector], said)]
     unit = 1 << 20 if collector == "Z" or re.search(r"committed, \d+M used", said) else 1 << 10
     heap = [usage for usage in usages if usage.owner == "jvm heap"]
 
-    more = total(heap, "jvm heap") - sum(figures) * unit
-
     assert all(usage.partial is None for usage in heap)
-    # JDK 11 leaves out the regions that are filled now (G1CollectedHeap::used_unlocked).
-    assert abs(more) <= unit * len(heap) or (which == "11" and collector == "G1" and 0 < more <= 2 << 20)
+    in_use = total(heap, "jvm heap")
+    if (which, collector) == ("11", "G1"):
+        # jcmd leaves out the regions that are filled now (used_unlocked() of G1CollectedHeap, not used(), which
+        # Runtime's figures come from). What answers it may have one more buffer of them.
+        assert sum(figures) * unit < in_use
+        assert abs(in_use - own) <= own / 100
+    else:
+        assert abs(in_use - sum(figures) * unit) <= unit * len(heap)
 
 
 @pytest.mark.parametrize("collector", COLLECTORS)
