@@ -60,8 +60,8 @@ def look_inside(scene: Scene, budget: Budget, readers: Sequence[Reader] = READER
 
 
 def _with_classes(scene: Scene, usages: tuple[Usage, ...]) -> tuple[Usage, ...]:
-    """Add the census of C++ objects; its reader is imported only where it was asked for."""
-    from vmdiff.owners.inside.cxx_census import with_classes
+    """Add the census of C++ objects."""
+    from vmdiff.owners.inside.cxx_census import with_classes  # it and the listers, where it was asked for
 
     return with_classes(scene, usages)
 
