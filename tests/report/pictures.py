@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from vmdiff.model import Host, Kind, Mapping, Origin, Owner, Process, Snapshot, Thread
+from vmdiff.model.page_map import MappingPages, PageContents, encoded
 
 PAGE = 0x1000
 MIB = 1 << 20
@@ -105,6 +106,30 @@ def server(*, grown: bool = False) -> Snapshot:
     else:
         mappings.append(anonymous(top + 0x7000_0000, 2 * MIB, 2 * MIB))
     return snapshot(*mappings, minute=5 if grown else 0)
+
+
+def looked_into(*, later: bool = False) -> Snapshot:
+    """A process whose pages were looked at: every state, a page alone in a gigabyte, and what became of them."""
+    start, lone = 0x7F00_0000_0000, 0x7F80_0000_0000
+    rows = [
+        (start, 4096, ("1000d", "500d", "500z", "512Z", "512D", "200s", "872a")),
+        (start + 64 * MIB, 64, ("16f", "8u", "40d")),
+        (lone, 1 << 18, ("200000a", "1d", f"{(1 << 18) - 200001}a")),
+    ]
+    if later:
+        rows[0] = (start, 4096, ("1000d", "500z", "500d", "1024a", "200d", "872a"))
+    found = []
+    for at, _, runs in rows:
+        count = sum(int(run[:-1]) for run in runs if run[-1] in "dD")
+        prints = b"".join(
+            (number // 2 + (later and number % 3 == 0)).to_bytes(8, "big") for number in range(count)
+        )
+        found.append(MappingPages(start=at, runs="".join(runs), fingerprints=encoded(prints)))
+    resident = 6 * MIB if later else 4 * MIB
+    mappings = [anonymous(at, pages * PAGE, resident, owner=ARENA) for at, pages, _ in rows]
+    taken = snapshot(*mappings, minute=5 if later else 0)
+    pages = PageContents(page_size=PAGE, key="k", mappings=tuple(found))
+    return taken.model_copy(update={"pages": pages})
 
 
 def hostile() -> Snapshot:

@@ -15,6 +15,7 @@ from vmdiff.comparison.compare import compare
 from vmdiff.findings import find, find_in
 from vmdiff.model import Snapshot
 from vmdiff.report import RENDERERS, Format, ViewOptions
+from vmdiff.report.view.page_picture import HELD, HUGE
 
 pytestmark = pytest.mark.xdist_group("chromium")
 
@@ -330,6 +331,20 @@ def test_nothing_is_wider_than_the_window(opened: Open, server_report: str, widt
         assert page("document.documentElement.scrollWidth") == width
     with opened(report(pictures.server(), pictures.hostile()), width=width) as page:
         assert page("document.documentElement.scrollWidth") == width
+    with opened(report(pictures.looked_into(), pictures.looked_into(later=True)), width=width) as page:
+        assert page("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_pages_are_drawn_in_each_state(opened: Open, scripts: bool) -> None:
+    with opened(report(pictures.looked_into()), width=400, scripts=scripts) as page:
+        drawn = "[...document.querySelectorAll('#pages svg path')].map(e => e.classList[0])"
+        if scripts:
+            assert set(page(drawn)) == {f"p-{state}" for state in (*HELD, HUGE)}
+            thin = "[...document.querySelectorAll('#pages path')].map(e => e.getBoundingClientRect())"
+            assert page(f"Math.min(...{thin}.flatMap(box => [box.width, box.height]))") > 1, (
+                "a page of a million"
+            )
 
 
 def test_hostile_names_are_shown_and_do_nothing(opened: Open) -> None:
@@ -459,6 +474,7 @@ def test_nothing_keeps_anybody_from_reading_it(opened: Open, axe: str, width: in
         report(pictures.server(), grown),
         report(grown),
         report(pictures.snapshot(), pictures.hostile()),
+        report(pictures.looked_into(), pictures.looked_into(later=True)),
     ):
         with opened(text, width=width, dark=dark) as page:
             page("document.querySelector('#table tr.row').click()")

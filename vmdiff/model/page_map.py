@@ -87,6 +87,11 @@ class PageContents(Frozen):
     devices: tuple[DeviceMemory, ...] = ()
     mappings: tuple[MappingPages, ...] = ()
 
+    def without_fingerprints(self) -> Self:
+        """Return what each page was, and nothing that it could be known again by."""
+        plain = tuple(one.model_copy(update={"fingerprints": None}) for one in self.mappings)
+        return self.model_copy(update={"key": None, "mappings": plain})
+
 
 def encoded(fingerprints: bytes) -> str:
     """Write fingerprints as text."""

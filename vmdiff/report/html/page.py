@@ -19,7 +19,7 @@ from vmdiff.comparison.compare import Comparison
 from vmdiff.findings import Finding
 from vmdiff.model import Snapshot
 from vmdiff.report import wording
-from vmdiff.report.html import facts_table, page_data, usage_bars
+from vmdiff.report.html import facts_table, page_bars, page_data, usage_bars
 from vmdiff.report.options import ViewOptions
 from vmdiff.report.view import compose
 from vmdiff.report.view.compose import ComparisonView, Figure, Row, SnapshotView, Table
@@ -47,6 +47,7 @@ def comparison(found: Comparison, findings: Sequence[Finding], options: ViewOpti
         sides=("before", "after"),
         fact_groups=facts_table.of(found.before, found.after),
         usage=usage_bars.of_comparison(found),
+        pages=page_bars.of_comparison(found),
         data=page_data.of_comparison(found, shown.table),
         carried=(found.before, found.after),
     )
@@ -67,6 +68,7 @@ def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions)
         sides=("value",),
         fact_groups=facts_table.of(taken),
         usage=usage_bars.of_snapshot(taken),
+        pages=page_bars.of_snapshot(taken),
         data=page_data.of_snapshot(taken, shown.table),
         carried=(taken,),
     )
@@ -87,8 +89,8 @@ def _page(shown: ComparisonView | SnapshotView, *, carried: Sequence[Snapshot], 
         groups=shown.groups,
         table=shown.table,
         static_rows=_static_rows(shown.table),
-        footer=_footer(len(carried)),
-        carried=html_embedding.carry(carried),
+        footer=_footer(carried),
+        carried=html_embedding.carry([_light(taken) for taken in carried]),
         **facts,
     )
 
@@ -124,10 +126,22 @@ def _static_rows(table: Table) -> list[Row]:
     return [*shown, *more, *table.folds, table.total]
 
 
-def _footer(count: int) -> str:
-    if count == 1:
-        return "Made by vmdiff. The snapshot rides inside this file: vmdiff show report.html reads it back."
-    return "Made by vmdiff. Both snapshots ride inside this file: vmdiff compare report.html reads them back."
+def _light(taken: Snapshot) -> Snapshot:
+    """Leave out the fingerprints of pages: 8 MB for a million, and reports go to people without the key."""
+    if taken.pages is None or taken.pages.key is None:
+        return taken
+    return taken.model_copy(update={"pages": taken.pages.without_fingerprints()})
+
+
+def _footer(carried: Sequence[Snapshot]) -> str:
+    without = ""
+    if any(taken.pages is not None and taken.pages.key is not None for taken in carried):
+        without = " Left out are the fingerprints of pages, which tell what was written."
+    if len(carried) == 1:
+        carries = "The snapshot rides inside this file: vmdiff show report.html reads it back."
+    else:
+        carries = "Both snapshots ride inside this file: vmdiff compare report.html reads them back."
+    return f"Made by vmdiff. {carries}{without}"
 
 
 ADDED_UP = "resident, added up"
