@@ -1,7 +1,8 @@
 """The address space as a strip: what is where, before above after, for a terminal that is wide enough.
 
 A column stands for the mappings that take most of it; large mappings are wider than small ones, but
-not in proportion, and wide gaps are one column. Colours tell the kind, shades how much is resident.
+not in proportion, and wide gaps are one column. Colours tell the kind, shades how much is resident: of the
+mapping, or of just these addresses where a snapshot looked at pages. Then lines below tell what they hold.
 """
 
 from collections import abc
@@ -12,6 +13,10 @@ from typing import NamedTuple
 from vmdiff.comparison.change import ChangeName
 from vmdiff.comparison.compare import Comparison
 from vmdiff.model import Kind, Mapping, PlacedMapping, Snapshot
+from vmdiff.report.terminal import page_lanes
+from vmdiff.report.terminal.page_lanes import IN_MEMORY, DrawnRange, Shares
+from vmdiff.report.view import page_picture
+from vmdiff.report.view.page_picture import PageStretch
 
 Span = tuple[str, str]
 Line = list[Span]
@@ -29,6 +34,7 @@ _MARKS = {(False, True): ("+", "plus"), (True, False): ("-", "minus")}
 class _Tile(NamedTuple):
     """A stretch between two borders of either side, and what each side has there; neither: a gap."""
 
+    start: int
     size: int
     before: Mapping | None
     after: Mapping | None
@@ -38,7 +44,7 @@ class _Tile(NamedTuple):
         return self.before is None and self.after is None
 
 
-_NOTHING = _Tile(0, None, None)
+_NOTHING = _Tile(0, 0, None, None)
 
 
 def of_comparison(found: Comparison, width: int, *, colour: bool) -> Iterator[Line]:
@@ -47,24 +53,30 @@ def of_comparison(found: Comparison, width: int, *, colour: bool) -> Iterator[Li
         return
     differing = (change for change in found.changes if change.change is not ChangeName.RECOUNTED)
     changed = {id(mapping) for change in differing for mapping in change.mappings}
-    columns = _columns(found.before.placed, found.after.placed, width - _NAMES, changed)
+    width -= _NAMES
+    drawing = _Drawing(found.before.placed, found.after.placed, width, changed)
     for side, snapshot in (("before", found.before), ("after", found.after)):
-        known = "rss" in snapshot.counters
-        drawn = (_drawn(getattr(piece, side), measured=known) for piece in columns)
-        yield [(side.ljust(_NAMES), "dim"), *drawn]
-    yield [(" " * _NAMES, ""), *(_mark(piece, changed) for piece in columns)]
+        yield [(side.ljust(_NAMES), "dim"), *drawing.side(side, snapshot)]
+    yield [(" " * _NAMES, ""), *(_mark(piece, changed) for piece in drawing.columns)]
+    lanes = drawing.lanes(list(page_picture.moved(found)), page_lanes.MOVED)
+    yield from lanes
     measured = any("rss" in snapshot.counters for snapshot in (found.before, found.after))
-    yield _legend([piece.after or piece.before for piece in columns], colour=colour, measured=measured)
+    drawn = [piece.after or piece.before for piece in drawing.columns]
+    yield _legend(drawn, colour=colour, measured=measured, lanes=bool(lanes))
 
 
 def of_snapshot(taken: Snapshot, width: int, *, colour: bool) -> Iterator[Line]:
     """Draw one address space."""
     if width < LEAST_WIDTH or not _placed(taken):
         return
-    columns = _columns((), taken.placed, width, set())
-    measured = "rss" in taken.counters
-    yield [_drawn(piece.after, measured=measured) for piece in columns]
-    yield _legend([piece.after for piece in columns], colour=colour, measured=measured)
+    looked = taken.pages is not None
+    drawing = _Drawing((), taken.placed, width - _NAMES if looked else width, set())
+    name = [("memory".ljust(_NAMES), "dim")] if looked else []
+    yield [*name, *drawing.side("after", taken)]
+    lanes = drawing.lanes(list(page_picture.held(taken)), page_lanes.HELD)
+    yield from lanes
+    drawn = [piece.after for piece in drawing.columns]
+    yield _legend(drawn, colour=colour, measured="rss" in taken.counters, lanes=bool(lanes))
 
 
 def _placed(*snapshots: Snapshot) -> bool:
@@ -77,24 +89,54 @@ def _placed(*snapshots: Snapshot) -> bool:
 # ---- from addresses to columns
 
 
-def _columns(
-    before: Sequence[PlacedMapping], after: Sequence[PlacedMapping], width: int, changed: abc.Set[int]
-) -> list[_Tile]:
-    """Return what each column stands for: the piece that takes most of it."""
-    pieces = list(_pieces(before, after, width // _COLUMNS_PER_GAP))
-    gaps = sum(piece.is_gap for piece in pieces)
-    weights = [0.0 if piece.is_gap else _weight(piece, changed) for piece in pieces]
-    scale = (width - gaps) / (sum(weights) or 1.0)
-    best: list[tuple[float, _Tile]] = [(0.0, _NOTHING)] * width
-    at = 0.0
-    for piece, weight in zip(pieces, weights, strict=True):
-        reach = min(float(width), at + (weight * scale if weight else 1.0))
-        for column in range(int(at), min(width, int(reach) + 1)):
-            share = min(reach, column + 1) - max(at, column)
-            if share > best[column][0]:
-                best[column] = (share, piece)
-        at = reach
-    return [piece for _, piece in best]
+class _Drawing:
+    """Where each stretch of addresses is drawn; a column stands for the piece that takes most of it."""
+
+    def __init__(
+        self,
+        before: Sequence[PlacedMapping],
+        after: Sequence[PlacedMapping],
+        width: int,
+        changed: abc.Set[int],
+    ) -> None:
+        self._width = width
+        pieces = list(_pieces(before, after, width // _COLUMNS_PER_GAP))
+        gaps = sum(piece.is_gap for piece in pieces)
+        weights = [0.0 if piece.is_gap else _weight(piece, changed) for piece in pieces]
+        scale = (width - gaps) / (sum(weights) or 1.0)
+        best: list[tuple[float, _Tile]] = [(0.0, _NOTHING)] * width
+        self._ranges: list[DrawnRange] = []
+        at = 0.0
+        for piece, weight in zip(pieces, weights, strict=True):
+            reach = min(float(width), at + (weight * scale if weight else 1.0))
+            if not piece.is_gap and at < reach:
+                self._ranges.append(DrawnRange(piece.start, piece.start + piece.size, at, reach))
+            for column in range(int(at), min(width, int(reach) + 1)):
+                share = min(reach, column + 1) - max(at, column)
+                if share > best[column][0]:
+                    best[column] = (share, piece)
+            at = reach
+        self.columns = [piece for _, piece in best]
+
+    def side(self, side: str, snapshot: Snapshot) -> Iterator[Span]:
+        """Yield the columns of one side."""
+        measured = "rss" in snapshot.counters
+        if snapshot.pages is None:
+            yield from (_drawn(getattr(tile, side), measured=measured) for tile in self.columns)
+            return
+        looked = {one.start for one in snapshot.pages.mappings}
+        shares = Shares(self._ranges, page_picture.held(snapshot), self._width)
+        for at, tile in enumerate(self.columns):
+            mapping = getattr(tile, side)
+            exact = shares.of(at, *IN_MEMORY) if mapping and mapping.start in looked else None
+            yield _drawn(mapping, measured=measured, share=exact)
+
+    def lanes(self, stretches: Sequence[PageStretch], names: abc.Mapping[str, str]) -> list[Line]:
+        """Return a line for each state of pages that there is."""
+        if not stretches:
+            return []
+        shares = Shares(self._ranges, stretches, self._width)
+        return [[(name.ljust(_NAMES), "dim"), (line, "")] for name, line in shares.lanes(names)]
 
 
 def _weight(piece: _Tile, changed: abc.Set[int]) -> float:
@@ -119,7 +161,7 @@ def _stretches(before: Sequence[PlacedMapping], after: Sequence[PlacedMapping]) 
     for start, end in pairwise(sorted(borders)):
         i, old = _at(before, i, start)
         j, new = _at(after, j, start)
-        yield _Tile(end - start, old, new)
+        yield _Tile(start, end - start, old, new)
 
 
 def _at(mappings: Sequence[PlacedMapping], index: int, address: int) -> tuple[int, PlacedMapping | None]:
@@ -133,19 +175,24 @@ def _at(mappings: Sequence[PlacedMapping], index: int, address: int) -> tuple[in
 # ---- from columns to signs
 
 
-def _drawn(mapping: Mapping | None, *, measured: bool) -> Span:
+def _drawn(mapping: Mapping | None, *, measured: bool, share: float | None = None) -> Span:
     if mapping is None:
         return " ", ""
     if not mapping.accessible:
         return "·", "dim"
-    return _shade(mapping) if measured else _UNKNOWN, str(mapping.kind)
+    if share is None:
+        share = _resident(mapping) if measured else None
+    return _UNKNOWN if share is None else _shade(share), str(mapping.kind)
 
 
-def _shade(mapping: Mapping) -> str:
+def _resident(mapping: Mapping) -> float | None:
+    """Return how much of a mapping is resident, as far as its counters tell."""
     held, size = mapping.values.get("rss", 0), mapping.size
-    if not isinstance(held, int) or not size:
-        return _UNKNOWN
-    return next(sign for least, sign in _SHADES if held >= least * size)
+    return held / size if isinstance(held, int) and size else None
+
+
+def _shade(share: float) -> str:
+    return next(sign for least, sign in _SHADES if share >= least)
 
 
 def _mark(piece: _Tile, changed: abc.Set[int]) -> Span:
@@ -154,16 +201,13 @@ def _mark(piece: _Tile, changed: abc.Set[int]) -> Span:
     return _MARKS.get((piece.before is not None, piece.after is not None), ("~", "word"))
 
 
-def _legend(drawn: Sequence[Mapping | None], *, colour: bool, measured: bool) -> Line:
+def _legend(drawn: Sequence[Mapping | None], *, colour: bool, measured: bool, lanes: bool) -> Line:
     kinds = {mapping.kind for mapping in drawn if mapping is not None and mapping.accessible}
     line: Line = []
     if colour:
         for kind in (kind for kind in Kind if kind in kinds):
             line += [("█ ", str(kind)), (f"{kind}  ", "dim")]
-    return [
-        *line,
-        (
-            f"{'░▒▓█ the more resident the fuller' if measured else '? resident is unknown'}   · reserved",
-            "dim",
-        ),
-    ]
+    if lanes:
+        return [*line, ("░▒▓█ resident  · reserved  ▁█ share of a column", "dim")]
+    shades = "░▒▓█ the more resident the fuller" if measured else "? resident is unknown"
+    return [*line, (f"{shades}   · reserved", "dim")]

@@ -156,7 +156,7 @@ def cells(stretches: Sequence[PageStretch], borders: Sequence[int]) -> Iterator[
 def _picture(
     after: Snapshot, before: Snapshot | None, every: Iterable[PageStretch], words: dict[str, str]
 ) -> PagePicture:
-    found = _by_region(_regions(after, before), every)
+    found = _by_mapping(_regions(after, before), every)
     sums = {region: _sum(stretches) for region, stretches in found.items()}
     chosen = _chosen(sums, words)
     page = after.pages.page_size if after.pages else 1
@@ -170,11 +170,13 @@ def _picture(
     )
 
 
-def _by_region(regions: "list[_Region]", every: Iterable[PageStretch]) -> "dict[_Region, list[PageStretch]]":
+def _by_mapping(
+    regions: "list[_DrawnMapping]", every: Iterable[PageStretch]
+) -> "dict[_DrawnMapping, list[PageStretch]]":
     """Return what lies in each region; stretches are cut where regions end."""
     index = AddressIndex(regions)
-    found: dict[_Region, list[PageStretch]] = {}
-    region, inside = _Region(0, 0, "", gone=False), list[PageStretch]()
+    found: dict[_DrawnMapping, list[PageStretch]] = {}
+    region, inside = _DrawnMapping(0, 0, "", gone=False), list[PageStretch]()
     for one in every:
         if region.start <= one.start and one.end <= region.end:  # as nearly all
             inside.append(one)
@@ -186,7 +188,7 @@ def _by_region(regions: "list[_Region]", every: Iterable[PageStretch]) -> "dict[
     return found
 
 
-class _Region(NamedTuple):
+class _DrawnMapping(NamedTuple):
     """A mapping, or what of one that is gone nothing else took the place of."""
 
     start: int
@@ -195,24 +197,24 @@ class _Region(NamedTuple):
     gone: bool
 
 
-def _regions(after: Snapshot, before: Snapshot | None) -> list[_Region]:
+def _regions(after: Snapshot, before: Snapshot | None) -> list[_DrawnMapping]:
     """Return what is mapped now, and what was where nothing is now; lowest address first."""
-    found = [_Region(one.start, one.end, wording.title(one), gone=False) for one in after.placed]
+    found = [_DrawnMapping(one.start, one.end, wording.title(one), gone=False) for one in after.placed]
     for one in before.placed if before else ():
         at = one.start
         for taken in after.by_address.within(one.start, one.end):
             if at < taken.start:
-                found.append(_Region(at, taken.start, wording.title(one), gone=True))
+                found.append(_DrawnMapping(at, taken.start, wording.title(one), gone=True))
             at = taken.end
         if at < one.end:
-            found.append(_Region(at, one.end, wording.title(one), gone=True))
+            found.append(_DrawnMapping(at, one.end, wording.title(one), gone=True))
     return sorted(found)
 
 
-def _chosen(sums: dict[_Region, Amounts], words: dict[str, str]) -> list[_Region]:
+def _chosen(sums: dict[_DrawnMapping, Amounts], words: dict[str, str]) -> list[_DrawnMapping]:
     """Choose the mappings that are drawn: those with most, and of each state the one with most of it."""
 
-    def weight(region: _Region) -> tuple[int, int]:
+    def weight(region: _DrawnMapping) -> tuple[int, int]:
         amounts = sums[region]
         changed = sum(amount for state, amount in amounts.items() if state not in _SECOND)
         return changed, sum(amounts.values())
@@ -223,7 +225,7 @@ def _chosen(sums: dict[_Region, Amounts], words: dict[str, str]) -> list[_Region
     return sorted(list(most)[:_MOST], key=weight, reverse=True)
 
 
-def _row(region: _Region, stretches: Sequence[PageStretch], amounts: Amounts, page: int) -> PageRow:
+def _row(region: _DrawnMapping, stretches: Sequence[PageStretch], amounts: Amounts, page: int) -> PageRow:
     pages = (region.end - region.start) // page
     count = min(CELLS, pages)
     borders = [region.start + number * pages // count * page for number in range(count)]
