@@ -2,7 +2,8 @@
 
 from collections import abc
 from collections.abc import Iterable, Iterator
-from operator import itemgetter
+from itertools import repeat
+from operator import concat, itemgetter
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn, NotRequired, Self
 
 from pydantic import ConfigDict, Field, GetCoreSchemaHandler
@@ -279,10 +280,11 @@ def at_offset(alike: Content, offset: int) -> Content:
     return (*alike[: _OFFSET - 2], offset, *alike[_OFFSET - 1 :])
 
 
-def place(rows: Iterable[tuple[int, int, Content]]) -> list[Mapping]:
-    """Build placed mappings from (start, end, content): as many as there are mappings of a large process."""
-    new = tuple.__new__  # same as PlacedMapping(...), but skips NamedTuple.__new__ (hot path)
-    return [new(PlacedMapping, (start, end, *content)) for start, end, content in rows]
+def place(starts: Iterable[int], ends: Iterable[int], contents: Iterable[Content]) -> list[Mapping]:
+    """Build placed mappings from their columns: as many as there are mappings of a large process."""
+    rows = map(concat, zip(starts, ends, strict=True), contents)
+    # Same as PlacedMapping(...), but skips NamedTuple.__new__ (hot path).
+    return list(map(tuple.__new__, repeat(PlacedMapping), rows))
 
 
 def taken_apart(

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -35,7 +35,7 @@ from vmdiff.model.problem_words import problem_words
 from vmdiff.model.snapshot import FORMAT, VERSION
 
 _FIRST, _LAST = b'"mappings": [\n', b"\n  ]\n}\n"
-_MAPPING = rb'(?m)^\{"start":"([0-9a-f]{1,17})","end":"([0-9a-f]{1,17})",([^\n]+)\},\n'
+_MAPPING = re.compile(rb'^\{"start":"([0-9a-f]{1,17})","end":"([0-9a-f]{1,17})",([^\n]+)\},\n', re.MULTILINE)
 _BOUNDS = b'{"start":"0","end":"1"'
 _AT_ONCE = 512  # mappings
 _MOST_LINES = 200_000  # that a reader remembers
@@ -195,23 +195,24 @@ class DocumentReader:
             self._lines.clear()
             self._contents.clear()
         every = lines.split(b",\n")[:-1]
-        fresh = [line for line in every if line not in self._lines]
-        read = self._read_fresh(b",\n".join([*fresh, b""]))
+        fresh = [line for line in every if line not in self._lines] if self._lines else every
+        read = self._read_fresh(lines if fresh is every else b",\n".join([*fresh, b""]))
         if read is None:
             return None
         self._lines.update(zip(fresh, read, strict=True))
-        return list(map(self._lines.__getitem__, every))
+        return read if fresh is every else list(map(self._lines.__getitem__, every))
 
     def _read_fresh(self, lines: bytes) -> list[Mapping] | None:
-        found = re.findall(_MAPPING, lines)
-        if len(found) != lines.count(b"\n"):
+        parts = _MAPPING.split(lines)
+        between, starts, ends, rests = (parts[at::4] for at in range(4))
+        if any(between):
             return None
-        fresh = _validated({rest for _, _, rest in found} - self._contents.keys())
+        fresh = _validated(set(rests) - self._contents.keys())
         if fresh is None:
             return None
         self._contents.update(fresh)
-        contents = self._contents
-        return place((int(start, 16), int(end, 16), contents[rest]) for start, end, rest in found)
+        contents = map(self._contents.__getitem__, rests)
+        return place(map(int, starts, repeat(16)), map(int, ends, repeat(16)), contents)
 
 
 def _validated(rests: set[bytes]) -> dict[bytes, Content] | None:

@@ -14,7 +14,7 @@ import re
 from collections import abc
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, repeat
 from typing import NamedTuple, TypeVar
 
 from vmdiff.errors import ListingError
@@ -39,8 +39,11 @@ from vmdiff.model.mapping import KNOWN_KEYS
 LONGEST_KEY = 64  # characters; the kernel's have up to 15
 _KEY = rb"[A-Za-z_]\w{0,%d}" % (LONGEST_KEY - 1)
 # Start, end, the rest of the header, and the lines after it.
-_START = rb"^([0-9a-f]{1,17})-([0-9a-f]{1,17}) ([^\n]*)\n"
-_RECORD = re.compile(_START + rb"((?:" + _KEY + rb":[^\n]*\n)*)", re.MULTILINE)
+_TO_END = rb"[^\n]*+\n"
+_START = rb"^([0-9a-f]{1,17})-([0-9a-f]{1,17}) ([^\n]*+)\n"
+_RECORD = re.compile(_START + rb"((?:" + _KEY + rb":" + _TO_END + rb")*)", re.MULTILINE)
+_GROUPS = 4
+_HEADER = b"%b-%b %b\n"
 _NUMBER_OR_0 = rb"(?:0|([1-9][0-9]{0,19}))"  # as the kernel writes numbers, without group for 0
 _LINE = re.compile(rb"^(" + _KEY + rb"):[ \t]*([^\n]*)\n", re.MULTILINE)
 _QUANTITY = re.compile(rb"([0-9]{1,20})(?:[ \t]+([A-Za-z]+))?[ \t]*")
@@ -129,12 +132,12 @@ def parse(
     for piece in _pieces(chunks, source):
         headers.append(piece.headers())
         try:
-            mappings += place(
-                (int(start, 16), int(end, 16), known.get((rest, block)) or decode(rest, block))
-                for start, end, rest, block in piece.records
-            )
+            contents = [
+                known.get(what) or decode(*what) for what in zip(piece.rests, piece.blocks, strict=True)
+            ]
         except _NoRecordError as error:
             raise piece.refusal(error, source) from error
+        mappings += place(map(int, piece.starts, repeat(16)), map(int, piece.ends, repeat(16)), contents)
     return Listing(
         _with_images(mappings, decode.executable),
         tuple(decode.counters),
@@ -163,38 +166,43 @@ class _Form(NamedTuple):
 _ANY_FORM = _Form(_RECORD, 0)
 _HEADER_ALONE = _Form(re.compile(_START + rb"()", re.MULTILINE), 1)
 
-_Record = tuple[bytes, bytes, bytes, bytes]  # see _RECORD
-
 
 class _TextPiece(NamedTuple):
-    """A piece of the text: *line* is the number of its first line."""
+    """The whole records at the beginning of a text, by column: see `_RECORD`.
+
+    *length* is where they end; *line* is the number of the first line.
+    """
 
     text: bytes
+    length: int
     line: int
     form: _Form
-    records: list[_Record]
+    starts: list[bytes]
+    ends: list[bytes]
+    rests: list[bytes]
+    blocks: list[bytes]
 
     def headers(self) -> bytes:
         if self.form.lines == 1:
-            return self.text
-        return b"".join([b"%b-%b %b\n" % record[:3] for record in self.records])
+            return self.text[: self.length]
+        return b"".join(map(_HEADER.__mod__, zip(self.starts, self.ends, self.rests, strict=True)))
 
     def lines(self) -> int:
         """Count the lines that are in records."""
         if self.form.lines:
-            return self.form.lines * len(self.records)
-        return sum(map(self._lines_of, self.records))
+            return self.form.lines * len(self.blocks)
+        return sum(map(self._lines_of, self.blocks))
 
-    def _lines_of(self, record: _Record) -> int:
-        return self.form.lines or 1 + record[3].count(b"\n")
+    def _lines_of(self, block: bytes) -> int:
+        return self.form.lines or 1 + block.count(b"\n")
 
     def refusal(self, error: "_NoRecordError", source: str) -> ListingError:
         """Point at the first record of this kind."""
         line = self.line
-        for record in self.records:
-            if record[2:] == error.record:
+        for record in zip(self.rests, self.blocks, strict=True):
+            if record == error.record:
                 break
-            line += self._lines_of(record)
+            line += self._lines_of(record[1])
         return ListingError(source, line, EXPECTED, error.found.decode(errors="replace"))
 
 
@@ -214,19 +222,26 @@ def _pieces(chunks: Iterable[bytes], source: str) -> Iterator[_TextPiece]:
             raise _misfit(text, line, source)
         yield piece
         line += piece.lines()
-        text = text[len(piece.text) :]
+        text = text[piece.length :]
 
 
 def _cut(text: bytes, line: int, form: _Form, *, ended: bool) -> _TextPiece | None:
     """Cut what is whole of a text into records of one form; None if it is not all of that form."""
-    records: list[_Record] = form.pattern.findall(text)
-    held = records.pop() if records and not ended else None
-    length = _length(text, held, ended=ended)
-    if length is None:
+    # In columns, which are taken apart without a loop, and with what stands between the records.
+    *parts, left = form.pattern.split(text)
+    between, *columns = (parts[at :: 1 + _GROUPS] for at in range(1 + _GROUPS))
+    length = len(text)
+    if ended:
+        between.append(left)
+    elif parts:
+        header = _HEADER % tuple([column.pop() for column in columns][:3])
+        length = text.rfind(b"\n" + header) + 1
+    else:
+        between.append(left if b"\n" in left else b"")
+        length = 0
+    if any(between) or len(text) - length >= _LONGEST:
         return None
-    piece = _TextPiece(text[:length], line, form, records)
-    # The records begin at line starts: if they have all the lines nothing stands between them.
-    return piece if piece.lines() == piece.text.count(b"\n") else None
+    return _TextPiece(text, length, line, form, *columns)
 
 
 def _usual(text: bytes) -> _Form | None:
@@ -244,23 +259,13 @@ def _usual(text: bytes) -> _Form | None:
     if not block.startswith(b"Size:") or not _ends_in_flags(block):
         return None
     lines = block.count(b"\n")
-    others = rb"[^\n]*\n" * (lines - 2)
-    pattern = _START + rb"Size:[^\n]*\n(" + others + rb"VmFlags:[^\n]*\n)"
+    others = _TO_END * (lines - 2)
+    pattern = _START + rb"Size:" + _TO_END + rb"(" + others + rb"VmFlags:" + _TO_END + rb")"
     return _Form(re.compile(pattern, re.MULTILINE), 1 + lines)
 
 
 def _ends_in_flags(block: bytes) -> bool:
     return block.rpartition(b"VmFlags:")[0].endswith(b"\n") and block.count(b"VmFlags:") == 1
-
-
-def _length(text: bytes, held: _Record | None, *, ended: bool) -> int | None:
-    """Return the length of what is whole, up to *held* while more may come; None if nothing can be."""
-    if ended:
-        return len(text) if not text or text.endswith(b"\n") else None
-    if held is None and b"\n" in text:
-        return None
-    length = 0 if held is None else (b"\n" + text).rfind(b"\n%b-%b %b\n" % held[:3])
-    return length if length >= 0 and len(text) - length < _LONGEST else None
 
 
 def _misfit(text: bytes, line: int, source: str) -> ListingError:
@@ -405,8 +410,7 @@ class _Decoder:
 
     def __call__(self, rest: bytes, block: bytes) -> Content:
         """Decode a record."""
-        perms, _, offset_on = rest.partition(b" ")
-        offset, _, names = offset_on.partition(b" ")
+        perms, offset, names = (*rest.split(b" ", 2), b"", b"")[:3]
         if _OFFSET.fullmatch(offset) is None:
             raise _NoRecordError(rest, block, rest)
         alike, report, executable = self._records.of(rest, block, (perms, names, block))
