@@ -96,7 +96,7 @@ def test_mappings_of_a_snapshot_are_placed_if_both_bounds_are_known() -> None:
 def test_place_is_the_reverse_of_content() -> None:
     mapping = PlacedMapping(0, PAGE, "rw-p", values=Values(rss=PAGE))
 
-    assert place([(*mapping.range, content(mapping))]) == [mapping]
+    assert place([0], [PAGE], [content(mapping)]) == [mapping]
 
 
 @pytest.mark.parametrize(

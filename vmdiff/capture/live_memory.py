@@ -15,7 +15,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, cached_property
-from itertools import groupby, pairwise
+from itertools import compress, groupby, pairwise, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
@@ -435,7 +435,9 @@ class LiveMemory:
 
     @cached_property
     def _by_address(self) -> AddressIndex[PlacedMapping]:
-        return AddressIndex([m for m in self._mappings or () if isinstance(m, PlacedMapping)])
+        mappings = self._mappings or ()
+        placed = map(isinstance, mappings, repeat(PlacedMapping))
+        return AddressIndex(compress(mappings, placed))  # type: ignore[arg-type]
 
     def _backing(self, mapping: PlacedMapping, address: int, length: int) -> bytes | None:
         """Return what a page would hold if it were brought into memory."""

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 
@@ -43,7 +44,7 @@ class AddressIndex(Generic[_Item]):
 
     def __init__(self, items: Iterable[_Item]) -> None:
         self.items: tuple[_Item, ...] = tuple(items)
-        self._starts = [item.start for item in self.items]
+        self._starts = list(map(attrgetter("start"), self.items))
 
     def at(self, address: int) -> _Item | None:
         """Return the thing that holds *address*, None if there is none."""

@@ -187,9 +187,10 @@ class Snapshot(Frozen):
     def model_copy(self, *, update: abc.Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Copy it with other fields; what was computed from the old ones is not taken along."""
         copied = super().model_copy(update=update, deep=deep)
-        for computed in ("counters", "totals", "placed", "by_address"):
+        moved = "mappings" in (update or {})
+        for computed in ("counters", "totals", *(("placed", "by_address") if moved else ())):
             copied.__dict__.pop(computed, None)
-        if update and "mappings" in update:
+        if moved:
             copied.__dict__["mappings"] = sealed(copied.mappings)
         return copied
 
@@ -206,6 +207,8 @@ class Snapshot(Frozen):
     @cached_property
     def placed(self) -> tuple[PlacedMapping, ...]:
         """The mappings that have both bounds, in address order."""
+        if set(map(type, self.mappings)) <= {PlacedMapping}:  # as nearly always
+            return self.mappings  # type: ignore[return-value]
         return tuple([mapping for mapping in self.mappings if isinstance(mapping, PlacedMapping)])
 
     @cached_property
@@ -254,8 +257,9 @@ class Snapshot(Frozen):
         sums["accessible"] = _accessible(mappings, sums["size"])
         # Equal blocks of counters are mostly one object, so they are counted first, which is quick.
         values = list(map(attrgetter("values"), mappings))
-        blocks = dict(zip(map(id, values), values, strict=True))
-        for block, times in Counter(map(id, values)).items():
+        keys = list(map(id, values))
+        blocks = dict(zip(keys, values, strict=True))
+        for block, times in Counter(keys).items():
             for name, value in blocks[block].items():
                 total = sums.get(name)
                 if total is not None and name not in DERIVED:
@@ -326,7 +330,8 @@ def _what_is_wrong(start: int, end: int, reach: int) -> str:
 
 def _stray_parts(mappings: abc.Sequence[Mapping]) -> abc.Iterator[tuple[str, str]]:
     """Yield the parts of mixed mappings that overlap, or reach beyond their mapping."""
-    for index, owner in enumerate(map(attrgetter("owner"), mappings)):
+    owners = list(map(attrgetter("owner"), mappings))
+    for index, owner in enumerate(owners if any(owners) else ()):
         if owner is None or not (owner.parts or owner.rest):
             continue
         mapping = mappings[index]

@@ -29,7 +29,7 @@ def assigned(scene: Scene, rules: Iterable[Rule]) -> Scene:
     owner, one that several share is ``mixed``, with parts. Owners already there stay. What the
     process's memory did not permit is a doubt of the snapshot.
     """
-    found = _found(scene, rules)
+    scene, found = _found(scene, rules)
     owners = _settle(scene, found.certain + found.likely)
     mappings = list(scene.snapshot.mappings)
     for index, owner in owners.items():
@@ -55,8 +55,8 @@ class _RuleYields(NamedTuple):
     learned: list[Learned]
 
 
-def _found(scene: Scene, rules: Iterable[Rule]) -> _RuleYields:
-    """Run the rules in order."""
+def _found(scene: Scene, rules: Iterable[Rule]) -> tuple[Scene, _RuleYields]:
+    """Run the rules in order; return the last one's scene, and what all yielded."""
     found = _RuleYields([], [], [], [])
     for rule in rules:
         # What a rule computed of the layout is kept for the next.
@@ -68,7 +68,7 @@ def _found(scene: Scene, rules: Iterable[Rule]) -> _RuleYields:
                 found.doubts.append(yielded.text)
             else:
                 found.learned.append(yielded)
-    return found
+    return scene, found
 
 
 def _settle(scene: Scene, claims: Sequence[Claim]) -> dict[int, Owner]:
@@ -95,7 +95,9 @@ def _settle(scene: Scene, claims: Sequence[Claim]) -> dict[int, Owner]:
     return owners
 
 
-def _places(snapshot: Snapshot) -> list[int]:
+def _places(snapshot: Snapshot) -> Sequence[int]:
+    if len(snapshot.placed) == len(snapshot.mappings):
+        return range(len(snapshot.mappings))
     return [index for index, m in enumerate(snapshot.mappings) if isinstance(m, PlacedMapping)]
 
 

@@ -1,7 +1,7 @@
 """What an owner rule may look at: the layout of a process, its objects, its threads and its memory."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from functools import cached_property
 from itertools import chain
@@ -110,8 +110,15 @@ class Scene:
 
     def select(self, wanted: Callable[[str, Kind, str | None], bool]) -> tuple[PlacedMapping, ...]:
         """Return, in address order, the mappings whose permissions, kind and path are *wanted*."""
-        mappings = self.mappings
-        return tuple([mappings[place] for place in self.places(wanted)])
+        return tuple(map(self.mappings.__getitem__, self.places(wanted)))
+
+    @property
+    def unplaced(self) -> Iterable[tuple[int, Mapping]]:
+        """The mappings without bounds, each with its place in the snapshot."""
+        if len(self.mappings) == len(self.snapshot.mappings):
+            return ()
+        every = enumerate(self.snapshot.mappings)
+        return ((place, mapping) for place, mapping in every if not isinstance(mapping, PlacedMapping))
 
     def of_kind(self, *kinds: Kind) -> tuple[PlacedMapping, ...]:
         """Return, in address order, the mappings of some *kinds*."""
@@ -128,9 +135,11 @@ class Scene:
         counters = self.snapshot.origin.counters
         unknown = None if "rss" in counters else 1
         return tuple(
-            mapping
-            for mapping in self.plain
-            if mapping.values.get("rss", unknown) or any(map(mapping.values.get, _OUT_OF_RSS))
+            [
+                mapping
+                for mapping in self.plain
+                if mapping.values.get("rss", unknown) or any(map(mapping.values.get, _OUT_OF_RSS))
+            ]
         )
 
     @cached_property

@@ -25,10 +25,9 @@ def totals_of(text: Iterable[bytes]) -> dict[str, int | None] | None:
 def with_gap(snapshot: Snapshot) -> Snapshot:
     """Note by how much the mappings' resident sizes miss the kernel's own total."""
     stated = (snapshot.rollup or {}).get("rss")
-    if stated is None or not snapshot.mappings:
+    if stated is None or "rss" not in snapshot.origin.counters or not snapshot.mappings:
         return snapshot
-    value = snapshot.value
-    total = add([value(mapping, "rss") for mapping in snapshot.mappings])
+    total = add([mapping.values.get("rss", 0) for mapping in snapshot.mappings])  # type: ignore[misc]  # validated
     if total is None or total == stated:
         return snapshot
     gap = f"{size(abs(total - stated))} {'more' if total > stated else 'less'}"

@@ -65,12 +65,11 @@ def _brk(scene: Scene, records: Glibc | None) -> Iterator[Claim]:
 
     The main arena's top chunk ends where brk does, and its bytes from the kernel reach back to the start.
     """
-    for place, mapping in enumerate(scene.snapshot.mappings):
-        if mapping.path is None or mapping.kind is not Kind.HEAP:
-            continue
-        if not isinstance(mapping, PlacedMapping):
+    for place, mapping in scene.unplaced:
+        if mapping.path is not None and mapping.kind is Kind.HEAP:
             yield Claim(0, 0, "malloc heap", "name", "the kernel's name for what brk gave", place=place)
-        elif records is not None and not records.arenas[0].segments[1:]:
+    for mapping in scene.select(lambda _, kind, path: path is not None and kind is Kind.HEAP):
+        if records is not None and not records.arenas[0].segments[1:]:
             yield from _main_heap(scene, mapping, records.arenas[0])
         elif not scene.can_read:
             basis, how = _named_heap(scene)

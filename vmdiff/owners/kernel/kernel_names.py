@@ -7,9 +7,10 @@ Chromium. A name that is in none of them is an owner too: `named`, with the name
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
-from vmdiff.model import Kind, Mapping, PlacedMapping
+from vmdiff.model import Kind, Mapping
 from vmdiff.owners.claim import Claim
 from vmdiff.owners.scene import Scene
 
@@ -91,19 +92,22 @@ _LISTED = "its name in the listing"
 def names(scene: Scene) -> Iterator[Claim]:
     """Claim the mappings whose name in the listing tells who asked for them."""
     known: dict[tuple[str, Kind, int | None], tuple[NamedOwner | None, str]] = {}  # many have equal names
-    for place, mapping in enumerate(scene.snapshot.mappings):
-        if mapping.path is None or mapping.kind is Kind.IMAGE or mapping.kind is Kind.FILE:
+    placed = ((None, mapping) for mapping in scene.select(_may_tell))
+    for place, mapping in chain(placed, scene.unplaced):
+        if mapping.path is None or not _may_tell(mapping.perms, mapping.kind, mapping.path):
             continue
         key = mapping.path, mapping.kind, mapping.offset
         if key not in known:
             known[key] = _meaning(mapping)
         word, evidence = known[key]
-        if word is None:
-            continue
-        if not isinstance(mapping, PlacedMapping):
-            yield Claim(0, 0, word.owner, "name", evidence, word.label, word.tid, place)
-        else:
-            yield Claim(mapping.start, mapping.end, word.owner, "name", evidence, word.label, word.tid)
+        if word is not None:
+            start, end = (mapping.start or 0, mapping.end or 0) if place is None else (0, 0)
+            yield Claim(start, end, word.owner, "name", evidence, word.label, word.tid, place)
+
+
+def _may_tell(_: str, kind: Kind, path: str | None) -> bool:
+    """Return whether a mapping has a name that may tell its owner, other than that of a file."""
+    return path is not None and kind is not Kind.IMAGE and kind is not Kind.FILE
 
 
 def _meaning(mapping: Mapping) -> tuple[NamedOwner | None, str]:

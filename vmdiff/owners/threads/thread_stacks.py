@@ -6,6 +6,7 @@ stacks and blocked goroutines have theirs in memory that looks like a stack, wit
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from operator import attrgetter
 
 from vmdiff.model import AddressIndex, Mapping, PlacedMapping
 from vmdiff.owners.claim import Claim
@@ -18,6 +19,7 @@ _DEFAULT_STACK = 8 << 20
 _TOP = 4 << 10  # where in a stack the record is, but for large static TLS
 _MOST_TOPS, _BATCH = 32_768, 256
 
+_MARKS = frozenset({"nh", "gu"})  # of VmFlags: no huge pages, as MAP_STACK asks; guards
 _JAVA_ZONES = (16 << 10, 12 << 10, 20 << 10)
 
 _ENDED_HOW = "the C library's record of a thread that has ended is in it, with these bounds, and in its list"
@@ -110,10 +112,10 @@ def _may_have_guards(mapping: Mapping) -> bool:
 def _marked(scene: Scene) -> Iterator[PlacedMapping]:
     """Yield the anonymous mappings that are bounded or marked like a stack and not settled yet."""
     guarded = {above.start for _, above in scene.guarded}
-    for mapping in scene.touched:
-        start, end, flags = mapping.start, mapping.end, mapping.flags or ()
-        marked = start in guarded or "nh" in flags or "gu" in flags
-        if marked and (scene.settled.end_at(start) or 0) < end:
+    marks = {flags for flags in set(map(attrgetter("flags"), scene.touched)) if _MARKS & {*(flags or ())}}
+    for mapping in scene.touched if guarded or marks else ():
+        marked = mapping.start in guarded or mapping.flags in marks
+        if marked and (scene.settled.end_at(mapping.start) or 0) < mapping.end:
             yield mapping
 
 
