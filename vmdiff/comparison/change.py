@@ -71,7 +71,8 @@ class Change:
     @property
     def kind(self) -> Kind | None:
         """The kind that all its mappings share, else None."""
-        return common([mapping.kind for mapping in self.mappings])
+        kinds = {mapping.kind for side in (self.before, self.after) for mapping in side}
+        return kinds.pop() if len(kinds) == 1 else None
 
     @property
     def path(self) -> str | None:

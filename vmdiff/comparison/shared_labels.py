@@ -8,6 +8,8 @@ the other side is that owner's, with the counters that were counted of it here.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import compress, repeat
+from operator import attrgetter, is_
 from typing import NamedTuple
 
 from vmdiff.model import MIXED, Kind, Mapping, Owner, Part, PlacedMapping, Snapshot, bounds
@@ -43,7 +45,8 @@ def share_labels(before: Snapshot, after: Snapshot) -> tuple[Snapshot, Snapshot]
 
 
 def _unowned(snapshot: Snapshot) -> list[tuple[int | None, int | None]]:
-    return bounds([mapping for mapping in snapshot.mappings if mapping.owner is None])
+    owners = map(attrgetter("owner"), snapshot.mappings)
+    return bounds(compress(snapshot.mappings, map(is_, owners, repeat(None))))
 
 
 def _labelled(snapshot: Snapshot, other: Snapshot, seen: str, *, same: bool) -> Snapshot:

@@ -2,6 +2,7 @@
 
 from collections import abc, defaultdict
 from enum import StrEnum
+from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
@@ -98,9 +99,8 @@ def tallied(snapshot: Snapshot, *, only: Choice | None = None, named: Namer = ob
 def _of_one_owner(mappings: abc.Sequence[Mapping]) -> abc.Iterable[list[Mapping]]:
     """Put together the mappings that have kind, path and owner (the same object) in common."""
     found: defaultdict[tuple[Kind, str | None, int], list[Mapping]] = defaultdict(list)
-    kinds, paths, owners = (map(attrgetter(name), mappings) for name in ("kind", "path", "owner"))
-    for key, mapping in zip(zip(kinds, paths, map(id, owners), strict=True), mappings, strict=True):
-        found[key].append(mapping)
+    for (kind, path, owner), neighbours in groupby(mappings, attrgetter("kind", "path", "owner")):
+        found[kind, path, id(owner)] += neighbours
     return found.values()
 
 

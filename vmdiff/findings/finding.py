@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import compress
+from operator import attrgetter
 from typing import Literal
 
 from vmdiff.comparison.change import Change, ChangeName
@@ -62,7 +64,8 @@ def arrived(comparison: Comparison) -> Iterator[Change]:
 
 def owned(snapshot: Snapshot, name: str) -> Iterator[Mapping]:
     """Yield the mappings that have an owner, as a whole."""
-    return (mapping for mapping in snapshot.mappings if mapping.owner and mapping.owner.name == name)
+    owned = compress(snapshot.mappings, map(attrgetter("owner"), snapshot.mappings))
+    return (mapping for mapping in owned if mapping.owner and mapping.owner.name == name)
 
 
 def has_owner(snapshot: Snapshot, start: str) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from vmdiff.comparison.change import Change
+from vmdiff.comparison.change import Change, Counts
 from vmdiff.comparison.compare import Comparison
 from vmdiff.findings.finding import NOTEWORTHY, Finding, Found, delta
 from vmdiff.model import Kind
@@ -32,9 +32,11 @@ def sharing(comparison: Comparison) -> Sharing | None:
     """
     if comparison.match != "address":
         return None
-    moved = [_moved(change) for change in comparison.changes if _stayed(change)]
-    shared = sum(max(0, one) for one in moved) - max(0, _total(comparison, "ksm"))
-    unshared = -sum(min(0, one) for one in moved) + min(0, _total(comparison, "ksm"))
+    deltas = [change.delta for change in comparison.changes if _stayed(change)]
+    known = {id(delta): _moved(delta) for delta in {id(delta): delta for delta in deltas}.values()}
+    moved = [known[id(delta)] for delta in deltas]  # many changes share theirs
+    shared = sum(one for one in moved if one > 0) - max(0, _total(comparison, "ksm"))
+    unshared = -sum(one for one in moved if one < 0) + min(0, _total(comparison, "ksm"))
     return Sharing(max(0, shared), max(0, unshared), _copied(comparison, unshared))
 
 
@@ -89,9 +91,9 @@ def _stayed(change: Change) -> bool:
     return bool(change.before) and bool(change.after) and change.kind in _FORKED
 
 
-def _moved(change: Change) -> int:
+def _moved(delta: Counts) -> int:
     """Return what went from private to shared in one region; negative for the other way."""
-    private, shared = figure_of_two(change.delta, "private"), figure_of_two(change.delta, "shared")
+    private, shared = figure_of_two(delta, "private"), figure_of_two(delta, "shared")
     if private is None or shared is None or (private > 0) == (shared > 0):
         return 0
     return min(-private, shared) if shared > 0 else max(-private, shared)

@@ -1,5 +1,7 @@
 """Memory that is locked, so that it can never be swapped out or dropped."""
 
+from operator import attrgetter
+
 from vmdiff.comparison.compare import Comparison
 from vmdiff.findings.finding import NOTEWORTHY, Finding, Found
 from vmdiff.model import Snapshot
@@ -24,7 +26,9 @@ def locked(comparison: Comparison) -> Found:
 
 def held(snapshot: Snapshot, counter: str) -> int | None:
     """Return a counter over all locked mappings; None where flags or counter were not read."""
-    if snapshot.total(counter) is None or any(mapping.flags is None for mapping in snapshot.mappings):
+    flags = set(map(attrgetter("flags"), snapshot.mappings))  # few: most mappings have the same
+    if snapshot.total(counter) is None or None in flags:
         return None
-    locked = (mapping for mapping in snapshot.mappings if mapping.flags and _LOCKED in mapping.flags)
-    return sum(snapshot.value(mapping, counter) or 0 for mapping in locked)
+    locked = {some for some in flags if _LOCKED in some}
+    held = [mapping for mapping in snapshot.mappings if mapping.flags in locked] if locked else []
+    return sum(snapshot.value(mapping, counter) or 0 for mapping in held)

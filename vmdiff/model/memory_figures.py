@@ -42,10 +42,10 @@ def figure_of_two(counts: Counts, name: str) -> int | None:
 
     Huge pages that are None there are taken for none: one of the sources does not report them.
     """
-    huge = frozenset(_HUGETLB.get(name, ()))
-    return figure(
-        {key: amount for key, amount in counts.items() if amount is not None or key not in huge}, name
-    )
+    if name in counts:
+        return counts[name]
+    values = [counts.get(part) for part in _PARTS.get(name, (name,))]
+    return None if None in values else sum(counts.get(part) or 0 for part in parts_of(name))
 
 
 def needed_for(name: str) -> tuple[str, ...]:

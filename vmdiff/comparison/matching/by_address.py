@@ -10,10 +10,13 @@ What a region *means* is for `vmdiff.comparison.compare` to say.
 """
 
 from collections.abc import Sequence
-from operator import itemgetter
+from itertools import repeat
+from operator import concat, itemgetter
 
 from vmdiff.comparison.matching.region import Region
 from vmdiff.model import Mapping
+
+_PLAIN = Region((), ())[2:]  # what is so of every region that was matched by address
 
 
 def regions(before: Sequence[Mapping], after: Sequence[Mapping]) -> list[Region]:
@@ -24,10 +27,10 @@ def regions(before: Sequence[Mapping], after: Sequence[Mapping]) -> list[Region]
     """
     if _bounds(before) == _bounds(after):
         # Nothing was mapped or unmapped, as between most snapshots that are taken close together.
-        build = tuple.__new__  # as Region(...) does, without the call that it makes of it
-        return [
-            build(Region, (*sides, None, False, False)) for sides in zip(zip(before), zip(after), strict=True)
-        ]
+        sides = zip(zip(before), zip(after), strict=True)
+        rows = map(concat, sides, repeat(_PLAIN))
+        # Same as Region(...), but skips NamedTuple.__new__ (hot path).
+        return list(map(tuple.__new__, repeat(Region), rows))
     found: list[Region] = []
     i = j = 0
     while i < len(before) and j < len(after):

@@ -8,7 +8,6 @@ are where they are in every process, so they prove nothing.
 """
 
 import re
-from operator import itemgetter
 from typing import NamedTuple
 
 from vmdiff.comparison.match_mode import Match
@@ -56,7 +55,7 @@ def obstacle_to_addresses(before: Snapshot, after: Snapshot) -> str | None:
     for side, snapshot in (("before", before), ("after", after)):
         if snapshot.totals_only:
             return f"the listing {side} gives totals only, no mappings"
-        if any(None in map(itemgetter(bound), snapshot.mappings) for bound in (0, 1)):
+        if len(snapshot.placed) < len(snapshot.mappings):
             return f"the listing {side} gives no addresses"
     if before.origin.redaction != after.origin.redaction:
         return "the snapshots were not redacted together, so their addresses mean different things"
@@ -66,9 +65,8 @@ def obstacle_to_addresses(before: Snapshot, after: Snapshot) -> str | None:
 def _landmarks(snapshot: Snapshot) -> dict[str, int | None]:
     """Return the addresses of what is placed at random, by name."""
     found: dict[str, int | None] = {}
-    named = [
-        mapping for mapping in snapshot.mappings if mapping.path is not None or mapping.kind is Kind.STACK
-    ]
+    stack = Kind.STACK
+    named = [mapping for mapping in snapshot.mappings if mapping.path is not None or mapping.kind is stack]
     for mapping in named:
         if mapping.path is None:  # vmmap and procstat give a stack no name
             found.setdefault("[stack]", mapping.end)
