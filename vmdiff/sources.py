@@ -197,6 +197,13 @@ def with_owners(
 
     *known* is what was learnt of program files in other processes.
     """
+    return looked_at(folder, snapshot, inside=inside, known=known).snapshot
+
+
+def looked_at(
+    folder: ProcessFolder, snapshot: "Snapshot", *, inside: bool = False, known: "KnownFiles | None" = None
+) -> "Scene":
+    """Return the scene of a snapshot with owners and usage (see `with_owners`), and what rules learned."""
     from vmdiff.capture.live_memory import LiveMemory
     from vmdiff.owners.inside import QUICK, WHOLE, look_inside
 
@@ -204,7 +211,7 @@ def with_owners(
     with LiveMemory(folder.pid, folder=folder, mappings=scene.snapshot.mappings) as memory:
         scene = scene.with_owners(scene.snapshot, memory)
         usage = look_inside(scene, WHOLE if inside else QUICK)
-    return scene.snapshot.model_copy(update={"usage": usage})
+    return scene.with_owners(scene.snapshot.model_copy(update={"usage": usage}), None)
 
 
 def _with_owners_only(
@@ -215,19 +222,19 @@ def _with_owners_only(
 
 def _owned(folder: ProcessFolder, snapshot: "Snapshot", known: "KnownFiles | None" = None) -> "Scene":
     """Look for owners, and again as long as pages moved before those of each owner were counted."""
-    scene, left = _looked_at(folder, snapshot, known)
+    scene, left = _owners_found(folder, snapshot, known)
     for _ in range(_LOOKS_AGAIN):
         if not left or not _is_quick(scene.snapshot):
             break
         try:
-            again, fewer = _looked_at_again(folder, scene)
+            again, fewer = _owners_counted_again(folder, scene)
         except ProcessError:  # it ended, and what was read of it stays
             break
         scene, left = (again, fewer) if fewer < left else (scene, left)
     return scene
 
 
-def _looked_at(
+def _owners_found(
     folder: ProcessFolder, snapshot: "Snapshot", known: "KnownFiles | None"
 ) -> "tuple[Scene, int]":
     """Return a snapshot with owners, and how many mappings of several owners did not add up."""
@@ -240,7 +247,7 @@ def _looked_at(
         return scene, uncounted(scene.snapshot, memory)
 
 
-def _looked_at_again(folder: ProcessFolder, scene: "Scene") -> "tuple[Scene, int]":
+def _owners_counted_again(folder: ProcessFolder, scene: "Scene") -> "tuple[Scene, int]":
     """Read the process again, and keep the owners that were found if its layout is the same."""
     from vmdiff.capture.live_memory import LiveMemory
     from vmdiff.owners.second_look import same_layout, uncounted, with_owners_of
@@ -249,7 +256,7 @@ def _looked_at_again(folder: ProcessFolder, scene: "Scene") -> "tuple[Scene, int
     again = read(folder, arguments=owned.process.arguments is not None, label=owned.label)
     again = again.model_copy(update={"tags": owned.tags})
     if not same_layout(owned, again):
-        return _looked_at(folder, again, scene.known)
+        return _owners_found(folder, again, scene.known)
     with LiveMemory(folder.pid, folder=folder, mappings=again.mappings) as memory:
         kept = with_owners_of(owned, again, memory)
         return scene.with_owners(kept, memory), uncounted(kept, memory)
@@ -265,22 +272,6 @@ def _with_usage(snapshot: "Snapshot", memory: "Memory", *, inside: bool) -> "Sna
     from vmdiff.owners.inside import QUICK, WHOLE, look_inside
 
     usage = look_inside(Scene(snapshot, memory), WHOLE if inside else QUICK)
-    return snapshot.model_copy(update={"usage": usage})
-
-
-def with_usage(
-    folder: ProcessFolder, snapshot: "Snapshot", *, known: "KnownFiles | None" = None
-) -> "Snapshot":
-    """Read what the allocators and runtimes record of their memory where that is cheap; owners are known.
-
-    *known* is what was learnt of program files before.
-    """
-    from vmdiff.capture.live_memory import LiveMemory
-    from vmdiff.owners import Scene
-    from vmdiff.owners.inside import QUICK, look_inside
-
-    with LiveMemory(folder.pid, folder=folder, mappings=snapshot.mappings) as memory:
-        usage = look_inside(Scene(snapshot, memory, known), QUICK)
     return snapshot.model_copy(update={"usage": usage})
 
 

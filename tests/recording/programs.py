@@ -6,18 +6,32 @@ import sys
 from collections.abc import Callable, Iterator
 
 OBEDIENT = """
-import mmap, sys
+import ctypes, mmap, os, sys
 with open("/proc/self/comm", "w") as name:
     name.write(sys.argv[1])
-held = []
+held, ends, thread, libc = [], ctypes.create_string_buffer(64), ctypes.c_ulong(), ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free(ctypes.c_void_p(libc.malloc(100_000)))  # room for all that is asked for below: brk stays
 print("ready", flush=True)
 for line in sys.stdin:
-    word, _, number = line.partition(" ")
+    word, _, number = line.rstrip("\\n").partition(" ")
     if word == "grow":
         block = mmap.mmap(-1, int(number) << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         for at in range(0, len(block), 4096):
             block[at] = 1
         held.append(block)
+    if word == "malloc":
+        held += [libc.malloc(24) for _ in range(int(number))]
+    if word == "brk":
+        libc.sbrk(ctypes.c_long(int(number) << 20))
+    if word == "start":  # a thread that only waits for what "join" posts
+        libc.sem_init(ends, 0, 0)
+        libc.pthread_create(ctypes.byref(thread), None, libc.sem_wait, ends)
+    if word == "join":
+        libc.sem_post(ends)
+        libc.pthread_join(thread, None)
+    if word == "exec":
+        os.execv(sys.executable, [sys.executable, "-c", number, sys.argv[1]])
     print("done", flush=True)
 """
 
@@ -32,11 +46,14 @@ class Obedient:
         self.pid = self.process.pid
 
     def grow(self, mib: int) -> None:
+        self.order(f"grow {mib}")
+
+    def order(self, line: str, answer: str = "done") -> None:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(f"grow {mib}\n")
+        self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
-        assert self.process.stdout.readline() == "done\n"
+        assert self.process.stdout.readline() == f"{answer}\n"
 
     def end(self) -> None:
         self.process.kill()

@@ -3,8 +3,10 @@
 import pytest
 
 from tests.series.moments import START, moment
-from vmdiff.model import Thread
+from vmdiff.model import Thread, Usage
+from vmdiff.owners import Scene
 from vmdiff.recording import owner_memory
+from vmdiff.recording.owner_memory import Rest
 
 
 def bare(snapshot):
@@ -41,12 +43,62 @@ def test_memory_without_owner_that_is_touched_is_looked_at():
     ]
 
 
+class StillMemory:
+    """Memory of which nothing can be read; its process was last seen doing *activity*."""
+
+    denied = frozenset()
+
+    def __init__(self, activity):
+        self._activity = activity
+
+    def activity(self):
+        return self._activity
+
+    def read(self, _address, _length):
+        return None
+
+    def read_many(self, addresses, _length):
+        return [None] * len(addresses)
+
+    def open_object(self, _mapping):
+        return None
+
+    def residency(self, _borders, *, exclusive=False):  # noqa: ARG002
+        return None
+
+
+USAGE = (Usage(owner="pool", source="drawn", certainty="certain", in_use=1, free=2),)
+
+
+def looked_at(snapshot, activity=None):
+    return Rest(Scene(snapshot.model_copy(update={"usage": USAGE})), activity)
+
+
 def test_kept_owners_stand_beside_new_figures():
-    before = moment(START, pool=5)
+    after = bare(moment(START, pool=9))
 
-    kept = owner_memory.kept(before, bare(moment(START, pool=9)))
+    kept = owner_memory.kept(looked_at(moment(START, pool=5)), after, StillMemory(None))
 
-    assert kept == moment(START, pool=9)
+    assert kept.scene.snapshot == moment(START, pool=9).model_copy(update={"usage": ()})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "pool", "usage", "remembered"),
+    [
+        pytest.param(1, 1, 5, USAGE, 1, id="nothing ran, nothing moved"),
+        pytest.param(1, 1, 9, (), 1, id="pages came though nothing ran"),
+        pytest.param(1, 2, 5, (), 2, id="it ran and is at rest again"),
+        pytest.param(1, None, 5, (), None, id="it runs"),
+        pytest.param(None, 1, 5, (), 1, id="it ran during the last look"),
+        pytest.param(None, None, 5, (), None, id="whether it ran is unknown"),
+    ],
+)
+def test_usage_is_kept_only_if_nothing_can_have_changed_it(before, after, pool, usage, remembered):
+    last = looked_at(moment(START, pool=5), before)
+
+    kept = owner_memory.kept(last, bare(moment(START, pool=pool)), StillMemory(after))
+
+    assert (kept.scene.snapshot.usage, kept.activity) == (usage, remembered)
 
 
 def test_memory_that_stays_and_loses_its_owner_is_noticed():

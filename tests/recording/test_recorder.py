@@ -1,11 +1,14 @@
 """A recording of a real process, at a pace that the test sets."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 import vmdiff
+from tests.owners.inside.looking import at_rest
 from tests.recording.programs import Obedient, Pace, obedient
+from tests.waiting import until
 from vmdiff.errors import InputError, OutputError, ProcessError
 from vmdiff.storage import series_folder
 
@@ -18,6 +21,10 @@ def descriptors():
 
 def recorded(target, to=None, pacer=None, **options):
     return list(vmdiff.record(target, to, pacer=pacer or Pace(), **options))
+
+
+def owners(snapshot):
+    return [m.owner and (m.owner.name, m.owner.label) for m in snapshot.mappings]
 
 
 def test_points_come_at_the_beat_and_are_files(tmp_path):
@@ -52,9 +59,7 @@ def test_what_is_kept_is_what_a_look_finds():
         looked = vmdiff.snap(program.pid)
 
     assert kept.looked is None
-    assert [m.owner and (m.owner.name, m.owner.label) for m in kept.snapshot.mappings] == [
-        m.owner and (m.owner.name, m.owner.label) for m in looked.mappings
-    ]
+    assert owners(kept.snapshot) == owners(looked)
 
 
 def test_another_layout_is_looked_at():
@@ -62,6 +67,66 @@ def test_another_layout_is_looked_at():
         _, second = recorded(program.pid, count=2, pacer=Pace(at_10=lambda: program.grow(8)))
 
     assert second.looked == "another layout"
+
+
+def in_use(point, owner="malloc heap"):
+    return next(usage.in_use for usage in point.snapshot.usage if usage.owner == owner)
+
+
+def one_thread_left(program: Obedient) -> None:
+    program.order("join")
+    until(lambda: len(list(Path(f"/proc/{program.pid}/task").iterdir())) == 1)
+    at_rest(program.pid)
+
+
+def test_a_thread_that_ends_is_looked_at_though_its_stack_stays_mapped():
+    with obedient() as program:
+        program.order("start")
+        _, second = recorded(program.pid, count=2, pacer=Pace(at_10=lambda: one_thread_left(program)))
+
+        assert second.looked == "other threads"
+        assert owners(second.snapshot) == owners(vmdiff.snap(program.pid))
+
+
+def test_a_heap_that_brk_moved_is_looked_at():
+    with obedient() as program:
+        _, second = recorded(program.pid, count=2, pacer=Pace(at_10=lambda: program.order("brk 1")))
+
+    assert second.looked == "another layout"
+
+
+def test_a_program_that_takes_the_place_of_another_is_looked_at():
+    becomes = "print('other', flush=True); import sys; sys.stdin.read()"
+    with obedient() as program:
+        pace = Pace(at_10=lambda: program.order(f"exec {becomes}", answer="other"))
+        _, second = recorded(program.pid, count=2, pacer=pace)
+
+    assert second.looked == "another program"
+
+
+def test_what_is_in_use_is_read_again_where_owners_are_kept():
+    def fill():
+        program.order("malloc 100")
+        at_rest(program.pid)
+
+    with obedient() as program:
+        at_rest(program.pid)
+        first, second = recorded(program.pid, count=2, pacer=Pace(at_10=fill))
+        now = vmdiff.snap(program.pid)
+
+    assert second.looked is None
+    assert second.snapshot.usage == now.usage
+    assert in_use(second) >= in_use(first) + 100 * 32
+
+
+def test_records_are_not_read_again_where_nothing_ran_and_nothing_moved():
+    with obedient() as program:
+        at_rest(program.pid)
+        usages = [point.snapshot.usage for point in recorded(program.pid, count=6)]
+        now = vmdiff.snap(program.pid)
+
+    assert any(after is before for before, after in pairwise(usages))
+    assert usages[-1] == now.usage
 
 
 def test_the_end_of_the_process_ends_it_where_that_was_asked_for():

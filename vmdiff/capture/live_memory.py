@@ -328,30 +328,31 @@ class LiveMemory:
         regions = self._scan(start, end, _GUARD)
         return None if regions is None else [(low, high) for low, high, _ in regions]
 
-    def activity(self) -> tuple[tuple[str, str], ...] | None:
-        """Return how often each thread was put on a processor; None while one runs or waits for one.
+    def activity(self) -> tuple[tuple[str, bytes], ...] | None:
+        """Return for how long and how often each thread was on a processor; None while one runs or waits.
 
-        The third number of ``schedstat`` counts that (Documentation/scheduler/sched-stats.rst), and a thread
-        that has not left its processor since has the state R.
+        That is what ``schedstat`` counts (Documentation/scheduler/sched-stats.rst). A thread that has not
+        left its processor since has the state R; one that was about to wait, and had no need to after all,
+        keeps its number of runs and gains time.
         """
         try:
-            tids = [task.name for task in (self._home / "task").iterdir()]
+            tids = os.listdir(f"{self._home}/task")  # noqa: PTH208  # names are all that is needed
             if len(tids) > _MOST_THREADS:
                 return None
             return tuple((tid, runs) for tid in tids if (runs := self._runs(tid)) is not None)
         except (OSError, _RunningError):
             return None
 
-    def _runs(self, tid: str) -> str | None:
-        """Return how often a thread was put on a processor; None where it has ended."""
+    def _runs(self, tid: str) -> bytes | None:
+        """Return what a thread's ``schedstat`` says; None where it has ended."""
+        task = f"{self._home}/task/{tid}"
         try:
-            stat = (self._home / "task" / tid / "stat").read_bytes()
-            runs = (self._home / "task" / tid / "schedstat").read_text().split()
+            stat, runs = _contents(f"{task}/stat"), _contents(f"{task}/schedstat")
         except (FileNotFoundError, ProcessLookupError):
             return None
-        if len(runs) != 3 or stat.rpartition(b")")[2].split()[0] == b"R":
+        if len(runs.split()) != 3 or stat.rpartition(b")")[2].split()[0] == b"R":
             raise _RunningError
-        return runs[2]
+        return runs
 
     def _peek(self, address: int, length: int) -> bytes | None:
         """Read whatever is there, bringing it into memory if it is not."""
@@ -545,6 +546,15 @@ def _opened(folder: Path) -> int | None:
         return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
         return None
+
+
+def _contents(path: str) -> bytes:
+    """Return what a small file of /proc says."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 4096)
+    finally:
+        os.close(descriptor)
 
 
 def _runs(entries: "array[int]", address: int, length: int) -> Iterator[tuple[int, int, int]]:

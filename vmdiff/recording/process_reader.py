@@ -4,10 +4,12 @@ from typing import NamedTuple
 
 from vmdiff import sources
 from vmdiff.capture import ProcessFolder, read
+from vmdiff.capture.live_memory import LiveMemory
 from vmdiff.capture.machine_facts import Machine
 from vmdiff.model import Snapshot
-from vmdiff.owners import KnownFiles
+from vmdiff.owners import KnownFiles, Scene
 from vmdiff.recording import owner_memory
+from vmdiff.recording.owner_memory import Rest
 
 
 class OwnedReading(NamedTuple):
@@ -26,7 +28,8 @@ class ProcessReader:
     def __init__(self, *, inside: bool = False, known: KnownFiles | None = None) -> None:
         self._inside = inside
         self._known = KnownFiles() if known is None else known
-        self._last: Snapshot | None = None
+        self._last: Rest | None = None
+        self._identity: tuple[object, ...] = ()  # of the program at the last reading
         self._since = 0  # readings since owners were looked for
         self._seen: frozenset[int | None] = frozenset()  # touched, and without owner at a look
 
@@ -36,31 +39,34 @@ class ProcessReader:
         Raises:
             ProcessError: it cannot be observed.
         """
+        identity = folder.identity()
         bare = read(folder, machine=machine)
-        why = self._why(bare)
+        why = self._why(bare, identity)
         if why is None and self._last is not None:
-            snapshot = sources.with_usage(folder, owner_memory.kept(self._last, bare), known=self._known)
+            with LiveMemory(folder.pid, folder=folder, mappings=bare.mappings) as memory:
+                self._last = owner_memory.kept(self._last, bare, memory)
             self._since += 1
         else:
-            snapshot = self._looked_at(folder, bare)
+            self._last = Rest(self._looked_at(folder, bare), None)
             self._since = 0
-            touched = owner_memory.touched_without_owner(snapshot, snapshot)
+            touched = owner_memory.touched_without_owner(self._last.scene.snapshot, self._last.scene.snapshot)
             self._seen = touched if why == owner_memory.LAYOUT else self._seen | touched
-        self._last = snapshot
-        return OwnedReading(snapshot, why)
+        self._identity = identity
+        return OwnedReading(self._last.scene.snapshot, why)
 
-    def _looked_at(self, folder: ProcessFolder, bare: Snapshot) -> Snapshot:
+    def _looked_at(self, folder: ProcessFolder, bare: Snapshot) -> Scene:
         """Look for owners; once more, of a new reading, where memory that stayed lost its owner.
 
         A heap that grows between the reading of the layout and the look at its records contradicts them.
         """
-        snapshot = sources.with_owners(folder, bare, inside=self._inside, known=self._known)
-        if self._last is not None and owner_memory.loses_owners(self._last, snapshot):
-            again = sources.with_owners(folder, read(folder), inside=self._inside, known=self._known)
-            snapshot = owner_memory.carried(self._last, again)
-        return snapshot
+        scene = sources.looked_at(folder, bare, inside=self._inside, known=self._known)
+        before = None if self._last is None else self._last.scene.snapshot
+        if before is None or not owner_memory.loses_owners(before, scene.snapshot):
+            return scene
+        again = sources.looked_at(folder, read(folder), inside=self._inside, known=self._known)
+        return again.with_owners(owner_memory.carried(before, again.snapshot), None)
 
-    def _why(self, bare: Snapshot) -> str | None:
+    def _why(self, bare: Snapshot, identity: tuple[object, ...]) -> str | None:
         """Return why owners are looked for again; None if those of the last look hold."""
         if self._last is None:
             return "first point"
@@ -68,4 +74,6 @@ class ProcessReader:
             return "to look inside"
         if self._since >= owner_memory.LOOKS:
             return "its turn"
-        return ", ".join(owner_memory.reasons(self._last, bare, self._seen)) or None
+        if identity != self._identity:
+            return "another program"
+        return ", ".join(owner_memory.reasons(self._last.scene.snapshot, bare, self._seen)) or None

@@ -167,8 +167,14 @@ def words(scene: Scene, address: int, count: int) -> Sequence[int] | None:
 
 
 def find_glibc(scene: Scene) -> Glibc | None:
-    """Find the arenas of a process, the main one first; None where there is no glibc or no arena."""
-    return read_glibc(scene, scene.settled.learned(GlibcPlace) or locate_glibc(scene))
+    """Find the arenas of a process, the main one first; None where there is no glibc or no arena.
+
+    A place that a rule did not find is looked for again: the circle may have moved under its reader.
+    """
+    place = scene.settled.learned(GlibcPlace)
+    if place is None or place.main is None:
+        place = locate_glibc(scene)
+    return read_glibc(scene, place)
 
 
 def read_glibc(scene: Scene, place: GlibcPlace) -> Glibc | None:

@@ -59,6 +59,7 @@ class ChunkLists:
     def __init__(self, scene: Scene, version: str | None, words: PageWords | None = None) -> None:
         self._words = PageWords(scene) if words is None else words
         self._grounds = Grounds(scene)
+        self._threads = len(scene.snapshot.process.threads or ())
         self._word = scene.word_size
         self._mixed = version is None or tuple(map(int, version.split("."))) >= _MIXED_SINCE
 
@@ -106,21 +107,32 @@ class ChunkLists:
     ) -> Iterator[tuple[int, Collection[int]]]:
         """Yield the chunk that holds each tcache, and the chunks in it.
 
-        They are looked for among the *suspects*, and where the variables of *threads* lead to.
+        They are looked for where the variables of *threads* lead to. A thread has one at most; where not each
+        one's own is found there, the *suspects* are looked at, too.
         """
-        header, held = 2 * self._word, set[int]().union(*threads.values())
-        pointed_to = {word - header for word in held if not word % 16 and word - header in self._grounds}
-        every = sorted(pointed_to.union(suspects))
-        self._words.read_ahead(every)
+        own = [self._like_tcaches(self._pointed_to(held)) for held in threads.values()]
+        found = {holder: cached for one in own for holder, cached in one.items()}
+        if not len(found) == len(own) == self._threads or any(len(one) != 1 for one in own):
+            found |= self._like_tcaches(suspects)
         seen: set[int] = set()
-        for chunk in every:
-            cached = self._tcache(chunk)
+        for holder, cached in sorted(found.items()):
             # What holds the same is a copy, such as a program's dump of its own memory.
-            if cached is not None and seen.isdisjoint(cached):
+            if seen.isdisjoint(cached):
                 seen.update(cached)
-                yield chunk, cached
+                yield holder, cached
 
-    def _tcache(self, chunk: int) -> Collection[int] | None:
+    def _pointed_to(self, held: Iterable[int]) -> list[int]:
+        """Return the chunks that the words *held* by a thread lead to, if they are chunks."""
+        header = 2 * self._word
+        return [word - header for word in held if not word % 16 and word - header in self._grounds]
+
+    def _like_tcaches(self, chunks: Iterable[int]) -> dict[int, set[int]]:
+        """Return those of the *chunks* that hold what looks like a tcache, each with the chunks in it."""
+        every = list(chunks)
+        self._words.read_ahead(every)
+        return {chunk: cached for chunk in every if (cached := self._tcache(chunk)) is not None}
+
+    def _tcache(self, chunk: int) -> set[int] | None:
         """Return the chunks in the tcache that *chunk* holds; None if it holds none."""
         try:
             size = self.size(chunk)
@@ -134,7 +146,7 @@ class ChunkLists:
         counts = memoryview(raw)[: layout.bins * layout.width].cast("B" if layout.width == 1 else "H")
         heads = memoryview(raw)[layout.bins * layout.width :].cast("Q" if self._word == 8 else "I")
         empty = max(counts) if layout.downwards else 0
-        if any((count == empty) != (not head) for count, head in zip(counts, heads, strict=True)):
+        if [count != empty for count in counts] != [*map(bool, heads)]:
             return None
         found: set[int] = set()
         for number, (count, head) in enumerate(zip(counts, heads, strict=True)):
