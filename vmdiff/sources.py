@@ -370,7 +370,7 @@ class EverySnapshot:
     def __init__(self) -> None:
         from vmdiff.storage import json_document, series_folder
 
-        self._reader = json_document.DocumentReader()
+        self._reader = json_document.DocumentReader(remembers=False)
         self._keyframes = series_folder.Keyframes()
 
     def of(self, path: Path | str) -> "tuple[Snapshot, ...]":

@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.spaces import snapshots as generated
 from vmdiff import compare, save
 from vmdiff.errors import InputError
-from vmdiff.fleet.batch import identify, rows
+from vmdiff.fleet.batch import batches, identify, rows
 from vmdiff.fleet.columns import COUNTERS, FACTS, OF_A_PIECE, VERSION
 from vmdiff.fleet.example_fleet import snapshots
 from vmdiff.fleet.export import Export
@@ -219,6 +222,32 @@ def test_pieces_and_whole_mappings_have_the_sizes_that_their_bounds_and_permissi
     assert together == (
         [None, None] if accessible is None else [0, 0] if accessible == 0 else [0x2000, 0x1000]
     )
+
+
+@given(st.lists(generated(unknowns=True), max_size=3))
+def test_snapshots_together_have_the_rows_that_each_has_alone(several: list[Snapshot]) -> None:
+    together = [row for batch in batches(several) for row in batch.table.to_pylist()]
+    alone = [row for snapshot in several for row in rows(snapshot).table.to_pylist()]
+    assert sorted(map(told, together)) == sorted(map(told, alone))
+    for snapshot in several:
+        mine = rows(snapshot).table.to_pylist()
+        for counter in snapshot.counters:
+            values = [row[counter] for row in mine]
+            if None not in values and snapshot.mappings:
+                assert sum(values) == snapshot.total(counter)
+
+
+def told(row: dict[str, object]) -> str:
+    """What is known in a row."""
+    return repr(sorted((name, value) for name, value in row.items() if value is not None))
+
+
+def test_imports_of_no_known_instant_are_told_apart_by_what_they_measured() -> None:
+    def listing(rss: int) -> Snapshot:
+        mapping = Mapping(4096, 8192, "rw-p", values={"rss": rss})
+        return Snapshot(origin=Origin(source="pmap", counters=("rss",)), mappings=(mapping,))
+
+    assert identify(listing(0)) == identify(listing(0)) != identify(listing(4096))
 
 
 def test_a_folders_other_files_are_named_and_a_named_one_must_be_readable(

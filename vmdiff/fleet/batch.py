@@ -5,6 +5,8 @@ from collections import abc
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from pydantic_core import to_json
+
 from vmdiff.fleet.columns import FACTS, array, printable, spread, tag_column
 from vmdiff.fleet.piece_columns import PieceColumns
 from vmdiff.model import Snapshot, bounds
@@ -73,13 +75,16 @@ def _batch(day: str, counters: abc.Sequence[str], snapshots: abc.Sequence[Snapsh
 def identify(snapshot: Snapshot) -> str:
     """Return what tells a snapshot from all others, and is equal for the same one in another file.
 
-    A digest of everything but the mappings' contents: when, where and of what it was taken, its layout
-    and its totals. An instant in microseconds and a pid do most of the work; imports have neither.
+    A digest of its facts and its layout. An instant in microseconds and a pid do most of the work; imports
+    that lack one of them are told apart by their totals, too.
     """
-    facts = snapshot.model_dump_json(exclude={"mappings", "usage"})
-    layout = bounds(snapshot.mappings)
-    told = f"{facts}\n{layout}\n{sorted(snapshot.totals.items())}"
-    return hashlib.sha256(told.encode(errors="backslashreplace")).hexdigest()[:24]
+    told = [
+        snapshot.model_dump_json(exclude={"mappings", "usage"}).encode(errors="backslashreplace"),
+        to_json(bounds(snapshot.mappings)),
+    ]
+    if snapshot.taken_at is None or snapshot.process.pid is None:
+        told.append(to_json(sorted(snapshot.totals.items())))
+    return hashlib.sha256(b"\n".join(told)).hexdigest()[:24]
 
 
 def _facts(snapshot: Snapshot, identity: str) -> dict[str, object]:

@@ -15,8 +15,9 @@ from vmdiff.model import Snapshot
 
 # Late imports: each reading process loads what its files need.
 
-_FILES_AT_ONCE = 16  # that a process reads between two results
-_SNAPSHOTS_AT_ONCE = 64  # whose rows are one table; a file may hold more than one
+_FILES_AT_ONCE = 128  # that a process reads between two results: the more, the more mappings are alike
+_BYTES_AT_ONCE = 8 << 20  # of these files
+_SNAPSHOTS_AT_ONCE = 128  # whose rows are one table; a file may hold more than one
 _FEW = 64  # files that are read before other processes would have started
 _SKIPPED_NAMED = 5
 
@@ -72,17 +73,34 @@ def _files(named: abc.Sequence[str]) -> Iterator[str]:
 
 def _reads(files: abc.Sequence[str]) -> Iterator[Read]:
     """Read the files in their order; many of them in as many processes as there are processors."""
-    chunks = [files[at : at + _FILES_AT_ONCE] for at in range(0, len(files), _FILES_AT_ONCE)]
     if len(files) <= _FEW:
-        yield from map(_read, chunks)
+        yield from map(_read, _chunks(files))
         return
-    left, workers = iter(chunks), os.cpu_count() or 1
+    left, workers = _chunks(files), os.cpu_count() or 1
     with ProcessPoolExecutor(workers) as pool:
         # No more than a few results wait, so that memory does not grow with the number of files.
         ahead = deque(pool.submit(_read, chunk) for chunk in islice(left, 2 * workers))
         while ahead:
             yield ahead.popleft().result()
             ahead.extend(pool.submit(_read, chunk) for chunk in islice(left, 1))
+
+
+def _chunks(files: abc.Iterable[str]) -> Iterator[abc.Sequence[str]]:
+    """Yield the files in their order, some at a time: neither very many nor very many bytes."""
+    chunk: list[str] = []
+    size = 0
+    for file in files:
+        try:
+            more = Path(file).stat().st_size
+        except (OSError, ValueError):  # a name that stands for something else, or no file: reading it says
+            more = 0
+        if chunk and (len(chunk) == _FILES_AT_ONCE or size + more > _BYTES_AT_ONCE):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(file)
+        size += more
+    if chunk:
+        yield chunk
 
 
 def _read(files: abc.Sequence[str]) -> Read:

@@ -7,7 +7,7 @@ and a row is its bounds and the number of its likeness.
 
 from collections import abc
 from collections.abc import Hashable, Iterator
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from vmdiff.fleet.columns import COUNTERS, addresses, array, is_counter_column, spread
@@ -18,7 +18,9 @@ from vmdiff.model.piece import PRIVATE, Counts, pieces_of
 # Late imports: the packages of an extra are needed by nobody who does not ask for it.
 
 _CUT = -1
-_OWN_LOOK = attrgetter("perms", "kind", "path", "deleted", "build_id", "flags")
+_LOW, _HIGH = itemgetter(0), itemgetter(1)
+_OWN_LOOK = itemgetter(*map(Mapping._fields.index, ("perms", "kind", "path", "deleted", "build_id", "flags")))
+_OWNER, _VALUES = itemgetter(Mapping._fields.index("owner")), itemgetter(Mapping._fields.index("values"))
 
 
 class _Likeness(NamedTuple):
@@ -106,8 +108,8 @@ class PieceColumns:
 
     def _extend(self, which: abc.Iterable[int], mappings: abc.Sequence[Mapping]) -> None:
         self._which += which
-        self._lows += map(attrgetter("start"), mappings)
-        self._highs += map(attrgetter("end"), mappings)
+        self._lows += map(_LOW, mappings)
+        self._highs += map(_HIGH, mappings)
 
     def _extend_by_pieces(self, snapshot: Snapshot, mapping: Mapping) -> None:
         for piece in pieces_of(snapshot, mapping):
@@ -151,5 +153,5 @@ class PieceColumns:
 
 def _looks(mappings: abc.Sequence[Mapping]) -> Iterator[Hashable]:
     """Return for each mapping all that its columns show but the bounds: what is shared, by its identity."""
-    owners, values = map(attrgetter("owner"), mappings), map(attrgetter("values"), mappings)
-    return zip(map(_OWN_LOOK, mappings), map(id, owners), map(id, values), strict=True)
+    owners, values = map(id, map(_OWNER, mappings)), map(id, map(_VALUES, mappings))
+    return zip(map(_OWN_LOOK, mappings), owners, values, strict=True)

@@ -169,6 +169,9 @@ class Snapshot(Frozen):
 
     @model_validator(mode="after")
     def _invariants_hold(self) -> Self:
+        return self._checked()
+
+    def _checked(self) -> Self:
         problems = [
             *_disorder(self.mappings),
             *_stray_parts(self.mappings),
@@ -193,6 +196,14 @@ class Snapshot(Frozen):
         if moved:
             copied.__dict__["mappings"] = sealed(copied.mappings)
         return copied
+
+    def with_mappings(self, mappings: abc.Iterable[Mapping]) -> Self:
+        """Copy it with other mappings, each of which is valid by itself.
+
+        Raises:
+            InvariantError: they contradict each other or the origin.
+        """
+        return self.model_copy(update={"mappings": tuple(mappings)})._checked()
 
     def noting(self, *doubts: str, **facts: Any) -> Self:
         """Copy it with further doubts and other facts of its origin."""

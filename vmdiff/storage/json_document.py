@@ -150,8 +150,8 @@ def load(data: bytes, *, source: str) -> Snapshot:
 class DocumentReader:
     """Reads documents that resemble each other, such as those of one process.
 
-    What two of them have in common is validated once and becomes the same objects, which a comparison need
-    not look into. Without *remembers* each is read by itself.
+    What follows the bounds of their mappings is validated once for all that are alike. With *remembers*
+    the mappings that they have in common become the same objects, which a comparison need not look into.
     """
 
     def __init__(self, *, remembers: bool = True) -> None:
@@ -165,9 +165,9 @@ class DocumentReader:
         Raises:
             DocumentError: it is no snapshot of a version that this vmdiff knows, with every problem.
         """
-        if data.count(b'"perms"') > MOST_MAPPINGS:
+        if len(data) > MOST_MAPPINGS and data.count(b'"perms"') > MOST_MAPPINGS:
             raise DocumentError(source, [("$.mappings", f"more than {MOST_MAPPINGS:,} mappings")])
-        with suppress(ValidationError):
+        with suppress(ValidationError, InvariantError):
             if (snapshot := self._as_written(data)) is not None:
                 return snapshot
         return _read_strictly(data, source)
@@ -185,15 +185,15 @@ class DocumentReader:
         if mappings is None:
             return None
         shell = data[:first] + b'"mappings": []' + data[last + len(_LAST) - 2 :]
-        return Snapshot(**{**dict(Snapshot.model_validate_json(shell)), "mappings": tuple(mappings)})
+        return Snapshot.model_validate_json(shell).with_mappings(mappings)
 
     def _read_lines(self, lines: bytes) -> list[Mapping] | None:
         """Read lines as `Lines` writes them, those that are not known yet; None where one looks otherwise."""
-        if not self._remembers:
-            return self._read_fresh(lines)
-        if len(self._lines) > _MOST_LINES:
+        if max(len(self._lines), len(self._contents)) > _MOST_LINES:
             self._lines.clear()
             self._contents.clear()
+        if not self._remembers:
+            return self._read_fresh(lines)
         every = lines.split(b",\n")[:-1]
         fresh = [line for line in every if line not in self._lines] if self._lines else every
         read = self._read_fresh(lines if fresh is every else b",\n".join([*fresh, b""]))
