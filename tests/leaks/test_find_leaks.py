@@ -82,6 +82,19 @@ def test_blocks_of_each_allocator_and_language_are_searched(tmp_path_factory, co
     assert 0.999 * int(said) <= report.lost.blocks <= int(said)
 
 
+@pytest.mark.parametrize(
+    ("name", "file"), [("tcmalloc", "libtcmalloc_minimal.so.4"), ("mimalloc", "libmimalloc.so.2")]
+)
+def test_an_allocator_that_is_not_listed_is_said_and_accused_of_nothing(tmp_path_factory, name, file):
+    linked = "-Wl,--no-as-needed", f"-l:{library(file).name}"
+    program = _built(tmp_path_factory, "gcc", "planted.c", "-O0", *linked)
+    with _running(program) as (process, _):
+        report = find_leaks(process.pid)
+    assert report.lost.blocks == 0
+    assert any(told.startswith(f"{name}: the blocks in ") for told in report.searched.not_)
+    assert report.searched.blocks == 0
+
+
 def test_a_program_that_lost_nothing_is_not_accused():
     with _running(sys.executable, "-c", "import json, time\nprint(1, flush=True)\ntime.sleep(600)") as (
         run,

@@ -207,7 +207,9 @@ def _check_pages(detail: Detail, page_key: Path | None, *, alone: bool) -> None:
     if page_key is not None and detail is not Detail.PAGES:
         raise typer.BadParameter("fingerprints are of pages: add --detail pages", param_hint="--page-key")
     if detail is Detail.PAGES and not alone:
-        raise typer.BadParameter("pages are read of one process of this machine", param_hint="--detail")
+        raise typer.BadParameter(
+            "pages are read of one process of this machine at a time", param_hint="--detail"
+        )
 
 
 def _say_how_taken(snapshot: "Snapshot", pid: int) -> None:
