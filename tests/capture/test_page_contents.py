@@ -92,6 +92,13 @@ def test_zeros_and_what_repeats_are_counted_as_they_were_built(built: Built) -> 
     assert runs == "6000z7000d27000a"
 
 
+def test_memory_that_was_made_inaccessible_keeps_its_pages(built: Built) -> None:
+    built.do("at = ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(held)))")
+    built.do("assert ctypes.CDLL(None).mprotect(at, ctypes.c_size_t(9000 * P), 0) == 0")
+
+    assert counted(built.taken(), built.start) == {"rss": 9000, "zero_filled": 6000, "duplicate": 2999}
+
+
 def test_each_owner_of_a_mapping_has_its_pages(built: Built) -> None:
     whole = vmdiff.snap(built.pid)
     mapping = whole.by_address.at(built.start)

@@ -38,7 +38,7 @@ def with_pages(
 
     Without a *key* no fingerprints are kept.
     """
-    held = [one for one in snapshot.placed if one.perms[0] == "r" and one.perms[3] == "p"]
+    held = [one for one in snapshot.placed if one.perms[3] == "p" and _may_hold(snapshot, one)]
     cost = sum(snapshot.value(one, "anonymous") or 0 for one in held) / _BYTES_PER_SECOND
     if notify and cost > _WORTH_SAYING:
         notify(f"reading the contents of {folder.pid}'s pages will take about {cost:.0f} s")
@@ -66,6 +66,11 @@ def with_pages(
             ),
         }
     )
+
+
+def _may_hold(snapshot: Snapshot, mapping: Mapping) -> bool:
+    """Return whether there is anything to look at: what was made inaccessible keeps the pages that it has."""
+    return mapping.perms[0] == "r" or any(snapshot.value(mapping, name) != 0 for name in ("rss", "swap"))
 
 
 class _Looked(NamedTuple):
