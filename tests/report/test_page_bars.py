@@ -145,3 +145,30 @@ def test_a_report_carries_no_fingerprints() -> None:
         assert taken.pages.key is None
         assert {one.fingerprints for one in taken.pages.mappings} == {None}
     assert {state for state in HELD if f"p-{state}" in text} >= {"swapped"}
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-3, 30), st.lists(st.tuples(st.integers(1, 10**15), st.sampled_from("asfuzdZD")))
+        ),
+        max_size=4,
+    )
+)
+def test_a_page_map_that_contradicts_its_mappings_breaks_nothing(maps) -> None:
+    """Pages of no mapping, beyond the end of one, twice, too many, and without fingerprints."""
+    pages = tuple(
+        MappingPages(start=START + place * PAGE, runs="".join(f"{count}{state}" for count, state in runs))
+        for place, runs in maps
+    )
+    taken = pictures.snapshot(
+        pictures.anonymous(START, 8 * PAGE, PAGE), pictures.anonymous(START + 20 * PAGE, PAGE)
+    )
+    taken = taken.model_copy(update={"pages": PageContents(page_size=PAGE, key="k", mappings=pages)})
+    found = compare(taken, taken, match="address")
+
+    for form in (Format.HTML, Format.TERMINAL):
+        options = ViewOptions(width=120)
+        assert RENDERERS[form].snapshot(taken, find_in(taken), options)
+        assert RENDERERS[form].comparison(found, find(found), options)

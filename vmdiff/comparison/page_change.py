@@ -125,7 +125,8 @@ def _moves(before: Sequence[_Run], after: Sequence[_Run], page: int) -> Iterator
         one = before[i] if i < len(before) and before[i].start <= start else None
         other = after[j] if j < len(after) and after[j].start <= start else None
         if one and other and one.state in _DATA and other.state in _DATA:
-            yield from _rewritten(one, other, start, end, page)
+            if one.prints and other.prints:
+                yield from _rewritten(one, other, start, end, page)
         elif move := _move(one.state if one else "a", other.state if other else "a"):
             yield MovedPages(start, end, move)
 

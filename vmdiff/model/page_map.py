@@ -81,7 +81,7 @@ class PageContents(Frozen):
     kernel does not tell (cachestat, Linux 6.5). *devices* is the graphics memory that it holds.
     """
 
-    page_size: Bytes
+    page_size: Annotated[Bytes, Field(gt=0)]
     key: Name | None = None
     files: tuple[CachedFile, ...] | None = None
     devices: tuple[DeviceMemory, ...] = ()

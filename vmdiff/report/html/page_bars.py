@@ -98,7 +98,7 @@ def heights(cell: PageCell, states: Sequence[str]) -> list[int]:
     absent = max(0, cell.size - sum(amounts))
     least = [*(_LEAST if amount else 0 for amount in amounts), 1 if absent else 0]
     found = [
-        max(low, round(amount * HEIGHT / cell.size))
+        max(low, min(HEIGHT, round(amount * HEIGHT / cell.size)))
         for amount, low in zip((*amounts, absent), least, strict=True)
     ]
     while sum(found) != HEIGHT:
