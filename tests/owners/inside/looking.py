@@ -11,6 +11,8 @@ from vmdiff.model import Usage
 from vmdiff.owners import Scene
 from vmdiff.owners.inside import WHOLE, Budget, look_inside
 
+ANY = "any label"
+
 
 def inside(pid: int, budget: Budget = WHOLE) -> tuple[Usage, ...]:
     """Return what the allocators of a process record."""
@@ -37,6 +39,23 @@ def _state(task: Path) -> bytes:
 def of(usages: Sequence[Usage], *owners: str) -> list[Usage]:
     """Return the usages of some owners."""
     return [usage for usage in usages if usage.owner in owners]
+
+
+def whole(*usages: Usage) -> int:
+    """Add up all bytes that were walked: each is in use, free, cached or overhead."""
+    return sum(
+        (one.in_use or 0) + (one.free or 0) + (one.cached or 0) + (one.overhead or 0) for one in usages
+    )
+
+
+def accessible(pid: int, owner: str, label: str | None = ANY) -> int:
+    """Return the bytes of an owner's memory that the process may use; with a *label* only of those that have it."""
+    scene = Scene(owned(pid))
+    return sum(
+        held.end - held.start
+        for held in scene.owned.get(owner, ())
+        if label in {ANY, held.owner.label} and (mapping := scene.at(held.start)) and mapping.accessible
+    )
 
 
 def ask(process: "subprocess.Popen[str]", word: str) -> dict[str, int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.owners.go_programs import compile_go
 from tests.owners.inside.glibcs import PROGRAMS
+from tests.owners.inside.looking import whole
 from tests.owners.living import compiled, owned, running
 from tests.owners.real import absent, java_home, library
 from vmdiff.capture.live_memory import LiveMemory
@@ -45,10 +46,6 @@ def walks(command: Sequence[object], reader: Reader) -> list[tuple[int, list[Usa
 
 def known(usages: Sequence[Usage]) -> list[Usage]:
     return [one for one in usages if one.in_use is not None]
-
-
-def whole(usage: Usage) -> int:
-    return sum((usage.in_use or 0, usage.free or 0, usage.cached or 0, usage.overhead or 0))
 
 
 def test_cpython() -> None:

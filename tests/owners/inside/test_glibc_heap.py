@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.owners.inside.glibcs import EVERY, PROGRAMS, Glibc, command
-from tests.owners.inside.looking import ask, at_rest, inside, many_times, of
+from tests.owners.inside.looking import accessible, ask, at_rest, inside, many_times, of, whole
 from tests.owners.living import compiled, running
 from vmdiff.model import Usage
 from vmdiff.owners.inside import Budget
@@ -57,12 +57,15 @@ def beside_free(usage: Usage) -> int:
 def test_the_lists_of_free_blocks_show_the_same_as_a_walk(glibc: Glibc) -> None:
     with running([*command(glibc, "mallocs.c"), 20_000, 3, 100, 1]) as (process, _):
         at_rest(process.pid)
-        walked, listed = of(inside(process.pid), *ARENAS), of(inside(process.pid, LISTS), *ARENAS)
+        found = inside(process.pid)
+        walked, listed = of(found, *ARENAS), of(inside(process.pid, LISTS), *ARENAS)
+        memory = {owner: accessible(process.pid, owner) for owner in (*ARENAS, "malloc large block")}
 
     figures = ("owner", "label", "tid", "in_use", "free", "cached", "overhead", "releasable", "reserved")
     for one, other in zip(walked, listed, strict=True):
         assert [getattr(one, name) for name in figures] == [getattr(other, name) for name in figures]
         assert (other.blocks, other.sizes, other.partial) == (None, (), None)
+    assert {owner: whole(*of(found, owner)) for owner in memory} == memory
 
 
 @pytest.mark.parametrize("glibc", EVERY, ids=lambda glibc: f"{glibc.release or 'own'}-{glibc.bits}")

@@ -28,7 +28,6 @@ from vmdiff.owners.scene import Scene, is_plain
 from vmdiff.units import size
 
 _MOST_HEAPS = 65_536
-_SHORT = 16  # bytes by which the size in a large block's header is less than whole pages, since 2.43
 
 LARGE_BLOCK = "malloc large block"
 _COUNTED = "a chunk header of malloc with IS_MMAPPED, among as many blocks and bytes as the C library counts"
@@ -178,7 +177,8 @@ def _evidence(arena: MallocArena, heaps: Sequence[ArenaHeap], step: int) -> str:
 def _large_blocks(scene: Scene, records: Glibc) -> Iterator[Claim | Doubt]:
     if records.large is not None and not records.large.blocks:
         return
-    short = 0 if records.arenas[0].layout.fast_bins else _SHORT
+    # Since 2.43 the size in a large block's header leaves out a header's length.
+    short = 0 if records.arenas[0].layout.fast_bins else 2 * scene.word_size
     found = search(scene, ChunkForm(scene, short), records.large)
     again = find_large_blocks(scene)  # the process goes on meanwhile
     counts = [counted for counted in (records.large, again) if counted is not None]

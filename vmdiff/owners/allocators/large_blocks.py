@@ -39,7 +39,7 @@ class Search(NamedTuple):
 class ChunkForm:
     """How a chunk header looks in a process.
 
-    *short* is the bytes by which the size in it is less than whole pages: 16 since glibc 2.43, before that 0.
+    *short* is the bytes by which the size in it is less than whole pages.
     """
 
     def __init__(self, scene: Scene, short: int) -> None:
