@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.owners.inside.looking import accessible, whole
 from tests.owners.inside.reading import read_inside
 from tests.owners.living import compiled, running, wait_until_waiting
 from tests.owners.lying import lied_to
@@ -49,6 +50,7 @@ def test_every_size_is_as_the_interpreter_counts_it(version: tuple[int, int], tm
         pytest.skip("this version of Python is not here")
     with busy(program, tmp_path / "said") as pid:
         (usage,) = read_inside(pid, cpython)
+        memory = accessible(pid, "python arena")
     said = (tmp_path / "said").read_text().rpartition("Small block threshold")[2]
     figures = {
         name: int(value.replace(",", ""))
@@ -60,7 +62,7 @@ def test_every_size_is_as_the_interpreter_counts_it(version: tuple[int, int], tm
     assert usage.partial is None
     assert usage.in_use == figures["# bytes in allocated blocks"]
     assert usage.free == figures["# bytes in available blocks"] + unused
-    assert usage.in_use + usage.free + (usage.overhead or 0) == arenas
+    assert whole(usage) == arenas == memory
     assert list(usage.sizes) == [
         (int(size), int(used), int(free)) for _, size, _, used, free in CLASS.findall(said)
     ]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.owners.go_programs import compile_go
+from tests.owners.inside.looking import accessible, whole
 from tests.owners.inside.reading import read_inside
 from tests.owners.living import running, wait_until_waiting
 from tests.owners.lying import lied_to
@@ -52,11 +53,13 @@ def test_figures_are_those_of_memstats(program: Path, acts: tuple[str, ...]) -> 
         for _ in range(50):
             before = figures(process)
             heap, stacks = read_inside(process.pid, go_heap)
+            memory = accessible(process.pid, "go heap")
             if before == figures(process) and heap.partial is None:
                 break
         else:
             pytest.fail("the program does not come to rest")
 
+    assert whole(heap, stacks) + (heap.reserved or 0) == memory
     idle = (heap.free or 0) + (heap.reserved or 0)
     assert [heap.in_use, idle, heap.reserved, stacks.in_use] == before
     assert ("collect" in acts and "release" not in acts) == ((heap.free or 0) > 50 << 20)

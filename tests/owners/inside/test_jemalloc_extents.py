@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.owners.inside.glibcs import PROGRAMS
-from tests.owners.inside.looking import at_rest, inside, of
+from tests.owners.inside.looking import accessible, at_rest, inside, of, whole
 from tests.owners.living import compiled, running
 from tests.owners.real import library
 from vmdiff.model import Usage
@@ -20,6 +20,8 @@ def looked_at(
     with running([program, *arguments], **environment) as (process, said):
         at_rest(process.pid)
         (usage,) = of(inside(process.pid), "jemalloc")
+        extents = accessible(process.pid, "jemalloc", label=None)
+    assert usage.partial is not None or whole(usage) + (usage.reserved or 0) == extents
     return usage, {name: int(values[0]) for name, values in said.items()}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.owners.inside.glibcs import PROGRAMS
-from tests.owners.inside.looking import at_rest, inside, of
+from tests.owners.inside.looking import accessible, at_rest, inside, of, whole
 from tests.owners.living import owned, running
 from tests.owners.lying import Lying
 from tests.owners.real import absent
@@ -33,9 +33,12 @@ def test_every_block_is_counted(options: tuple[str, ...], seed: int) -> None:
     with running([program(*options), 20_000, 10 + 200 * seed, seed]) as (process, said):
         at_rest(process.pid)
         (usage,) = of(inside(process.pid), "musl malloc")
+        groups = accessible(process.pid, "musl malloc")
 
     blocks, size = (int(said[name][0]) for name in ("blocks", "bytes"))
     assert usage.partial is None
+    # What the loader found between segments of libraries, it donated: less than a page each.
+    assert 0 <= whole(usage) - groups < (1 if "-static" in options else 4 * 4096)
     assert usage.blocks is not None
     assert 0 <= usage.blocks - blocks <= 4  # what the library itself allocates
     assert size < (usage.in_use or 0) < size * 1.2 + 32 * blocks
