@@ -1,11 +1,14 @@
-"""What recording costs: ``python benchmarks/recording.py [--points N] [--mappings N]``.
+"""What recording costs: ``python benchmarks/recording.py [--points N] [--mappings N] [--kills N]``.
 
 In processor seconds a point, as ratio to reading smaps once: a process of some 300 mappings in which nothing
-changes, and one in which something does at every point; memory and descriptors early and late.
+changes, and one in which something does at every point; memory and descriptors early and late. With
+``--kills`` the recorder is killed so many times instead, at random moments of a recording that goes on in one
+folder: it ends with 1 if a file is damaged or left over, or the process does not run on.
 """
 
 import argparse
 import os
+import random
 import resource
 import subprocess
 import sys
@@ -14,6 +17,8 @@ import time
 from pathlib import Path
 
 from vmdiff import record, snap
+from vmdiff.sources import series
+from vmdiff.storage import series_folder
 
 # Its mappings: some of libraries, the rest private ones of two pages, every other one read-only, which keeps
 # them apart.
@@ -76,10 +81,16 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--points", type=int, default=1000)
     options.add_argument("--mappings", type=int, default=240)
+    options.add_argument("--kills", type=int, default=0)
     asked = options.parse_args()
     command = [sys.executable, "-c", TARGET, str(asked.mappings)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as target:
         target.stdout.readline()
+        if asked.kills:
+            with tempfile.TemporaryDirectory() as folder:
+                kill(target, folder, asked.kills)
+            target.kill()
+            return
         count = len(snap(target.pid).mappings)
         smaps = seconds(50, lambda: read_smaps(target.pid))
         looked = seconds(20, lambda: snap(target.pid))
@@ -105,6 +116,30 @@ def measure(target: subprocess.Popen[str], folder: str, points: int, smaps: floa
         f" owners looked for {looks} times; memory {early[0] >> 20} -> {late[0] >> 20} MiB,"
         f" descriptors {early[1]} -> {late[1]}"
     )
+
+
+def kill(target: subprocess.Popen[str], folder: str, times: int) -> None:
+    """Kill the recorder: while it starts each fifth time, else within a moment of a new point."""
+    chosen, command = random.Random(times), [sys.executable, "-m", "vmdiff", "record", str(target.pid)]
+    began = 0  # recordings that had written
+    for turn in range(times):
+        before = len(series_folder.points(folder))
+        with subprocess.Popen([*command, "-o", folder, "--every", "10ms"]) as recorder:
+            while turn % 5 and len(series_folder.points(folder)) == before and recorder.poll() is None:
+                time.sleep(0.01)
+            time.sleep(chosen.uniform(0, 0.3 if turn % 5 else 1))
+            recorder.kill()
+        found = series_folder.points(folder)
+        began += len(found) > before
+        left = {entry.name for entry in Path(folder).iterdir()} - {path.name for _, path in found}
+        print("step", file=target.stdin, flush=True)
+        if left or target.stdout.readline() != "done\n":
+            sys.exit(f"left over: {sorted(left)}; the process: {target.poll()}")
+    whole = sum(1 for _ in series([folder]))  # opens every point, or says which is damaged
+    numbers = [number for number, _ in series_folder.points(folder)]
+    if numbers != list(range(whole)):
+        sys.exit(f"{whole} points are whole, and these are there: {numbers}")
+    print(f"killed {times} times, {began} of them after it had written: {whole} points, all whole")
 
 
 if __name__ == "__main__":
