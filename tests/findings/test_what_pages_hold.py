@@ -3,7 +3,8 @@
 import pytest
 
 from tests.report.worlds import MIB, NOON, mapping
-from vmdiff.findings import find_in
+from vmdiff.comparison.compare import compare
+from vmdiff.findings import find, find_in
 from vmdiff.model import Origin, Snapshot
 from vmdiff.model import owner as owned_by
 from vmdiff.model.held_memory import CachedFile, DeviceMemory
@@ -105,3 +106,27 @@ def test_without_a_look_at_pages_nothing_is_said_of_them() -> None:
         "huge-page-waste",
         "repeated-pages",
     }
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ((None, None), "not both have fingerprints"),
+        (("a", None), "not both have fingerprints"),
+        (("a", "b"), "different keys"),
+        (("a", "a"), None),  # compared
+    ],
+)
+def test_it_is_said_why_what_was_written_is_unknown(keys, said) -> None:
+    before, after = (held(PageContents(page_size=4096, key=key)) for key in keys)
+    found = {one.id: one.message for one in find(compare(before, after, match="address"))}
+
+    assert ("pages-not-compared" in found) == (said is not None)
+    if said is not None:
+        assert said in found["pages-not-compared"]
+
+
+def test_of_two_runs_nothing_is_said_of_pages() -> None:
+    one, other = held(PageContents(page_size=4096)), held(PageContents(page_size=4096))
+
+    assert "pages-not-compared" not in {found.id for found in find(compare(one, other, match="structure"))}

@@ -72,6 +72,7 @@ COMPARISON_RULES: tuple[Callable[[Comparison], Iterator[Finding]], ...] = (
     state.page_tables,
     locked_pages.locked,
     written_and_zero.written_pages,
+    written_and_zero.pages_not_compared,
     trust.different_runs,
 )
 SNAPSHOT_RULES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (

@@ -1,6 +1,7 @@
 """What pages hold, where a snapshot looked: zeros that cost memory, what repeats, what was written."""
 
 from vmdiff.comparison.compare import Comparison
+from vmdiff.comparison.match_mode import Match
 from vmdiff.findings.finding import NOTEWORTHY, Finding, Found
 from vmdiff.model import Snapshot
 from vmdiff.model.piece import pieces_of
@@ -29,6 +30,21 @@ def written_pages(comparison: Comparison) -> Found:
         if (total := sum(getattr(one, name) for one in moves))
     )
     yield Finding("pages-written", "info", message, evidence)
+
+
+def pages_not_compared(comparison: Comparison) -> Found:
+    """Say that what was written is unknown although both sides looked at pages.
+
+    Precondition: the two are of one address space, so that fingerprints of one key would have told.
+    """
+    sides = (comparison.before.pages, comparison.after.pages)
+    if comparison.match is not Match.ADDRESS or comparison.moved_pages is not None:
+        return
+    keys = [pages.key for pages in sides if pages is not None]
+    if len(keys) == len(sides):
+        why = "not both have fingerprints" if None in keys else "the fingerprints are of different keys"
+        message = f"what was written meanwhile is unknown: {why}; snap both with the same --page-key"
+        yield Finding("pages-not-compared", "info", message)
 
 
 def zeros_in_memory(snapshot: Snapshot) -> Found:
