@@ -27,6 +27,7 @@ STDIN = "-"
 _ANOTHER_PROGRAM = "owners: the process became another program before they were found, so none are known"
 _LIVE = "pid:"
 _ELF = b"\x7fELF"
+_SNAPSHOT = b'{\n  "format": "vmdiff-snapshot"'  # as vmdiff writes them: no set, and not read to find out
 _BUNDLE = b"@vmdiff:"
 _LOOKS_AGAIN = 3  # where pages moved meanwhile
 _HOLDS_AGAIN = 3  # of a frozen process whose heap contradicts itself
@@ -321,12 +322,16 @@ def _from_text(data: bytes, source: str, *, choice: int | None) -> "Snapshot":
 
 
 def _is_elf(name: str) -> bool:
-    """Return whether a regular file begins like a core; what a pipe gives would be gone once read."""
+    return _begins(name, _ELF)
+
+
+def _begins(name: str, *kinds: bytes) -> bool:
+    """Return whether a regular file begins like one of *kinds*; what a pipe gives would be gone once read."""
     try:
         if name == STDIN or not Path(name).is_file():
             return False
         with Path(name).open("rb") as file:
-            return file.read(len(_ELF)) == _ELF
+            return file.read(max(map(len, kinds))).startswith(kinds)
     except (OSError, ValueError):
         return False
 
@@ -516,7 +521,7 @@ def load_set(path: Path | str) -> "SnapshotSet | None":
     from vmdiff.storage import html_embedding, point_delta, series_folder, set_document, unpacking
 
     name, choice = _chosen_file(str(path))
-    if name == STDIN or _is_elf(name) or not os.path.isfile(name):  # noqa: PTH113
+    if name == STDIN or not os.path.isfile(name) or _begins(name, _ELF, _SNAPSHOT):  # noqa: PTH113
         return None
     source, data = _read(name)
     if sets := html_embedding.carried_sets(data, source=source):

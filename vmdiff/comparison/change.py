@@ -71,13 +71,12 @@ class Change:
     @property
     def kind(self) -> Kind | None:
         """The kind that all its mappings share, else None."""
-        kinds = {mapping.kind for side in (self.before, self.after) for mapping in side}
-        return kinds.pop() if len(kinds) == 1 else None
+        return common([mapping.kind for mapping in self.before + self.after])
 
     @property
     def path(self) -> str | None:
         """The path that all its mappings share, else None."""
-        return common([mapping.path for mapping in self.mappings])
+        return common([mapping.path for mapping in self.before + self.after])
 
     @property
     def owner(self) -> Owner | None:
@@ -89,4 +88,5 @@ class Change:
 
 def common(values: list[Value]) -> Value | None:
     """Return the value that all are, else None."""
-    return values[0] if values.count(values[0]) == len(values) else None
+    first = values[0]
+    return first if values.count(first) == len(values) else None

@@ -75,9 +75,6 @@ class _Labels:
         self._other = other
         self._threads = {thread.tid for thread in snapshot.process.threads or ()}
         self._knows_threads = snapshot.process.threads is not None
-        self._shared = {
-            (*m.range, m.kind, m.path): m.owner for m in other.placed if m.owner and m.owner.parts
-        }
 
     def put_on(self, mapping: Mapping) -> Mapping:
         """Return a mapping with the owners of what of it has none."""

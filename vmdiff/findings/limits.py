@@ -27,7 +27,8 @@ def limits(snapshot: Snapshot) -> Found:
     Precondition: the limit binds this process. RLIMIT_MEMLOCK does not bind who may lock anyway
     (CAP_IPC_LOCK, which root has), and counts the size of locked mappings, not the share that ``Locked`` is.
     """
-    stack = add(mapping.size for mapping in snapshot.mappings if mapping.kind is Kind.STACK)
+    main = Kind.STACK
+    stack = add([mapping.size for mapping in snapshot.mappings if mapping.kind is main])
     for limit, used, what in (
         ("address_space", snapshot.total("size"), "virtual"),
         ("locked_memory", None if snapshot.process.user in _ROOT else held(snapshot, "size"), "locked"),

@@ -284,10 +284,10 @@ class Snapshot(Frozen):
 
 def _size(mappings: abc.Sequence[Mapping]) -> int | None:
     """Add up the sizes; where all bounds are known, by adding up the bounds."""
-    starts, ends = add(map(itemgetter(0), mappings)), add(map(itemgetter(1), mappings))
-    if starts is None or ends is None:
+    try:
+        return int(sum(map(itemgetter(1), mappings)) - sum(map(itemgetter(0), mappings)))
+    except TypeError:  # a bound is None
         return add(mapping.size for mapping in mappings)
-    return ends - starts
 
 
 def _accessible(mappings: abc.Sequence[Mapping], size: int | None) -> int | None:

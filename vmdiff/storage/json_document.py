@@ -36,6 +36,7 @@ from vmdiff.model.snapshot import FORMAT, VERSION
 
 _FIRST, _LAST = b'"mappings": [\n', b"\n  ]\n}\n"
 _MAPPING = re.compile(rb'^\{"start":"([0-9a-f]{1,17})","end":"([0-9a-f]{1,17})",([^\n]+)\},\n', re.MULTILINE)
+_LINE_BREAK = re.compile(rb"\S[^\S\n]*\n\s*\S")
 _BOUNDS = b'{"start":"0","end":"1"'
 _AT_ONCE = 512  # mappings
 _MOST_LINES = 200_000  # that a reader remembers
@@ -135,7 +136,7 @@ def is_document(data: bytes) -> bool:
     # Debuggers' listings begin with "[ Legend", trackers mark code as {noformat}.
     if re.match(rb"\s*(?:\{(?!(?:noformat|code|quote)\b|\{|%)|\[\s*\{)", data) is None:
         return False
-    return b"\n" not in data.strip() or re.search(rb'"(?:format|mappings)"\s*:', data) is not None
+    return _LINE_BREAK.search(data) is None or re.search(rb'"(?:format|mappings)"\s*:', data) is not None
 
 
 def load(data: bytes, *, source: str) -> Snapshot:

@@ -54,8 +54,8 @@ def regions(before: Sequence[Mapping], after: Sequence[Mapping]) -> list[Region]
     return found
 
 
-def _bounds(mappings: Sequence[Mapping]) -> list[tuple[int | None, int | None]]:
-    return list(map(itemgetter(0, 1), mappings))
+def _bounds(mappings: Sequence[Mapping]) -> tuple[list[int | None], list[int | None]]:
+    return list(map(itemgetter(0), mappings)), list(map(itemgetter(1), mappings))
 
 
 def _reach(before: Sequence[Mapping], after: Sequence[Mapping], i: int, j: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ document is printed on nor break a reader. Names are exact here, escaped as JSON
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from vmdiff.comparison.tally import GROUPINGS, tallied
 from vmdiff.comparison.totals import Group, Total, held_groups
 from vmdiff.comparison.usage_change import FIGURES, UsageChange
 from vmdiff.findings import Finding
-from vmdiff.model import Mapping, Snapshot, Usage, add, owner_record
+from vmdiff.model import Mapping, Owner, Snapshot, Usage, add, owner_record
 from vmdiff.report.options import ViewOptions
 from vmdiff.storage.json_document import Lines
 
@@ -155,27 +155,35 @@ def _findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 
 
 class _Changes:
-    """Writes changes as lines; mappings and deltas that are alike are written once."""
+    """Writes changes as lines; what they have in common is written once."""
 
     def __init__(self) -> None:
         self._lines_of = Lines(lambda record: _dump(record).encode())
         self._deltas: dict[int, str] = {}
+        self._heads: dict[Hashable, str] = {}
 
     def __call__(self, change: Change) -> str:
-        owner = change.owner
-        head = _dump(
-            {
+        head = self._head(change, change.owner)
+        before, after = self._listed(change.before), self._listed(change.after)
+        return f'{head},"before":[{before}],"after":[{after}],"delta":{self._delta(change.delta)}}}'
+
+    def _head(self, change: Change, owner: Owner | None) -> str:
+        """Write what the changes of a crowd share, the owner and its evidence often included."""
+        kind, path = change.kind, change.path
+        key = change.change, kind, id(owner), path, change.because, change.crowd, change.moved_end
+        written = self._heads.get(key)
+        if written is None:
+            head = {
                 "change": change.change,
-                "kind": change.kind,
+                "kind": kind,
                 "owner": owner_record(owner) if owner else None,
-                "path": change.path,
+                "path": path,
                 "because": change.because,
                 "crowd": change.crowd,
                 "moved_end": change.moved_end,
             }
-        )
-        before, after = self._listed(change.before), self._listed(change.after)
-        return f'{head[:-1]},"before":[{before}],"after":[{after}],"delta":{self._delta(change.delta)}}}'
+            written = self._heads[key] = _dump(head)[:-1]
+        return written
 
     def _listed(self, mappings: Sequence[Mapping]) -> str:
         return b",".join(self._lines_of(mappings)).decode()
