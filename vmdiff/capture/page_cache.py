@@ -36,8 +36,9 @@ def with_file_facts(folder: ProcessFolder, files: FileSystems, named: abc.Mappin
 
     Nothing is added where there are none, or this kernel does not tell.
     """
-    files_alone = (index for index, mapping in named.items() if mapping.kind is Kind.FILE)
-    large = [index for index in files_alone if (named[index].size or 0) >= _LARGE]
+    file = Kind.FILE
+    files_alone = [(index, mapping) for index, mapping in named.items() if mapping.kind is file]
+    large = [index for index, mapping in files_alone if (mapping.size or 0) >= _LARGE]
     if not large or not may_be_known():
         return FileFacts(dict(named))
     large = sorted(large, key=lambda index: named[index].size or 0, reverse=True)[:_MOST]

@@ -29,9 +29,11 @@ def unmapped_files(
     numbers = folder.names("fd")
     if not 0 < len(numbers) <= _MOST_DESCRIPTORS:
         return None
+    found = dict(_deleted(folder, machine, numbers))
+    if not found:
+        return ()
     mapped = {(mapping.device, mapping.inode) for mapping in mappings if mapping.path}
     names = {mapping.path for mapping in mappings if mapping.deleted}
-    found = dict(_deleted(folder, machine, numbers))
     kept = [one for place, one in found.items() if place not in mapped and one.path not in names]
     return tuple(islice(sorted(kept, key=lambda one: (-one.held, one.path)), _MOST_FILES))
 

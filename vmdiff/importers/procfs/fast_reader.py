@@ -418,8 +418,9 @@ class _Decoder:
             self._note(report)
         if executable is not None:
             self.executable.add(executable)
-        found = at_offset(alike, int(offset, 16))
-        return found if offset.strip(b"0") else _remember(self.known, (rest, block), found)
+        number = int(offset, 16)
+        found = at_offset(alike, number)
+        return found if number else _remember(self.known, (rest, block), found)
 
     def _note(self, report: _Report) -> None:
         self._last = report
