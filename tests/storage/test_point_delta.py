@@ -50,6 +50,15 @@ def test_damage_is_an_error_or_the_same_document(place: int, letter: int) -> Non
     assert len(found) < 10 * len(document)
 
 
+def test_a_comma_that_became_a_digit_is_an_error() -> None:
+    delta = point_delta.encoded(b"a\nb\nc\nd", b"a\nx\nc\nd", name="k")
+    damaged = delta.replace(b",", b"0", 1)
+
+    assert damaged != delta
+    with pytest.raises(InputError, match="damaged"):
+        point_delta.decoded(damaged, b"a\nx\nc\nd", source="x")
+
+
 def test_a_bomb_of_copies_is_refused() -> None:
     keyframe = b"\n" * 100_000
     head = point_delta.MAGIC + b"k %08x " % zlib.crc32(keyframe) + b",".join([b"0:0:100000"] * 100) + b"\n"

@@ -19,8 +19,9 @@ from vmdiff.errors import InputError
 
 MAGIC = b"vmdiff-delta 1 "
 _DICTIONARY = 32_000  # bytes: deflate looks back 32 KiB (RFC 1951), less what zlib keeps for itself
+_COPY = rb"[0-9]{1,9}:[0-9]{1,9}:[0-9]{1,9}"
 _HEAD = re.compile(
-    rb"vmdiff-delta 1 ([^\s/]{1,255}) ([0-9a-f]{8}) ((?:[0-9]{1,9}:[0-9]{1,9}:[0-9]{1,9},?)*)\n"
+    rb"vmdiff-delta 1 ([^\s/]{1,255}) ([0-9a-f]{8}) ((?:" + _COPY + rb"(?:," + _COPY + rb")*)?)\n"
 )
 _LARGEST = 1 << 30
 _MOST_LINES = 1_100_000  # a mapping a line; see `vmdiff.model.MOST_MAPPINGS`
