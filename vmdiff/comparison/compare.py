@@ -19,6 +19,7 @@ from vmdiff.comparison.matching.by_structure import steps
 from vmdiff.comparison.moved import join_moved
 from vmdiff.comparison.naming import Namer, StructureNamer
 from vmdiff.comparison.page_change import MovedPages, PageMoves, moved_pages, moves_by_owner
+from vmdiff.comparison.pieces import cut_where_owners_end
 from vmdiff.comparison.shared_labels import share_labels
 from vmdiff.comparison.tally import GROUPINGS, Choice, Grouping, Tally, tallied
 from vmdiff.comparison.totals import Group, Total, all_totals, groups, unknown_on
@@ -32,7 +33,8 @@ class Comparison:
     """Two snapshots and what changed between them.
 
     *match* is how the mappings were paired, *reason* the sentence that says why. *same* are the
-    regions in which nothing changed.
+    regions in which nothing changed. *paired* are the two snapshots as their mappings were paired: those of
+    different runs with mappings of several owners cut where an owner ends.
     """
 
     before: Snapshot
@@ -41,6 +43,7 @@ class Comparison:
     reason: str
     changes: tuple[Change, ...]
     same: tuple[Region, ...]
+    paired: tuple[Snapshot, Snapshot]
 
     @property
     def unchanged(self) -> int:
@@ -125,9 +128,10 @@ def compare(
     by_address = chosen is Match.ADDRESS
     if by_address:
         before, after = share_labels(before, after)
-    namer = (Namer if by_address else StructureNamer)(before, after)
+    paired = (before, after) if by_address else cut_where_owners_end(before, after)
+    namer = (Namer if by_address else StructureNamer)(*paired)
     changes, same = [], []
-    for region in _regions(before, after, chosen):
+    for region in _regions(*paired, chosen):
         if by_address and region.before == region.after:  # by far the most
             same.append(region)
             continue
@@ -139,7 +143,7 @@ def compare(
             changes.append(Change(name, region.before, region.after, delta, region.because, end))
     if by_address:
         changes = join_moved(changes)
-    return Comparison(before, after, chosen, reason, tuple(number_crowds(changes)), tuple(same))
+    return Comparison(before, after, chosen, reason, tuple(number_crowds(changes)), tuple(same), paired)
 
 
 def _regions(before: Snapshot, after: Snapshot, match: Match) -> list[Region]:

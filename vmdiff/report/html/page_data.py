@@ -33,7 +33,7 @@ def of_comparison(found: Comparison, table: Table) -> str:
     groups: _Groups = {
         by: [(group.name, side_totals(group.totals)) for group in found.grouped(by)] for by in GROUPINGS
     }
-    return _Data((found.before, found.after), table, changed).written(
+    return _Data(found.paired, table, changed).written(
         str(found.match), sides, groups, leaves.of_comparison(found, table.columns)
     )
 

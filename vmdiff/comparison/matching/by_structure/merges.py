@@ -6,13 +6,16 @@ are no accident add up to the same on both sides, one region says more than a bl
 another that is gone. A reservation is the same the other way round: its border moved, its size did not.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from vmdiff.comparison.matching.by_structure.fingerprint import Block
 from vmdiff.comparison.matching.by_structure.pairing import Entry, Ledger
 from vmdiff.model import Kind
 
 LARGE = 64 << 10  # bytes from which on it is no accident that sizes are equal
+_TRIED = 8  # of many pairs that were resized by as much
 
 # Memory with borders of its own: guard pages, or a reservation around it.
 _APART = frozenset({"thread stack", "main stack", "guard page", "malloc arena"})
@@ -22,7 +25,9 @@ def join_merged(ledger: Ledger) -> None:
     """Join what is left with what was resized, where together they have the same size on both sides."""
     for perms in dict.fromkeys(block.family.perms for side in ledger.left() for block in side):
         _join_each(ledger, perms)
-        _join_all(ledger, perms)
+        for owner in _owners_left(ledger, perms):
+            _join_all(ledger, perms, partial(_is_of, owner))
+        _join_all(ledger, perms, lambda _: True)
     for perms in dict.fromkeys(entry.before[0].family.perms for entry in ledger.entries()):
         _join_opposites(ledger, perms)
 
@@ -54,6 +59,16 @@ def _is_border(low: Block, high: Block) -> bool:
     return kinds == {Kind.ANONYMOUS, Kind.RESERVED} and low.family.perms[3] == high.family.perms[3]
 
 
+def _owners_left(ledger: Ledger, perms: str) -> list[str]:
+    """Return the owners that surely have some of what is left."""
+    left = (block for side in ledger.left() for block in side if _merges(block, perms))
+    return list(dict.fromkeys(block.family.owner for block in left if block.sure and block.family.owner))
+
+
+def _is_of(owner: str, block: Block) -> bool:
+    return block.sure and block.family.owner == owner
+
+
 def _join_each(ledger: Ledger, perms: str) -> None:
     """Join each large block that is left with a pair that grew or shrank by just its size."""
     resized: dict[int, list[Entry]] = {}
@@ -61,11 +76,15 @@ def _join_each(ledger: Ledger, perms: str) -> None:
         resized.setdefault(_growth(entry), []).append(entry)
     for sign, blocks in zip((1, -1), ledger.left(), strict=True):
         for block in blocks:
-            held = resized.get(sign * block.size)
-            if held and block.size >= LARGE and _merges(block, perms):
-                entry = held.pop(0)
-                more = ([block], []) if sign > 0 else ([], [block])
-                ledger.replace([entry], [*entry.before, *more[0]], [*entry.after, *more[1]], _BECAUSE)
+            if block.size < LARGE or not _merges(block, perms):
+                continue
+            more = ((block,), ()) if sign > 0 else ((), (block,))
+            held = resized.get(sign * block.size, [])
+            for at, entry in enumerate(held[:_TRIED]):
+                before, after = entry.before + more[0], entry.after + more[1]
+                if _owners_agree(before, after):
+                    ledger.replace([held.pop(at)], before, after, _BECAUSE)
+                    break
 
 
 def _join_opposites(ledger: Ledger, perms: str) -> None:
@@ -75,27 +94,51 @@ def _join_opposites(ledger: Ledger, perms: str) -> None:
         growth = _growth(entry)
         if abs(growth) < LARGE:
             continue
-        if held := waiting.get(-growth):
-            other = held.pop(0)
-            before, after = [*other.before, *entry.before], [*other.after, *entry.after]
-            ledger.replace([other, entry], before, after, _BECAUSE)
+        held = waiting.get(-growth, [])
+        for at, other in enumerate(held[:_TRIED]):
+            before, after = other.before + entry.before, other.after + entry.after
+            if _owners_agree(before, after):
+                ledger.replace([held.pop(at), entry], before, after, _BECAUSE)
+                break
         else:
             waiting.setdefault(growth, []).append(entry)
 
 
-def _join_all(ledger: Ledger, perms: str) -> None:
-    """Join everything that is left or was resized, if its size is the same on both sides."""
-    before, after = ([block for block in side if _merges(block, perms)] for side in ledger.left())
+def _join_all(ledger: Ledger, perms: str, chosen: Callable[[Block], bool]) -> None:
+    """Join everything *chosen* that is left or was resized, if its size is the same on both sides."""
+    before, after = (
+        [block for block in side if _merges(block, perms) and chosen(block)] for side in ledger.left()
+    )
     if max([block.size for block in (*before, *after)], default=0) < LARGE:
         return
-    resized = list(_resized(ledger, perms))
+    resized = [
+        entry for entry in _resized(ledger, perms) if chosen(entry.before[0]) and chosen(entry.after[0])
+    ]
     before += [entry.before[0] for entry in resized]
     after += [entry.after[0] for entry in resized]
-    if before and after and _size(before) == _size(after):
+    if before and after and _size(before) == _size(after) and _owners_agree(before, after):
         ledger.replace(resized, before, after, _BECAUSE)
 
 
 _BECAUSE = "by sizes that add up to the same"
+
+
+def _owners_agree(before: Sequence[Block], after: Sequence[Block]) -> bool:
+    """Return whether each owner has as much on both sides; where an owner is uncertain nobody can say."""
+    if not all(block.sure or block.unowned for block in (*before, *after)):
+        proven, unowned = (
+            [any(getattr(block, fact) for block in side) for side in (before, after)]
+            for fact in ("sure", "unowned")
+        )
+        return not (proven[0] and unowned[1]) and not (unowned[0] and proven[1])
+    return _by_owner(before) == _by_owner(after)
+
+
+def _by_owner(blocks: Sequence[Block]) -> Counter[str | None]:
+    sizes: Counter[str | None] = Counter()
+    for block in blocks:
+        sizes[block.family.owner] += block.size
+    return sizes
 
 
 def _resized(ledger: Ledger, perms: str) -> Iterator[Entry]:
