@@ -7,11 +7,14 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.effort import times
 from tests.machine import turn
 
 # Machines that run tests are busy: how long an example takes says nothing. In CI the examples are the
 # same each time, so that a change is blamed for what it breaks and not for what chance finds.
-settings.register_profile("vmdiff", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.register_profile(
+    "vmdiff", max_examples=times(100), deadline=None, derandomize=bool(os.environ.get("CI"))
+)
 settings.load_profile("vmdiff")
 
 # A shell without job control has what it starts in the background ignore these, and so would whatever the

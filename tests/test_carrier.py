@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import times
 from tests.report import pictures
 from tests.report.worlds import comparisons
 from tests.work import CountingBytes, assert_linear
@@ -21,7 +22,7 @@ def page(*snapshots) -> bytes:
     return (HEAD + carry(snapshots)).encode()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=times(25), deadline=None)
 @given(comparisons())
 def test_both_come_back_as_they_were(comparison) -> None:
     assert carried(page(comparison.before, comparison.after), source="r") == (
@@ -95,7 +96,7 @@ def test_a_hostile_page_costs_no_more_than_its_length(piece: bytes) -> None:
     assert_linear(looked_at, 2_000)
 
 
-@settings(max_examples=100)
+@settings(max_examples=times(100))
 @given(
     st.lists(
         st.sampled_from(

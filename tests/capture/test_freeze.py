@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import vmdiff
+from tests.effort import times
 from tests.owners.living import compiled
 from tests.waiting import until
 from vmdiff.capture import ProcessFolder
@@ -54,7 +55,7 @@ def restless(tmp_path: Path, threads: int = 8) -> Iterator[Restless]:
 
 def test_frozen_snapshots_of_a_restless_process_are_consistent(tmp_path: Path) -> None:
     with restless(tmp_path) as process:
-        taken = [vmdiff.snap(process.pid, owners=False, freeze=True) for _ in range(50)]
+        taken = [vmdiff.snap(process.pid, owners=False, freeze=True) for _ in range(times(60))]
         assert process.runs()
 
     assert all(one.origin.consistent and one.origin.attempts == 1 for one in taken)
@@ -104,7 +105,7 @@ def test_within_the_limit_there_is_no_doubt(tmp_path: Path) -> None:
 
 
 def test_the_exit_status_of_our_own_child_is_left_to_who_waits_for_it() -> None:
-    for _ in range(50):
+    for _ in range(times(60)):
         with subprocess.Popen(["sh", "-c", "read x; exit 7"], stdin=subprocess.PIPE) as process:
             assert process.stdin
             process.stdin.close()
@@ -213,7 +214,7 @@ def test_killed_at_any_moment_the_process_runs_on(tmp_path: Path) -> None:
             return subprocess.run([str(word) for word in command], capture_output=True, text=True)
 
         calls = int(dies(-1, tmp_path / "whole.json").stdout)
-        for number in range(10):
+        for number in range(times(12)):
             output = tmp_path / f"{number}.json"
             killed = dies(draw.randrange(1, calls), output)
             assert killed.returncode in {-signal.SIGKILL, 0}  # the number of calls differs a little
@@ -232,6 +233,6 @@ def test_a_process_that_is_gone_cannot_be_held() -> None:
 def test_without_freezing_a_restless_process_is_read_all_the_same(tmp_path: Path) -> None:
     """Kernels list a mapping twice that was replaced by a longer one between two pages of text."""
     with restless(tmp_path) as process:
-        taken = [vmdiff.snap(process.pid, owners=False) for _ in range(100)]
+        taken = [vmdiff.snap(process.pid, owners=False) for _ in range(times(100))]
 
     assert all(one.origin.consistent or one.origin.doubts for one in taken)

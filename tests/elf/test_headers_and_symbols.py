@@ -9,6 +9,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import times
 from tests.owners.living import snapshot
 from vmdiff.capture.live_memory import LiveMemory
 from vmdiff.elf.headers import SegmentType, read_headers
@@ -48,7 +49,7 @@ def test_without_memory_there_are_objects_but_no_addresses() -> None:
     assert all(thing.headers is None and thing.symbols(["malloc"]) == {} for thing in scene.objects)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=times(200), deadline=None)
 @given(st.integers(0, 120), st.binary(min_size=1, max_size=8))
 def test_any_header_is_read_or_refused(at: int, damage: bytes) -> None:
     layout = read_headers(PROGRAM[:at] + damage + PROGRAM[at + len(damage) :])

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import times
 from vmdiff import sources
 from vmdiff.errors import InputError, VmdiffError
 from vmdiff.importers.core_file import core_layout
@@ -356,7 +357,7 @@ def test_an_offset_beyond_the_last_is_unknown():
     assert json_document.load(b"".join(json_document.dump(snapshot)), source="again") == snapshot
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=times(200), deadline=None)
 @given(st.data())
 def test_a_damaged_core_is_read_or_refused(data):
     whole = bytearray(example()[:3000])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import times
 from vmdiff import importers
 from vmdiff.errors import InputError, ListingError, VmdiffError
 from vmdiff.storage import json_document
@@ -131,7 +132,7 @@ def test_lines_that_were_left_out_are_said_with_their_place(known):
 
 
 @pytest.mark.parametrize("known", ROWS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=times(40), deadline=None)
 @given(data=st.data())
 def test_a_damaged_listing_is_read_or_refused(known, data):
     lines = HEADS[known].splitlines()
@@ -162,7 +163,7 @@ def test_endless_lines_cost_no_more_than_their_length(known, filler):
 
 
 @pytest.mark.parametrize("path", LISTINGS, ids=lambda path: path.name)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=times(15), deadline=None)
 @given(data=st.data())
 def test_a_word_that_goes_on_and_on_is_read_or_refused(path, data):
     """Longer than a number may be (4,300 digits in Python), than a name, than a fuzzer's input."""
@@ -176,7 +177,7 @@ def test_a_word_that_goes_on_and_on_is_read_or_refused(path, data):
 
 
 @pytest.mark.parametrize("path", LISTINGS, ids=lambda path: path.name)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=times(30), deadline=None)
 @given(data=st.data())
 def test_whatever_a_number_is_what_was_read_can_be_saved_and_opened(path, data):
     lines = path.read_bytes().splitlines()

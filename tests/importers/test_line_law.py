@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import times
 from tests.importers.conftest import CASES
 from tests.importers.test_faults import EXTENDED, MAPS, NMT, NMT_RANGES, REGION_SUMMARY, SOLARIS, VMMAP_CSV
 from tests.importers.test_hostile_listings import ROWS, text_of
@@ -132,7 +133,7 @@ def changed(draw, name):
 
 
 @pytest.mark.parametrize("name", COUNTED)
-@settings(max_examples=60)
+@settings(max_examples=times(60))
 @given(data=st.data())
 def test_no_row_is_lost_in_silence(name, data):
     lines, rows = data.draw(changed(name))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import times
 from tests.importers.conftest import doubts_inside
 from vmdiff import importers
 from vmdiff.errors import InputError, ListingError
@@ -535,7 +536,7 @@ def test_overlapping_rows_are_refused_with_both_lines():
         read(text)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=times(80), deadline=None)
 @given(st.data())
 def test_a_damaged_listing_is_read_or_refused(data):
     text = data.draw(st.sampled_from([plain(), extended(), device(), WIDE, FLAGGED, BUSYBOX]))

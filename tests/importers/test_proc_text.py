@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import times
 from tests.importers.conftest import doubts_inside
 from vmdiff import importers
 from vmdiff.errors import InputError, ListingError
@@ -103,7 +104,7 @@ _records = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=times(60), deadline=None)
 @given(_records, st.permutations(["Rss", "Pss", "NewThing"]))
 def test_both_readers_agree_on_any_listing(records, keys):
     text = "".join(
@@ -117,13 +118,13 @@ def test_both_readers_agree_on_any_listing(records, keys):
     assert tolerant_reader.quick(text.encode(), "x") == slowly(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=times(100), deadline=None)
 @given(st.text(st.sampled_from("0f4-:rwxps /[]x\n\t> R:sk(B"), max_size=120))
 def test_any_text_is_read_or_refused(text):
     assert "\n" not in refusal_of(text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=times(60), deadline=None)
 @given(st.data())
 def test_a_listing_with_a_hole_is_read_or_refused(data):
     text = data.draw(st.sampled_from([MAPS, SMAPS]))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests import waiting
+from tests.effort import times
 from tests.owners.real import library
 from vmdiff.errors import ConditionError
 from vmdiff.leaks import leak_condition, leak_report, leak_text
@@ -107,7 +108,7 @@ def test_a_program_that_lost_nothing_is_not_accused():
 
 def test_the_target_runs_on_when_leaks_is_killed(planted):
     with _running(planted, "threads") as (process, _):
-        for number in range(12):
+        for number in range(times(12)):
             command = [sys.executable, "-m", "vmdiff", "leaks", str(process.pid)]
             with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as leaks:
                 if number % 2:  # while it is held, else wherever it is by then

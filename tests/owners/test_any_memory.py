@@ -8,6 +8,7 @@ from typing import BinaryIO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import times
 from vmdiff.model import Host, Mapping, Origin, Process, Residency, Snapshot, Thread, images, kind_of
 from vmdiff.owners import RULES, Scene, assign
 
@@ -118,7 +119,7 @@ def layout(drawn: Sequence[tuple[int, int, str, str | None, int]], base: int) ->
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=times(150), deadline=None)
 @given(pieces, st.sampled_from(BASES), st.integers(0, 1 << 32))
 def test_rules_end_and_stay_within_the_mappings(
     drawn: list[tuple[int, int, str, str | None, int]], base: int, seed: int
@@ -135,7 +136,7 @@ def test_rules_end_and_stay_within_the_mappings(
     assert Snapshot.model_validate_json(found.model_dump_json()) == found
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=times(50), deadline=None)
 @given(pieces, st.sampled_from(BASES))
 def test_without_memory_only_names_are_certain(
     drawn: list[tuple[int, int, str, str | None, int]], base: int

@@ -8,6 +8,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import times
 from tests.work import assert_linear, lines
 from vmdiff.model import Mapping, Origin, Snapshot
 from vmdiff.owners import Claim, Rule, Scene, assign, assigned
@@ -105,7 +106,7 @@ claims = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=times(200), deadline=None)
 @given(claims, st.lists(st.integers(0, 20), min_size=2, max_size=6, unique=True).map(sorted))
 def test_every_page_goes_to_its_strongest_claim(claims: Sequence[Claim], cuts: list[int]) -> None:
     seen = space(*pairwise(cuts))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import times
 from vmdiff.model import Kind, Mapping, Origin, Snapshot
 from vmdiff.owners import Memory, Scene
 from vmdiff.owners.allocators.radix_map import PageMap, PageMapFormat, find_page_map
@@ -56,7 +57,7 @@ def drawn(layout: list[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
     return extents
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=times(100), deadline=None)
 @given(layouts, st.booleans())
 def test_the_owned_pages_are_those_of_the_extents(layout: list[tuple[int, int, bool]], merged: bool) -> None:
     extents = drawn(layout)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import times
 from tests.owners.living import compiled, owned, running, snapshot
 from tests.owners.lying import lied_to
 from tests.owners.real import program
@@ -93,7 +94,7 @@ words = st.one_of(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=times(300))
 @given(st.lists(words, max_size=12))
 def test_a_record_that_is_believed_has_its_area_inside_the_chunk(record: list[int]) -> None:
     start = 0x1234000000

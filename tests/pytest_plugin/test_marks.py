@@ -8,15 +8,19 @@ from pathlib import Path
 import pytest
 
 pytest_plugins = ["pytester"]
+QUICK = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 
 
 @pytest.fixture
 def run(pytester: pytest.Pytester):
-    """Run pytest in a process of its own on a test module; the plugin comes by its entry point."""
+    """Run pytest in a process of its own on a test module; the plugin comes by its entry point.
+
+    Hypothesis, which takes as long to import as all the rest, stays out.
+    """
 
     def with_source(source: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(textwrap.dedent(source))
-        return pytester.runpytest_subprocess("-p", "no:cacheprovider", "--strict-markers", *options)
+        return pytester.runpytest_subprocess(*QUICK, "--strict-markers", *options)
 
     return with_source
 

@@ -30,7 +30,7 @@ def run(pytester: pytest.Pytester, extension: Path):
     def with_body(body: str, *options: str) -> pytest.RunResult:
         head = f"import sys\nsys.path.insert(0, {str(extension)!r})\nimport leaky\nimport pytest\n"
         pytester.makepyfile(head + textwrap.dedent(body))
-        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *options)
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *options)
 
     return with_body
 

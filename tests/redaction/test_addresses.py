@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import times
 from tests.redaction.worlds import PAGE, mappings
 from vmdiff.redaction.addresses import AddressMap, Span, drawn, keyed
 from vmdiff.redaction.mapping_redaction import spans
@@ -25,7 +26,7 @@ several = st.lists(mappings(), min_size=1, max_size=3)
 
 
 @given(several, st.integers(0, 1000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=times(150), deadline=None)
 def test_order_overlap_and_adjacency_stay(spaces, seed):
     places = [span for space in spaces for span in spans(space)]
     address_map = drawn(places, dice(seed))
@@ -39,7 +40,7 @@ def test_order_overlap_and_adjacency_stay(spaces, seed):
 
 
 @given(several, st.integers(0, 1000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=times(150), deadline=None)
 def test_what_lay_below_a_border_of_the_architecture_stays_below_it(spaces, seed):
     places = [span for space in spaces for span in spans(space)]
 

@@ -3,6 +3,7 @@
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.effort import times
 from tests.redaction.worlds import changed, mappings, mixed, snapshot
 from vmdiff.comparison.compare import Comparison, compare
 from vmdiff.model import Snapshot
@@ -50,7 +51,7 @@ def _shape(mapping):
 
 
 @given(st.data())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=times(120), deadline=None)
 def test_redacting_changes_nothing_but_names(data):
     space = data.draw(mappings())
     before, after = snapshot(*space), snapshot(*data.draw(changed(space)))
@@ -61,7 +62,7 @@ def test_redacting_changes_nothing_but_names(data):
 
 
 @given(mappings(), mappings())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=times(60), deadline=None)
 def test_unrelated_processes_stay_as_comparable_as_they_were(before, after):
     originals = snapshot(*before), snapshot(*after)
 
@@ -79,7 +80,7 @@ def _became_public(*snapshots: Snapshot) -> bool:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=times(60), deadline=None)
 def test_a_key_redacts_alike_at_different_times(data):
     space = data.draw(mappings())
     before, after = snapshot(*space), snapshot(*data.draw(changed(space)))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import times
 from vmdiff.redaction.paths import Paths
 from vmdiff.redaction.pseudonyms import Pseudonyms
 from vmdiff.redaction.texts import cgroup, device, inode, kernel, sentence
@@ -124,7 +125,7 @@ def test_a_listing_of_base_names_keeps_those_that_a_system_directory_holds():
 
 
 @given(st.sets(st.text("a/.\\so1-2_[]", max_size=10), max_size=60))
-@settings(max_examples=300)
+@settings(max_examples=times(300))
 def test_different_paths_stay_different(originals):
     paths = Paths(NAMES, ["libacme.so"], everywhere=True)
 

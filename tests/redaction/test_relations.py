@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.effort import times
 from vmdiff.comparison.matching.by_structure.objects import stem
 from vmdiff.model import base_name
 from vmdiff.redaction.paths import Paths
@@ -43,7 +44,7 @@ def library_name(path: str) -> str | None:
 
 @pytest.mark.parametrize("seen", [base_name, stem, without_numbers, without_pid, library_name])
 @given(one=names, other=names, system=st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=times(400), deadline=None)
 def test_names_that_match_still_match_and_no_others(
     seen: Callable[[str], object], one: str, other: str, system: bool
 ) -> None:
@@ -61,7 +62,7 @@ _RANDOM = st.text("abcxyz0123456789_", min_size=4, max_size=9).map("tmp{}".forma
 
 
 @given(one=_RANDOM, other=_RANDOM)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=times(300), deadline=None)
 def test_names_of_temporary_files_are_as_long_as_each_other_where_they_were(one: str, other: str) -> None:
     for temporary in (None, [one, other]):
         paths = Paths(Pseudonyms(b"key"), temporary=temporary)

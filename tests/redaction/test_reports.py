@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import times
 from tests.redaction.test_comparison import essence
 from tests.redaction.test_nothing_left import SECRET, encodings, planted
 from tests.redaction.worlds import changed, mappings, snapshot
@@ -51,7 +52,7 @@ def test_no_report_betrays_what_was_removed(form: Format) -> None:
 
 
 @given(st.data())
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=times(10), deadline=None)
 def test_a_redacted_html_report_gives_back_what_can_be_compared(data: st.DataObject) -> None:
     space = data.draw(mappings())
     originals = snapshot(*space), snapshot(*data.draw(changed(space)))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from markupsafe import escape
 
+from tests.effort import times
 from tests.report import pictures
 from tests.report.worlds import comparisons
 from vmdiff.answer import answer, summary
@@ -91,7 +92,7 @@ def test_a_reader_without_scripts_sees_figures_that_add_up() -> None:
         assert said in text
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=times(30), deadline=None)
 @given(comparisons())
 def test_the_rows_of_the_page_add_up_to_its_totals(comparison: Comparison) -> None:
     page = data(report(comparison))
@@ -125,7 +126,7 @@ def groups_of(page: dict, by: str, side: str, column: int) -> dict[str, int]:
     return {group[0]: group[1 + column][at] for group in page["groups"][by] if group[1 + column][at]}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=times(60), deadline=None)
 @given(comparisons())
 def test_the_leaves_of_the_composition_add_up_to_every_group_and_total(comparison: Comparison) -> None:
     for shown, sides in ((comparison, ("before", "after")), (comparison.after, ("after",))):
@@ -165,7 +166,7 @@ def test_memory_of_several_owners_in_one_mapping_is_cut_where_they_end() -> None
     assert "mixed" not in text
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=times(30), deadline=None)
 @given(comparisons())
 def test_every_figure_of_the_page_is_that_of_the_json_document(comparison: Comparison) -> None:
     page = data(report(comparison))
@@ -189,7 +190,7 @@ def test_every_figure_of_the_page_is_that_of_the_json_document(comparison: Compa
         )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=times(20), deadline=None)
 @given(comparisons())
 def test_every_changed_mapping_has_its_row(comparison: Comparison) -> None:
     page = data(report(comparison))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from tests.effort import times
 from tests.report.worlds import HOSTILE, compare, comparisons, example, hostile, mapping, snapshot
 from vmdiff import selector
 from vmdiff.comparison.compare import compare as compare_snapshots
@@ -59,7 +60,7 @@ def test_the_kernels_names_survive_markup(target):
 
 
 @pytest.mark.parametrize("target", PLAIN)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=times(30), deadline=None)
 @given(comparison=comparisons())
 def test_no_line_is_wider_than_asked_for_or_ends_in_blanks(target, comparison):
     for width in (80, 100, 132):
@@ -117,7 +118,7 @@ def test_colour_changes_nothing_but_the_colour():
 # ---- JSON
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=times(30), deadline=None)
 @given(comparisons())
 def test_json_adds_up(comparison):
     document = json.loads(shown(Format.JSON, comparison))
@@ -145,7 +146,7 @@ def test_a_counter_that_is_unknown_is_null_in_json():
     assert document["changes"][0]["delta"]["rss"] is None
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=times(20), deadline=None)
 @given(comparisons())
 def test_json_is_what_its_schema_says(comparison):
     adapter().validate_json(shown(Format.JSON, comparison), strict=True)
@@ -200,7 +201,7 @@ def anything(name):
     return compare(before, after)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=times(150), deadline=None)
 @given(
     st.text(st.sampled_from("ab/|`*_~$[]()<>&@#\\\"'!-:.w\n\x1b\u202e\u200b é漢"), min_size=1, max_size=40)
 )
@@ -223,7 +224,7 @@ _MARKDOWN_ROWS = sum(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=times(60), deadline=None)
 @given(st.text(min_size=1, max_size=40))
 def test_no_name_adds_a_row_or_steers_a_terminal(name):
     text = shown(Format.TERMINAL, anything(name))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from typer.testing import CliRunner
 
+from tests.effort import times
 from tests.report.browser import Browser, Page
 from tests.report.pictures import HOSTILE
 from tests.report.test_html import data, groups_of, leaf_sums
@@ -28,7 +29,7 @@ MIB = 1 << 20
 GROUPINGS = ("process", "role", "owner", "kind", "object")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=times(40), deadline=None)
 @given(sets(), sets())
 def test_leaves_add_up_to_every_group_and_total(before: SnapshotSet, after: SnapshotSet) -> None:
     pages = (
@@ -46,7 +47,7 @@ def test_leaves_add_up_to_every_group_and_total(before: SnapshotSet, after: Snap
                 assert leaf_sums(page, by, side, column) == groups_of(page, by, side, column)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=times(40), deadline=None)
 @given(sets(), sets())
 def test_every_figure_is_that_of_the_json_document(before: SnapshotSet, after: SnapshotSet) -> None:
     page, written = data(set_page.snapshots(after)), json.loads(set_json(after))

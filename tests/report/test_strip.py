@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given, settings
 
+from tests.effort import times
 from tests.report.worlds import MIB, PAGE, compare, comparisons, example, mapping, snapshot
 from vmdiff.findings import find
 from vmdiff.model import Origin, Snapshot
@@ -18,7 +19,7 @@ def drawn(comparison, width=108):
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=times(40), deadline=None)
 @given(comparisons())
 def test_every_line_but_the_legend_fills_the_width_exactly(comparison):
     for width in (100, 133):
@@ -26,7 +27,7 @@ def test_every_line_but_the_legend_fills_the_width_exactly(comparison):
         assert {len(before), len(after), len(marks)} == {width}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=times(40), deadline=None)
 @given(comparisons())
 def test_marks_stand_where_the_sides_say_so(comparison):
     before, after, marks, _ = (line[8:] for line in drawn(comparison))

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import times
 from tests.report.worlds import (
     HOSTILE,
     KIB,
@@ -45,7 +46,7 @@ def row(comparison, title, **options):
     return next(row for row in seen(comparison, **options).table.rows if title in row.title)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=times(60), deadline=None)
 @given(comparisons(), OPTIONS)
 def test_rows_and_folds_add_up_to_the_total_and_the_total_to_the_headline(comparison, options):
     shown = compose.of_comparison(comparison, (), options)
@@ -60,7 +61,7 @@ def test_rows_and_folds_add_up_to_the_total_and_the_total_to_the_headline(compar
                 assert table.total.cells[columns.index(figure.name)].value == figure.delta
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=times(60), deadline=None)
 @given(comparisons(), OPTIONS)
 def test_the_rows_of_one_snapshot_add_up_too(comparison, options):
     shown = compose.of_snapshot(comparison.after, (), options)
@@ -71,7 +72,7 @@ def test_the_rows_of_one_snapshot_add_up_too(comparison, options):
             assert sum(values) == table.total.cells[at].value
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=times(60), deadline=None)
 @given(comparisons(), OPTIONS)
 def test_every_change_is_in_exactly_one_row(comparison, options):
     table = compose.of_comparison(comparison, (), options).table
@@ -368,7 +369,7 @@ def test_a_tombstone_that_shows_one_thread_tells_of_no_thread_that_came_or_went(
     assert [fact for fact in shown.facts if "thread" in fact.name] == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=times(60), deadline=None)
 @given(comparisons(), st.integers(1, 6))
 def test_a_table_that_is_cut_to_a_screen_still_adds_up(comparison, lines):
     table = tables.shortened(compose.of_comparison(comparison, (), ViewOptions()).table, lines)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fuzz.targets import TARGETS
 from tests.draw import mappings, snapshot
+from tests.effort import times
 from vmdiff import importers
 from vmdiff.errors import DocumentError, ListingError
 from vmdiff.importers.procfs import fast_reader, tolerant_reader
@@ -28,7 +29,7 @@ def test_the_corpus_holds(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=times(25), deadline=None, derandomize=True)
 @given(data=st.data())
 def test_mutations_of_the_corpus_hold(name: str, data: st.DataObject) -> None:
     """What `make fuzz` does with coverage as its guide, for machines where atheris is not to be had."""

@@ -1,4 +1,4 @@
-"""Heaps that never rest, read 200 times without a stop: figures that add up and are possible, or none."""
+"""Heaps that never rest, read 200 times in CI without a stop: figures that add up and are possible, or none."""
 
 import os
 import shutil
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.effort import times
 from tests.owners.go_programs import compile_go
 from tests.owners.inside.glibcs import PROGRAMS
 from tests.owners.inside.looking import whole
@@ -21,7 +22,7 @@ from vmdiff.owners.inside.hotspot_usage import hotspot_usage
 from vmdiff.owners.inside.inside_registry import Reader
 from vmdiff.owners.inside.jemalloc_extents import jemalloc_usage
 
-WALKS = 200
+WALKS = times(200)
 EVERYTHING = Budget(walk=None, steps=None, seconds=None)
 HERE = Path(__file__).parent / "programs"
 PYTHON = """

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.effort import times
 from tests.owners.inside.glibcs import EVERY, PROGRAMS, Glibc, command
 from tests.owners.inside.looking import accessible, ask, at_rest, inside, many_times, of, whole
 from tests.owners.living import compiled, running
@@ -105,7 +106,7 @@ def test_an_arena_with_one_thread_has_its_id() -> None:
 def test_a_heap_that_is_never_still_has_right_figures_or_none(tmp_path: Path) -> None:
     """Two threads hold half of 20,000 blocks of 16 to 415 bytes and replace them all the time."""
     with running([compiled(PROGRAMS / "churning.c")]) as (process, _):
-        for found in many_times(process.pid, 200):
+        for found in many_times(process.pid, times(200)):
             for one in of(found, "malloc arena"):
                 assert one.partial
                 if one.in_use is not None and one.blocks is not None:
