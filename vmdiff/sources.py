@@ -315,10 +315,16 @@ def load(
 
 
 def _from_text(data: bytes, source: str, *, choice: int | None) -> "Snapshot":
-    from vmdiff import importers, owners
+    from vmdiff import importers
 
-    snapshot = importers.read(data, source=source, choice=choice)
-    return owners.assign(owners.Scene(snapshot), owners.RULES)
+    return _owned_by_looks(importers.read(data, source=source, choice=choice))
+
+
+def _owned_by_looks(snapshot: "Snapshot") -> "Snapshot":
+    """Look for owners by name and shape, where no memory can be read."""
+    from vmdiff.owners import RULES, Scene, assign
+
+    return assign(Scene(snapshot), RULES)
 
 
 def _is_elf(name: str) -> bool:
@@ -547,10 +553,7 @@ def _bundled(data: bytes, source: str) -> "SnapshotSet | None":
 
 
 def _set_with_owners(found: "SnapshotSet") -> "SnapshotSet":
-    from vmdiff.owners import RULES, Scene, assign
-
-    members = tuple(assign(Scene(member), RULES) for member in found.members)
-    return found.model_copy(update={"members": members})
+    return found.model_copy(update={"members": tuple(map(_owned_by_looks, found.members))})
 
 
 def snap_via(
@@ -582,11 +585,7 @@ def snap_via(
         snapshot = snapshot_of(framed[0], command)
     except InputError as error:
         raise ProcessError(str(error)) from error
-    if owners:
-        from vmdiff.owners import RULES, Scene, assign
-
-        snapshot = assign(Scene(snapshot), RULES)
-    return snapshot.model_copy(update=kept)
+    return (_owned_by_looks(snapshot) if owners else snapshot).model_copy(update=kept)
 
 
 def save_set(snapshots: "SnapshotSet", path: Path | str, *, force: bool = False) -> None:

@@ -30,11 +30,11 @@ Write = Callable[[str], None]
 
 
 class Act(NamedTuple):
-    """What the process did, how its snapshot is called, and what the reader is looking at."""
+    """What the process did, how its snapshot is called, and what to say of the change; None of the first."""
 
     title: str
     name: str
-    explain: Callable[[Comparison], str]
+    explain: Callable[[Comparison], str] | None
 
 
 def run(write: Write, options: ViewOptions) -> None:
@@ -65,15 +65,17 @@ def _command() -> str:
 
 def _scene(number: int, act: Act, last: Snapshot | None, snapshot: Snapshot, options: ViewOptions) -> str:
     head = f"Act {number} of {len(ACTS)}: {act.title}"
-    if last is None:
+    if last is None or act.explain is None:
         by = ViewOptions(by=By.OWNER, width=options.width, colour=options.colour)
-        shown = screen.snapshot(snapshot, findings.find_in(snapshot), by)
-        comparison = compare(snapshot, snapshot)
+        shown, explained = screen.snapshot(snapshot, findings.find_in(snapshot), by), _about_pausing(snapshot)
     else:
         comparison = compare(last, snapshot)
-        shown = screen.comparison(comparison, findings.find(comparison), options)
+        shown, explained = (
+            screen.comparison(comparison, findings.find(comparison), options),
+            act.explain(comparison),
+        )
     rule = "─" * min(options.width, 80)
-    return f"{rule}\n{head}\n{rule}\n\n{shown}\n{_wrapped(act.explain(comparison), options.width)}\n"
+    return f"{rule}\n{head}\n{rule}\n\n{shown}\n{_wrapped(explained, options.width)}\n"
 
 
 def _wrapped(text: str, width: int) -> str:
@@ -85,8 +87,8 @@ def _wrapped(text: str, width: int) -> str:
 # ---- what the reader is looking at
 
 
-def _about_pausing(comparison: Comparison) -> str:
-    virtual, resident = (_known(comparison.after.total(name)) for name in ("size", "rss"))
+def _about_pausing(snapshot: Snapshot) -> str:
+    virtual, resident = (_known(snapshot.total(name)) for name in ("size", "rss"))
     return (
         f"A small program that waits. Its address space is {virtual} (virtual); {resident} of it is in"
         " memory (resident), and of that a part is its own (private): the rest are pages of libraries,"
@@ -129,7 +131,7 @@ def _delta(comparison: Comparison, counter: str) -> str:
 
 
 ACTS = (
-    Act("paused", "paused", _about_pausing),
+    Act("paused", "paused", None),
     Act("a block on the heap", "block-allocated", _about_allocating),
     Act("a file mapped", "file-mapped", _about_mapping),
     Act("the file read", "file-read", _about_reading),
