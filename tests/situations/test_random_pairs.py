@@ -5,6 +5,7 @@ import sys
 import pytest
 
 import vmdiff
+from tests.effort import times
 from tests.situations.random_pairs import contradictions, pairs
 from vmdiff.answer import answer
 
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="observes live p
 
 
 def test_pairs_of_real_processes_have_no_false_sentence():
-    for before, after in pairs(24):
+    for before, after in pairs(times(24)):
         found = vmdiff.compare(before, after)
 
         assert list(contradictions(found)) == [], answer(found).sentence

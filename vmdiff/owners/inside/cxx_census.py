@@ -17,6 +17,8 @@ from vmdiff.owners.inside.owned_ranges import owned_ranges
 from vmdiff.owners.inside.two_readings import MOVED
 from vmdiff.owners.scene import Scene
 
+_Memory = tuple[str, str | None]  # the name and the label of its owner
+_Counts = Counter[tuple[int, int]]  # by first word and size
 _TOGETHER = 1 << 20  # bytes that are read at a time
 _MOST_CLASSES = MOST_GROUPS - 1
 _LIBRARIES = ("libstdc++", "libc++")
@@ -39,13 +41,7 @@ def with_classes(scene: Scene, usages: Sequence[Usage]) -> tuple[Usage, ...]:
     return tuple(_with_types(usage, found, names, steady=steady) for usage in usages)
 
 
-def _with_types(
-    usage: Usage,
-    found: dict[tuple[str, str | None], Counter[tuple[int, int]]],
-    names: dict[int, str],
-    *,
-    steady: bool,
-) -> Usage:
+def _with_types(usage: Usage, found: dict[_Memory, _Counts], names: dict[int, str], *, steady: bool) -> Usage:
     counts = found.get((usage.owner, usage.label))
     if usage.types or usage.in_use is None or usage.blocks is None or counts is None:
         return usage
@@ -69,11 +65,16 @@ def _rows(counts: Counter[tuple[int, int]], names: dict[int, str]) -> list[TypeC
     return [(name, objects[name], held[name]) for name in ordered]
 
 
-def _counted(scene: Scene) -> dict[tuple[str, str | None], Counter[tuple[int, int]]]:
-    """Count the blocks by first word and size, for each owner and label of memory."""
-    found: dict[tuple[str, str | None], Counter[tuple[int, int]]] = {}
+def _counted(scene: Scene) -> dict[_Memory, _Counts]:
+    """Count the blocks by first word and size, for each owner and label of memory.
+
+    Where some blocks are not known, or what is in caches is not, none is: there would be too few or too many.
+    """
+    found: dict[_Memory, _Counts] = {}
     owned = list(owned_ranges(scene, *scene.owned))
     for blocks in used_blocks(scene):
+        if blocks.unread:
+            continue
         order = sorted(range(len(blocks.starts)), key=blocks.starts.__getitem__)
         starts = array("Q", [blocks.starts[at] for at in order])
         sizes = array("Q", [blocks.sizes[at] for at in order])

@@ -13,6 +13,7 @@ from operator import not_
 
 from vmdiff.owners.inside.jemalloc_extents import ActiveExtent, active_extents
 from vmdiff.owners.inside.owned_ranges import owned_ranges
+from vmdiff.owners.inside.thread_variables import main_storage
 from vmdiff.owners.inside.used_blocks import BlockRange, UsedBlocks
 from vmdiff.owners.machine_words import WORD, raw_each, unpacked, words
 from vmdiff.owners.scene import Scene
@@ -116,10 +117,11 @@ def _storage(scene: Scene, bases: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Yield where threads may have their thread-local storage: at the top of stacks, and the loader's.
 
     The first thread's is in memory that the loader mapped, which the kernel may have merged with anything:
-    then only the thread's base leads there.
+    then only its owner, or the thread's base, leads there.
     """
     for start, end, _ in islice(owned_ranges(scene, "thread stack"), _MOST_PLACES):
         yield max(start, end - _TOP), end
+    yield from main_storage(scene, _TOP)
     for base in bases:
         mapping = scene.at(base)
         if mapping is not None:

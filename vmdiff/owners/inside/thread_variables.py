@@ -41,14 +41,23 @@ def _others(scene: Scene) -> Iterator[tuple[int, frozenset[int]]]:
 def _first(scene: Scene) -> Iterator[tuple[int, frozenset[int]]]:
     """Yield the first thread's: in memory that the loader is known to have for it, else in small mappings."""
     pid = scene.snapshot.process.pid or 0
-    proven = (
-        (start, end) for start, end, owner in owned_ranges(scene, "loader") if owner.label == "main thread"
-    )
+    proven = main_storage(scene, _TOP)
     small = (held.range for held in reversed(scene.touched) if held.size <= _LARGEST_TLS)
     for start, end in chain(proven, islice(small, _MOST_SMALL)):  # the loader's is among the last
         if found := _near_record(scene, start, end):
             yield pid, found
             return
+
+
+def main_storage(scene: Scene, size: int) -> Iterator[tuple[int, int]]:
+    """Yield where the first thread's storage may be by its owner, of *size* bytes at most.
+
+    The owner covers the record, and below it what surely is storage; libraries may have more there.
+    """
+    for start, end, owner in owned_ranges(scene, "loader"):
+        mapping = scene.at(start) if owner.label == "main thread" else None
+        if mapping is not None:
+            yield max(mapping.start, end - size), end
 
 
 def _near_record(scene: Scene, low: int, high: int) -> frozenset[int] | None:
