@@ -1,28 +1,29 @@
 -- What grew between two values of a tag, such as two versions: the last snapshot of each host and
 -- process under either value. Ranked by the share of hosts that grew, then by the median: by the mean,
 -- the noise of the largest owner wins.
-with chosen as (
-    select p.*, case when p.tag = q.tag_before then 'before' else 'after' end as side
+with last_seen as (
+    select
+        p.host,
+        p.process,
+        p.tag,
+        case when p.tag = q.tag_before then 'before' else 'after' end as side,
+        max(p.taken_at) as taken_at
     from pieces p
     cross join parameters q
     where p.tag = q.tag_before or p.tag = q.tag_after
-),
-last_seen as (
-    select host, process, side, max(taken_at) as taken_at
-    from chosen
-    group by host, process, side
+    group by p.host, p.process, p.tag, q.tag_before
 ),
 held as (
     select
-        c.host,
-        c.process,
-        c.side,
-        c.who,
-        case when count(c.rss) = count(*) then cast(sum(c.rss) as bigint) end as rss
-    from chosen c
+        p.host,
+        p.process,
+        l.side,
+        p.who,
+        case when count(p.rss) = count(*) then cast(sum(p.rss) as bigint) end as rss
+    from pieces p
     join last_seen l
-        on c.host = l.host and c.process = l.process and c.side = l.side and c.taken_at = l.taken_at
-    group by c.host, c.process, c.side, c.who
+        on p.host = l.host and p.process = l.process and p.tag = l.tag and p.taken_at = l.taken_at
+    group by p.host, p.process, l.side, p.who
 ),
 both_sides as (
     select host, process
