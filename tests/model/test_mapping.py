@@ -100,6 +100,23 @@ def test_place_is_the_reverse_of_content() -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        (Values(), ()),
+        (Values(rss=0, pss=1 << 64), ("rss", "pss")),
+        (Values(rss=(1 << 64) + 1), None),
+        (Values(rss=-1), None),
+        (Values(rss=True), None),
+        (Values(rss=None), None),
+        (Values(rss=1, state="text"), None),
+    ],
+)
+def test_values_that_are_all_amounts_have_names(values: Values, names: tuple[str, ...] | None) -> None:
+    assert values.amounts == values.amounts == names
+    assert copy.copy(values) == values
+
+
+@pytest.mark.parametrize(
     "mapping",
     [
         pytest.param(Mapping(0, PAGE, "zz"), id="permissions"),

@@ -35,7 +35,19 @@ class Values(dict[str, Scalar]):
     it can be pickled and copied.
     """
 
-    __slots__ = ()
+    __slots__ = ("_amounts",)
+    _amounts: tuple[str, ...] | None
+
+    @property
+    def amounts(self) -> tuple[str, ...] | None:
+        """The names, where every value is a number of bytes as counters are; else None. Worked out once."""
+        try:
+            return self._amounts
+        except AttributeError:
+            values: list[Any] = list(self.values())
+            fit = set(map(type, values)) <= {int} and 0 <= min(values, default=0) <= max(values, default=0)
+            self._amounts = tuple(self) if fit and max(values, default=0) <= ADDRESS_LIMIT else None
+            return self._amounts
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError(

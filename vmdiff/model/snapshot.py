@@ -3,7 +3,6 @@
 import re
 from collections import Counter, abc
 from functools import cached_property
-from itertools import chain
 from operator import attrgetter, itemgetter, le, lt
 from typing import Annotated, Any, Literal, Self
 
@@ -370,21 +369,13 @@ def _strange_keys(origin: Origin, mappings: abc.Sequence[Mapping]) -> abc.Iterat
         yield "$.origin.counters", f"{name!r} is named as an attribute too"
     for name in (counters | attributes) & (KNOWN_KEYS - set(KNOWN_COUNTERS)):
         yield "$.origin.counters", f"{name!r} is a key of its own, neither counter nor attribute"
-    blocks = {id(mapping.values): mapping.values for mapping in mappings}  # most share theirs
-    if set().union(*blocks.values()) <= counters - {"size"} and _are_amounts(blocks.values()):
+    amounts = set(map(attrgetter("values.amounts"), mappings))
+    if None not in amounts and set().union(*amounts) <= counters - {"size"}:
         return  # as nearly always, and four times as fast
     for index, mapping in enumerate(mappings):
         for name, value in mapping.values.items():
             if problem := _problem(name, value, counters, attributes, mapping):
                 yield f"$.mappings[{index}].{name}", problem
-
-
-def _are_amounts(blocks: abc.Iterable[abc.Mapping[str, Scalar]]) -> bool:
-    """Return whether all values are whole numbers that a counter can have."""
-    values: list[Any] = list(chain.from_iterable(block.values() for block in blocks))
-    return set(map(type, values)) <= {int} and (
-        not values or 0 <= min(values) <= max(values) <= ADDRESS_LIMIT
-    )
 
 
 def _problem(name: str, value: Any, counters: set[str], attributes: set[str], mapping: Mapping) -> str | None:
