@@ -130,7 +130,7 @@ def broken(before: Snapshot, after: Snapshot, match: str) -> Iterator[str]:
     if Counter(map(told, there.changes)) != Counter(map(told_backwards, back.changes)):
         yield "mirror"
     covered = Counter(mapping.start for one in (*there.changes, *there.same) for mapping in one.before)
-    if covered != Counter(mapping.start for mapping in before.mappings):
+    if covered != Counter(mapping.start for mapping in there.paired[0].mappings):
         yield "every mapping lies in one region"
     if compare(after, after, match=match).changes:
         yield "a snapshot equals itself"

@@ -7,8 +7,9 @@ ends, a stack of glibc's own stays listed with the id cleared. x86 only: other p
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 
-from vmdiff.model import PlacedMapping
+from vmdiff.model import Kind, PlacedMapping
 from vmdiff.owners.scene import Scene, is_plain
 from vmdiff.owners.threads.thread_record import DESCRIPTOR, ENDED, ThreadRecord, is_one_piece, pointer
 
@@ -16,6 +17,7 @@ _LARGEST_TLS = 64 << 10  # how far below the end of a stack its record may lie, 
 _SMALLEST_STACK = 16 << 10  # PTHREAD_STACK_MIN
 _MAIN_TLS = 64 << 10  # how much memory beside an object may hold the main thread's record
 _MOST_RECORDS = 4  # in one piece of memory
+_MOST_FILES = 64  # beside which the main thread's record is looked for; a locale has 13
 _GONE = frozenset({0, 0xFFFFFFFF})  # what the kernel and pthread_join leave as the id
 
 # By the bytes of a word: where the record points to itself, and where it holds the thread id.
@@ -70,13 +72,11 @@ class GlibcThreads:
         yield from (at + self.link_at for at in self.main_records(scene, pid))
 
     def main_records(self, scene: Scene, pid: int) -> Iterator[int]:
-        """Yield where the main thread's record is: in memory of the dynamic linker beside an object."""
-        edges = [
-            edge for thing in scene.objects for edge in (thing.mappings[0].start - 1, thing.mappings[-1].end)
-        ]
-        beside = {m.start: m for m in map(scene.at, edges) if m and is_plain(m)}
-        brk = (m for m in scene.mappings if m.path == "[heap]") if len(scene.objects) == 1 else ()
-        for mapping in (*beside.values(), *brk):
+        """Yield where the main thread's record is: in memory of the dynamic linker.
+
+        It is mapped beside an object; where libc maps the locale's files later they may come between.
+        """
+        for mapping in chain(_beside_objects(scene), _beside_files(scene)):
             for base, length in _both_ends(mapping):
                 head = scene.read(base, length) or b""
                 yield from (base + at for at in self.descriptors(base, head) if self.tid_in(head[at:]) == pid)
@@ -125,6 +125,23 @@ class GlibcThreads:
 def _words(raw: bytes, word: int) -> memoryview:
     whole = memoryview(raw[: len(raw) // word * word])
     return whole.cast("Q") if word == 8 else whole.cast("I")
+
+
+def _beside_objects(scene: Scene) -> Iterator[PlacedMapping]:
+    edges = (
+        edge for thing in scene.objects for edge in (thing.mappings[0].start - 1, thing.mappings[-1].end)
+    )
+    yield from {m.start: m for m in map(scene.at, edges) if m and is_plain(m)}.values()
+    if len(scene.objects) == 1:
+        yield from (m for m in scene.mappings if m.path == "[heap]")
+
+
+def _beside_files(scene: Scene) -> Iterator[PlacedMapping]:
+    """Yield small memory beside the first files that are only data."""
+    files = islice((m for m in scene.mappings if m.kind is Kind.FILE), _MOST_FILES)
+    edges = (edge for file in files for edge in (file.start - 1, file.end))
+    beside = {m.start: m for m in map(scene.at, edges) if m and is_plain(m)}
+    yield from (mapping for mapping in beside.values() if mapping.size <= _MAIN_TLS)
 
 
 def _both_ends(mapping: PlacedMapping) -> Iterator[tuple[int, int]]:
