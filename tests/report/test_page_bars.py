@@ -147,7 +147,7 @@ def test_a_report_carries_no_fingerprints() -> None:
     assert {state for state in HELD if f"p-{state}" in text} >= {"swapped"}
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=12)
 @given(
     st.lists(
         st.tuples(
