@@ -58,6 +58,7 @@ def test_a_snapshot_needs_no_renderer_and_no_other_format(tmp_path: Path) -> Non
 
     assert modules & HEAVY == {"typer", "pydantic"}
     assert "vmdiff.importers.format_registry" not in modules
+    assert "vmdiff.model.snapshot_set" not in modules
     assert "vmdiff.report.view.compose" not in modules
     assert "vmdiff.comparison.compare" not in modules
     assert "vmdiff.owners.runtimes.jvm" not in modules

@@ -7,7 +7,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from vmdiff.capture.control_groups import members_of
 from vmdiff.capture.process_dir import KERNEL_THREAD, PROC
 from vmdiff.errors import InputError, ProcessError
 from vmdiff.importers.procfs.stat_line import stat_of
@@ -67,6 +66,8 @@ def _meant(target: str, running: abc.Mapping[int, Running], proc: Path) -> Itera
     elif target.startswith(TREE):
         yield from _descendants(_root(target, running), running)
     elif target.startswith(GROUP):
+        from vmdiff.capture.control_groups import members_of  # with the models, which load during a reading
+
         yield from (pid for pid in members_of(target.removeprefix(GROUP), proc) if _has_memory(pid, running))
     elif target.startswith(NAME):
         pattern = target.removeprefix(NAME)
