@@ -18,9 +18,9 @@ from vmdiff.model.mapping import (
     at_offset,
     bounds,
     content,
+    looks,
     owner_record,
     place,
-    taken_apart,
 )
 from vmdiff.model.owner import MIXED, Basis, Owner, Part, Unclaimed, owner
 from vmdiff.model.path_text import DELETED, base_name, same_path, split_deleted
@@ -80,10 +80,10 @@ __all__ = [
     "content",
     "images",
     "kind_of",
+    "looks",
     "owner",
     "owner_record",
     "place",
     "same_path",
     "split_deleted",
-    "taken_apart",
 ]

@@ -166,11 +166,6 @@ class Mapping(NamedTuple):
         """Whether writes stay in this process; None where the listing does not tell."""
         return None if self.perms[3] == "?" else self.perms[3] != "s"
 
-    @property
-    def look(self) -> abc.Hashable:
-        """Everything but the bounds and the offset, as a key: owner and values by identity, quick to make."""
-        return self[2:_OFFSET], self[_OFFSET + 1 : _OWNER], id(self[_OWNER]), id(self[_VALUES])
-
     def owned_by(self, owner: Owner | None) -> Self:
         """Return the mapping with another owner; `_replace` takes five times as long."""
         return type(self)._make((*self[:_OWNER], owner, *self[_OWNER + 1 :]))
@@ -248,7 +243,7 @@ class Mapping(NamedTuple):
         )
 
 
-_OFFSET, _OWNER, _VALUES = map(Mapping._fields.index, ("offset", "owner", "values"))
+_OFFSET, _PATH, _OWNER, _VALUES = map(Mapping._fields.index, ("offset", "path", "owner", "values"))
 _TRAITS = itemgetter(*map(Mapping._fields.index, ("perms", "kind", "path")))
 
 Content = tuple[Any, ...]  # the fields of a mapping besides its bounds, in their order
@@ -299,12 +294,17 @@ def place(starts: Iterable[int], ends: Iterable[int], contents: Iterable[Content
     return list(map(tuple.__new__, repeat(PlacedMapping), rows))
 
 
-def taken_apart(
-    mappings: Iterable[Mapping],
-) -> Iterator[tuple[int | None, int | None, Content, abc.Mapping[str, Scalar]]]:
-    """Yield the start, the end, the other fields but the values, and the values of each mapping."""
-    at = _VALUES
-    return ((mapping.start, mapping.end, mapping[2:at], mapping.values) for mapping in mappings)
+def looks(mappings: Iterable[Mapping]) -> Iterator[abc.Hashable]:
+    """Yield everything but the bounds of each mapping as a key, owner and values by identity: quick to make.
+
+    The offset of what has a path is left out, since pieces of one file differ in it.
+    """
+    offset, path, owner, values = _OFFSET, _PATH, _OWNER, _VALUES
+    for mapping in mappings:
+        fields = mapping[2:owner]
+        if mapping[path] is not None and mapping[offset] is not None:
+            fields = mapping[2:offset] + mapping[offset + 1 : owner]
+        yield fields, id(mapping[owner]), id(mapping[values])
 
 
 def traits(mappings: Iterable[Mapping]) -> Iterator[tuple[str, Kind, str | None]]:
