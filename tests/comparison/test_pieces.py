@@ -126,5 +126,5 @@ def test_what_was_joined_by_size_has_as_much_of_each_owner_on_both_sides(
         sides = [Counter[str | None](), Counter[str | None]()]
         for side, mappings in zip(sides, (change.before, change.after), strict=True):
             for one in mappings:
-                side[one.owner and one.owner.name] += one.size or 0
+                side[one.owner.name if one.owner else None] += one.size or 0
         assert sides[0] == sides[1] or len({*sides[0], *sides[1]}) == 1

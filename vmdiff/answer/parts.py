@@ -11,7 +11,6 @@ from vmdiff.comparison.owner_bounds import owner_bounds, proven_moves
 from vmdiff.comparison.tally import Grouping, tallied
 from vmdiff.comparison.totals import held_groups
 from vmdiff.model import Kind, Snapshot
-from vmdiff.model.memory_figures import figure_of_two
 from vmdiff.model.piece import NOT_SPLIT, PRIVATE
 
 _NAMED_BY_OBJECT = frozenset({Kind.FILE, Kind.IMAGE, Kind.SHARED_MEMORY, Kind.DEVICE})
@@ -63,8 +62,7 @@ class ChangeOf:
     def shares(self, by: str) -> Iterator[tuple[str, int | None]]:
         """Yield each group with its change."""
         for group in self.comparison.grouped(by):
-            deltas = {name: total.delta for name, total in group.totals.items()}
-            yield group.name, figure_of_two(deltas, self.figure)
+            yield group.name, group.delta(self.figure)
 
     def least(self, counter: str) -> abc.Mapping[str, int]:
         """Return what certainly moved of owners whose memory could not be split."""
@@ -87,7 +85,7 @@ class SizeOf:
     def shares(self, by: str) -> Iterator[tuple[str, int | None]]:
         """Yield each group with what it holds."""
         for group in held_groups(self._snapshot, self._made, Grouping(by)):
-            yield group.name, figure_of_two(group.counts, self.figure)
+            yield group.name, group.figure(self.figure)
 
     def least(self, counter: str) -> abc.Mapping[str, int]:
         """Return what owners whose memory could not be split certainly hold."""

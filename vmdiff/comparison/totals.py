@@ -28,10 +28,18 @@ Totals = abc.Mapping[str, Total]
 
 
 class Group(NamedTuple):
-    """The counters of all pieces of one kind, owner or object, `PRIVATE` among them."""
+    """The counters of all pieces of one kind, owner or object, `PRIVATE` among them.
+
+    *unsplit* are the counters that are known as a whole, but not how much of them is this group's.
+    """
 
     name: str
     totals: Totals
+    unsplit: frozenset[str] = frozenset()
+
+    def delta(self, figure: str) -> int | None:
+        """Return the change of a counter or figure such as ``resident`` in bytes; None where unknown."""
+        return figure_of_two({name: total.delta for name, total in self.totals.items()}, figure, self.unsplit)
 
 
 class HeldGroup(NamedTuple):
@@ -39,6 +47,11 @@ class HeldGroup(NamedTuple):
 
     name: str
     counts: abc.Mapping[str, int | None]
+    unsplit: frozenset[str] = frozenset()
+
+    def figure(self, name: str) -> int | None:
+        """Return a counter or figure such as ``resident`` in bytes; None where it is unknown."""
+        return figure_of_two(self.counts, name, self.unsplit)
 
 
 def held_groups(snapshot: Snapshot, made: Tally, by: Grouping) -> tuple[HeldGroup, ...]:
@@ -48,7 +61,11 @@ def held_groups(snapshot: Snapshot, made: Tally, by: Grouping) -> tuple[HeldGrou
     """
     totals = {**snapshot.totals, PRIVATE: figure(snapshot.totals, PRIVATE)}
     found = [
-        HeldGroup(name, {key: None if total is None else sums.get(key, 0) for key, total in totals.items()})
+        HeldGroup(
+            name,
+            {key: None if total is None else sums.get(key, 0) for key, total in totals.items()},
+            _unsplit(sums, totals),
+        )
         for name, sums in made.by(by).items()
     ]
     return tuple(sorted(found, key=_held, reverse=True))
@@ -78,10 +95,12 @@ def groups(totals: Totals, sides: tuple[Tally, Tally], by: Grouping) -> tuple[Gr
     """
     before, after = (side.by(by, sides[0].unsplit | sides[1].unsplit) for side in sides)
     figures = with_private(totals)
+    wholes = side_totals(figures)
     found = [
         Group(
             name,
             {counter: _total(figures, counter, before.get(name), after.get(name)) for counter in figures},
+            _unsplit(before.get(name), wholes[0]) | _unsplit(after.get(name), wholes[1]),
         )
         for name in dict.fromkeys((*before, *after))
     ]
@@ -109,6 +128,13 @@ def with_private(totals: Totals) -> dict[str, Total]:
         for side in ("before", "after")
     )
     return {**totals, PRIVATE: Total(before, after)}
+
+
+def _unsplit(sums: Sums | None, whole: abc.Mapping[str, int | None]) -> frozenset[str]:
+    """Return the counters that are known as a whole, and not of these sums."""
+    return frozenset(
+        name for name, amount in (sums or {}).items() if amount is None and whole.get(name) is not None
+    )
 
 
 def _total(whole: Totals, counter: str, before: Sums | None, after: Sums | None) -> Total:

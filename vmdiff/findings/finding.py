@@ -44,7 +44,7 @@ def grown(comparison: Comparison, by: str, names: Iterable[str], counter: str) -
 
 def group_delta(group: Group, counter: str) -> int | None:
     """Return the change of a group's counter or figure in bytes; None where it is unknown."""
-    return figure_of_two({name: total.delta for name, total in group.totals.items()}, counter)
+    return group.delta(counter)
 
 
 def told(group: Group, *counters: str) -> str:

@@ -37,11 +37,14 @@ def figure(counts: Counts, name: str) -> int | None:
     return None if None in values else sum(filter(None, values))
 
 
-def figure_of_two(counts: Counts, name: str) -> int | None:
+def figure_of_two(counts: Counts, name: str, unsplit: abc.Set[str] = frozenset()) -> int | None:
     """Return a figure of *counts* that two sources made, such as differences; None where it is unknown.
 
-    Huge pages that are None there are taken for none: one of the sources does not report them.
+    Huge pages that are None there are taken for none: one of the sources does not report them. Not so the
+    counters that are *unsplit*: both sources report them, and how much of them is meant here is unknown.
     """
+    if not unsplit.isdisjoint(parts_of(name)):
+        return None
     if name in counts:
         return counts[name]
     values = [counts.get(part) for part in _PARTS.get(name, (name,))]

@@ -31,7 +31,8 @@ def of_comparison(found: Comparison, table: Table) -> str:
     changed = chain.from_iterable(change.mappings for change in found.changes)
     sides = side_totals(found.totals)
     groups: _Groups = {
-        by: [(group.name, side_totals(group.totals)) for group in found.grouped(by)] for by in GROUPINGS
+        by: [(group.name, side_totals(group.totals), group.unsplit) for group in found.grouped(by)]
+        for by in GROUPINGS
     }
     return _Data(found.paired, table, changed).written(
         str(found.match), sides, groups, leaves.of_comparison(found, table.columns)
@@ -42,14 +43,16 @@ def of_snapshot(taken: Snapshot, table: Table) -> str:
     """Write the figures of one snapshot whose every row is in *table*."""
     made = tallied(taken)
     groups: _Groups = {
-        by: [(group.name, [group.counts]) for group in held_groups(taken, made, by)] for by in GROUPINGS
+        by: [(group.name, [group.counts], group.unsplit) for group in held_groups(taken, made, by)]
+        for by in GROUPINGS
     }
     return _Data((taken,), table, taken.mappings).written(
         "alone", [taken.totals], groups, leaves.of_snapshot(taken, table.columns)
     )
 
 
-_Groups = abc.Mapping[str, Sequence[tuple[str, Sequence[Counts]]]]
+_Sides = tuple[str, Sequence[Counts], frozenset[str]]  # a group, what it has on each side, what was not split
+_Groups = abc.Mapping[str, Sequence[_Sides]]
 
 
 class _Data:
@@ -202,21 +205,23 @@ def _more(mapping: Mapping) -> str:
     return " · ".join(told)
 
 
-def _groups(groups: Sequence[tuple[str, Sequence[Counts]]], columns: Sequence[Column]) -> list[list[Any]]:
+def _groups(groups: Sequence[_Sides], columns: Sequence[Column]) -> list[list[Any]]:
     """Return the name of each group and each column's total on each side; the smallest are one."""
     listed = [
-        [wording.name(name), *(_pair(sides, column) for column in columns)]
-        for name, sides in groups[:_GROUPS]
+        [wording.name(name), *(_pair(sides, column, unsplit) for column in columns)]
+        for name, sides, unsplit in groups[:_GROUPS]
     ]
-    if rest := [[_pair(sides, column) for column in columns] for _, sides in groups[_GROUPS:]]:
+    if rest := [
+        [_pair(sides, column, unsplit) for column in columns] for _, sides, unsplit in groups[_GROUPS:]
+    ]:
         sums = [[add(side) for side in zip(*column, strict=True)] for column in zip(*rest, strict=True)]
         listed.append([f"{len(rest):,} others", *sums])
     return listed
 
 
-def _pair(sides: Iterable[Counts], column: Column) -> list[int | None]:
+def _pair(sides: Iterable[Counts], column: Column, unsplit: frozenset[str] = frozenset()) -> list[int | None]:
     """Return the figure of each side."""
-    return [compose.value_of(side, column.counter) for side in sides]
+    return [compose.value_of(side, column.counter, unsplit) for side in sides]
 
 
 def safe(data: Any) -> str:

@@ -43,9 +43,12 @@ class Cell(NamedTuple):
     text: str
 
 
-def value_of(counts: Counts, counter: str) -> int | None:
-    """Return a counter, or a figure such as ``private`` that is a sum of some; None where unknown."""
-    return figure_of_two(counts, _FIGURES.get(counter, counter))
+def value_of(counts: Counts, counter: str, unsplit: abc.Set[str] = frozenset()) -> int | None:
+    """Return a counter, or a figure such as ``private`` that is a sum of some; None where unknown.
+
+    *unsplit* are counters of which nobody knows how much these counts have.
+    """
+    return figure_of_two(counts, _FIGURES.get(counter, counter), unsplit)
 
 
 def parts_of(counter: str) -> tuple[str, ...]:

@@ -58,6 +58,7 @@ def changed_groups(
             group.name,
             {name: total.delta for name, total in group.totals.items()},
             inside.get(group.name) or _now(group),
+            group.unsplit,
         )
         for group in comparison.grouped(by, only=options.only.matches if options.only else None)
     ]
@@ -70,7 +71,7 @@ def held_groups_table(snapshot: Snapshot, columns: tuple[Column, ...], by: By, o
     inside = usage_notes(snapshot) if by is By.OWNER else {}
     made = tallied(snapshot, only=options.only.matches if options.only else None)
     groups = [
-        ShownGroup(group.name, group.counts, inside.get(group.name, ""))
+        ShownGroup(group.name, group.counts, inside.get(group.name, ""), group.unsplit)
         for group in held_groups(snapshot, made, Grouping(by))
     ]
     total = total_of_sizes(columns, snapshot)
@@ -119,7 +120,7 @@ def _sift(
     small: list[ShownGroup] = []
     still: list[ShownGroup] = []
     for group in groups:
-        if all(value_of(group.counts, column.counter) == 0 for column in columns):
+        if all(_value(group, column.counter) == 0 for column in columns):
             still.append(group)
         elif options.minimum and largest(group.counts, sort) < options.minimum:
             small.append(group)
@@ -143,10 +144,14 @@ def _row(columns: Sequence[Column], signed: bool, group: ShownGroup) -> Row:
     return Row(
         role=Role.GROUP,
         title=wording.name(group.name),
-        cells=figures_of(columns, partial(value_of, group.counts), sign=signed),
+        cells=figures_of(columns, partial(_value, group), sign=signed),
         note=_UNSPLIT if group.name == NOT_SPLIT else group.note,
         item=group,
     )
+
+
+def _value(group: ShownGroup, counter: str) -> int | None:
+    return value_of(group.counts, counter, group.unsplit)
 
 
 def _now(group: Group) -> str:
@@ -160,7 +165,7 @@ def _fold(
     columns: Sequence[Column], text: str, groups: Sequence[ShownGroup], *, signed: bool, rest: bool
 ) -> Row:
     def value(counter: str) -> int | None:
-        return add(value_of(group.counts, counter) for group in groups)
+        return add(_value(group, counter) for group in groups)
 
     return Row(
         role=Role.FOLD,

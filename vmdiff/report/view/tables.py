@@ -25,11 +25,15 @@ class Role(StrEnum):
 
 
 class ShownGroup(NamedTuple):
-    """The figures of a kind, owner or object: what changed in it, or what it holds; *note* is said of it."""
+    """The figures of a kind, owner or object: what changed in it, or what it holds; *note* is said of it.
+
+    *unsplit* are counters that are known as a whole, but not how much of them it has.
+    """
 
     name: str
     counts: Counts
     note: str
+    unsplit: frozenset[str] = frozenset()
 
 
 Item = Change | Mapping | ShownGroup
