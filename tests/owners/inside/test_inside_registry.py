@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from vmdiff.model import Origin, Snapshot, Usage
+import pytest
+
+from vmdiff.model import Kind, Mapping, Origin, Owner, Snapshot, Usage
 from vmdiff.owners import Scene
 from vmdiff.owners.inside import QUICK, WHOLE, Budget, look_inside
 
@@ -41,3 +43,15 @@ def test_a_budget_limits_what_is_walked_and_followed() -> None:
     assert not QUICK.allows(walk=1 << 30)
     assert not QUICK.allows(steps=1 << 30)
     assert WHOLE.allows(walk=1 << 40, steps=1 << 40)
+
+
+@pytest.mark.parametrize("owner", ["tcmalloc", "mimalloc", "v8 heap"])
+def test_memory_whose_records_nobody_reads_is_unknown_with_the_reason(owner: str) -> None:
+    held = Owner(owner, "certain", "record", "its name")
+    mapping = Mapping(1 << 40, (1 << 40) + 4096, "rw-p", Kind.ANONYMOUS, owner=held)
+    scene = Scene(Snapshot(origin=Origin(source="test", owners=True), mappings=(mapping,)))
+
+    (found,) = look_inside(scene, QUICK)
+
+    assert (found.owner, found.in_use, found.free) == (owner, None, None)
+    assert "are not read" in (found.partial or "")
