@@ -18,6 +18,7 @@ from vmdiff.owners.scene import Scene
 
 _LOWEST, _HIGHEST = 0x10000, 1 << 47  # addresses of user space
 _COUNT = 0xFFFFFFFF
+_STATE_AT = 2  # of a text's state: what is behind the bits on interning, which were 16 in alphas of 3.14 only
 _UPPER = 0xFFFF << 32  # of a count never set, of an address above 4 GiB always; 3.14 has flags above it
 _DIGIT = 1 << 30
 _MOST = 1 << 40
@@ -81,6 +82,8 @@ class BlockEvidence:
         """Return those blocks whose words from *first* on an object of a type may have."""
         if kind.is_text or kind.is_bytes:
             found = _having(view, first, _Trait((1,), self._is_hash), found)
+        if kind.has_inline_values:
+            found = _having(view, first, _inline_values(kind, view.pool.size - kind.head), found)
         if kind.is_text:
             return self._texts(view, first, kind, found)
         for trait in self._traits(kind, view.pool.size):
@@ -100,8 +103,6 @@ class BlockEvidence:
             yield _Trait((0, 1), lambda length, digit: length == zero or digit & _COUNT < _DIGIT)
         if kind.layout in _TRAITS:
             yield _TRAITS[kind.layout]
-        if kind.has_inline_values:  # their capacity is in the first word behind the instance's own
-            yield _Trait((kind.basic_size // 8 - 2,), lambda word: _holds_values(kind, room, word))
 
     def _fits(self, kind: TypeObject, room: int, length: int) -> bool:
         """Return whether an object with the word *length* behind its type takes a block with this *room*."""
@@ -125,8 +126,7 @@ class BlockEvidence:
         """Return those blocks that hold a text of the size that it says, with zeros behind its characters."""
         if first + 2 >= view.stride:
             return []
-        shift = 16 if self._version >= (3, 14) else 2
-        said = [(n, state >> shift & 31) for n, state in _rows(view, first, (0, 2))]
+        said = [(n, state >> _STATE_AT & 31) for n, state in _rows(view, first, (0, 2))]
         ends = {one: _ending(kind, view.pool.size, *one) for one in {said[index] for index in found}}
         return [
             index
@@ -138,13 +138,14 @@ class BlockEvidence:
 def _ending(kind: TypeObject, block: int, length: int, state: int) -> _Ending | None:
     """Return where a text of *length* characters ends in its block; None if it does not take such a block.
 
-    The characters of an instance of a subclass are elsewhere, and none of its bytes is looked at.
+    The characters of an instance of a subclass are elsewhere, and none of its bytes is looked at; since 3.14
+    it may have the values of its attributes behind it.
     """
     width, compact, ascii_only = state & 7, state & 8, state & 16
     if width not in {1, 2, 4} or (ascii_only and width > 1):
         return None
     if not compact:
-        is_whole = 0 <= block - kind.head - kind.basic_size < 16
+        is_whole = kind.has_inline_values or 0 <= block - kind.head - kind.basic_size < 16
         return _Ending(0, 0) if is_whole and kind.name != "str" else None
     heads = _TEXT_HEADS.get(kind.basic_size)
     if heads is None:
@@ -195,6 +196,11 @@ def _is_set(fill: int, used: int, mask: int, table: int) -> bool:
 
 def _is_bytearray(size: int, room: int, raw: int, start: int) -> bool:
     return size <= room < _MOST and raw <= start <= raw + room and (_LOWEST <= raw < _HIGHEST or not room)
+
+
+def _inline_values(kind: TypeObject, room: int) -> _Trait:
+    """Return the trait of instances with values behind them: the first word there has their capacity."""
+    return _Trait((kind.basic_size // 8 - 2,), lambda word: _holds_values(kind, room, word))
 
 
 def _holds_values(kind: TypeObject, room: int, word: int) -> bool:
