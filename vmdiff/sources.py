@@ -241,17 +241,17 @@ def _owners_found(
     """Return a snapshot with owners, and how many mappings of several owners did not add up."""
     from vmdiff.capture.live_memory import LiveMemory
     from vmdiff.owners import RULES, Scene, assigned
-    from vmdiff.owners.second_look import uncounted
+    from vmdiff.owners.second_look import unsettled
 
     with LiveMemory(folder.pid, folder=folder, mappings=snapshot.mappings) as memory:
         scene = assigned(Scene(snapshot, memory, known), RULES)
-        return scene, uncounted(scene.snapshot, memory)
+        return scene, unsettled(scene.snapshot, memory)
 
 
 def _owners_counted_again(folder: ProcessFolder, scene: "Scene") -> "tuple[Scene, int]":
     """Read the process again, and keep the owners that were found if its layout is the same."""
     from vmdiff.capture.live_memory import LiveMemory
-    from vmdiff.owners.second_look import same_layout, uncounted, with_owners_of
+    from vmdiff.owners.second_look import same_layout, unsettled, with_owners_of
 
     owned = scene.snapshot
     again = read(folder, arguments=owned.process.arguments is not None, label=owned.label)
@@ -260,7 +260,7 @@ def _owners_counted_again(folder: ProcessFolder, scene: "Scene") -> "tuple[Scene
         return _owners_found(folder, again, scene.known)
     with LiveMemory(folder.pid, folder=folder, mappings=again.mappings) as memory:
         kept = with_owners_of(owned, again, memory)
-        return scene.with_owners(kept, memory), uncounted(kept, memory)
+        return scene.with_owners(kept, memory), unsettled(kept, memory)
 
 
 def _is_quick(snapshot: "Snapshot") -> bool:

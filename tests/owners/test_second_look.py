@@ -13,7 +13,7 @@ from vmdiff.capture import ProcessFolder, read
 from vmdiff.capture.live_memory import LiveMemory
 from vmdiff.model import Mapping, Snapshot
 from vmdiff.owners import RULES, Scene, assign
-from vmdiff.owners.second_look import same_layout, uncounted, with_owners_of
+from vmdiff.owners.second_look import same_layout, unsettled, with_owners_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="observes live processes")
 
@@ -71,7 +71,7 @@ def test_owners_carry_over_to_a_reading_of_the_same_layout(toucher: Toucher) -> 
         whole = with_owners_of(torn, again, memory)
 
         assert same_layout(torn, again)
-        assert (uncounted(torn, memory), uncounted(whole, memory)) == (1, 0)
+        assert (unsettled(torn, memory), unsettled(whole, memory)) == (1, 0)
     names = [[m.owner and m.owner.name for m in side.mappings] for side in (torn, whole)]
     assert names[0] == names[1]
 

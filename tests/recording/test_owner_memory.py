@@ -3,7 +3,7 @@
 import pytest
 
 from tests.series.moments import START, moment
-from vmdiff.model import Kind, Thread, Usage
+from vmdiff.model import Thread, Usage
 from vmdiff.owners import Scene
 from vmdiff.recording import owner_memory
 from vmdiff.recording.owner_memory import Rest
@@ -108,22 +108,6 @@ def test_memory_that_stays_and_loses_its_owner_is_noticed():
     assert not owner_memory.loses_owners(before, moment(START, pool=9))
     assert not owner_memory.loses_owners(bare(before), bare(before))
     assert not owner_memory.loses_owners(before, moment(START))
-
-
-@pytest.mark.parametrize(
-    ("pool", "kind", "owned", "lacking"),
-    [
-        (5, Kind.HEAP, False, True),
-        (5, Kind.HEAP, True, False),
-        (0, Kind.HEAP, False, False),
-        (5, Kind.ANONYMOUS, False, False),
-    ],
-)
-def test_a_heap_that_is_in_memory_and_has_no_owner_is_noticed(pool, kind, owned, lacking):
-    drawn = moment(START, pool=pool)
-    snapshot = drawn.model_copy(update={"mappings": tuple(m._replace(kind=kind) for m in drawn.mappings)})
-
-    assert owner_memory.has_heap_without_owner(snapshot if owned else bare(snapshot)) is lacking
 
 
 def test_what_a_look_found_no_owner_for_is_not_looked_at_whenever_it_is_touched():

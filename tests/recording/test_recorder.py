@@ -9,6 +9,8 @@ import vmdiff
 from tests.owners.inside.looking import at_rest
 from tests.recording.programs import Obedient, Pace, obedient
 from tests.waiting import until
+from vmdiff import sources
+from vmdiff.capture import ProcessFolder, read
 from vmdiff.errors import InputError, OutputError, ProcessError
 from vmdiff.storage import series_folder
 
@@ -93,6 +95,18 @@ def test_a_heap_that_brk_moved_is_looked_at():
         _, second = recorded(program.pid, count=2, pacer=Pace(at_10=lambda: program.order("brk 1")))
 
     assert second.looked == "another layout"
+
+
+def test_a_heap_that_brk_moved_before_its_owner_was_looked_for_has_one():
+    with obedient() as program, ProcessFolder(program.pid) as folder:
+        bare = read(folder)
+        program.order("malloc 20000")  # 32 bytes each, which is more than there is room for
+        at_rest(program.pid)
+        owned = sources.with_owners(folder, bare)
+
+    (heap,) = (mapping for mapping in owned.mappings if mapping.path == "[heap]")
+    assert heap.size > next(m.size for m in bare.mappings if m.path == "[heap]")
+    assert heap.owner.name == "malloc heap"
 
 
 def test_a_program_that_takes_the_place_of_another_is_looked_at():

@@ -2,23 +2,26 @@
 
 Owners are looked for after the counters were read, and what a program touches meanwhile makes the pages of
 a mapping that several owners share not add up to its counters, so that nothing is known of its parts.
-A new reading of the same layout needs no new search: its pages are counted at once.
+A new reading of the same layout needs no new search: its pages are counted at once. A heap that brk moved
+meanwhile contradicts malloc's records: of a new reading with another layout owners are looked for again.
 """
 
-from vmdiff.model import MIXED, Mapping, PlacedMapping, Snapshot
+from vmdiff.model import MIXED, Kind, Mapping, PlacedMapping, Snapshot
 from vmdiff.owners.memory_port import Memory
 from vmdiff.owners.part_counters import recounted
 
 _OF_THE_LAYOUT = slice(0, Mapping._fields.index("owner"))
 
 
-def uncounted(snapshot: Snapshot, memory: Memory) -> int:
-    """Count the mappings of several owners whose pages can be counted and did not add up."""
-    return sum(
-        memory.residency((mapping.start, mapping.end)) is not None
-        for mapping in snapshot.placed
-        if mapping.owner is not None and _lacks_counts(snapshot, mapping)
-    )
+def unsettled(snapshot: Snapshot, memory: Memory) -> int:
+    """Count what a second look may settle: mappings whose pages did not add up, and heaps without owner."""
+    lacking = (mapping for mapping in snapshot.placed if _lacks_counts(snapshot, mapping))
+    uncounted = sum(memory.residency((mapping.start, mapping.end)) is not None for mapping in lacking)
+    return uncounted + sum(_is_heap_without_owner(mapping) for mapping in snapshot.placed)
+
+
+def _is_heap_without_owner(mapping: Mapping) -> bool:
+    return mapping.kind is Kind.HEAP and mapping.owner is None and bool(mapping.values.get("rss"))
 
 
 def _lacks_counts(snapshot: Snapshot, mapping: Mapping) -> bool:

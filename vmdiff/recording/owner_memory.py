@@ -13,7 +13,7 @@ from collections import abc
 from collections.abc import Hashable, Iterator
 from typing import NamedTuple
 
-from vmdiff.model import Kind, Mapping, Owner, Snapshot, owner
+from vmdiff.model import Mapping, Owner, Snapshot, owner
 from vmdiff.owners import Memory, Scene
 from vmdiff.owners.inside import QUICK, look_inside
 from vmdiff.owners.second_look import same_layout, with_owners_of
@@ -62,11 +62,6 @@ def _tids(snapshot: Snapshot) -> list[int]:
 
 def _resident(mapping: Mapping) -> object:
     return mapping.values.get("rss") or mapping.values.get("swap")
-
-
-def has_heap_without_owner(snapshot: Snapshot) -> bool:
-    """Return whether what brk gave is resident and has no owner, as if it were nobody's malloc."""
-    return any(m.kind is Kind.HEAP and m.owner is None and _resident(m) for m in snapshot.mappings)
 
 
 def loses_owners(before: Snapshot, after: Snapshot) -> bool:

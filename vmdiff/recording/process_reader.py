@@ -11,8 +11,6 @@ from vmdiff.owners import KnownFiles, Scene
 from vmdiff.recording import owner_memory
 from vmdiff.recording.owner_memory import Rest
 
-_MORE_FIRST_LOOKS = 2
-
 
 class OwnedReading(NamedTuple):
     """A snapshot, and why owners were looked for: None if those of the last look were kept."""
@@ -57,22 +55,16 @@ class ProcessReader:
         return OwnedReading(self._last.scene.snapshot, why)
 
     def _looked_at(self, folder: ProcessFolder, bare: Snapshot) -> Scene:
-        """Look for owners; again, of a new reading, where memory that stayed lost its owner.
+        """Look for owners; once more, of a new reading, where memory that stayed lost its owner.
 
-        A heap that grows between the reading of the layout and the look at its records contradicts them. At
-        the first point it is not known to have had an owner, so a heap without one is looked at again, too.
+        A heap that grows between the reading of the layout and the look at its records contradicts them.
         """
         scene = sources.looked_at(folder, bare, inside=self._inside, known=self._known)
         before = None if self._last is None else self._last.scene.snapshot
-        if before is None:
-            for _ in range(_MORE_FIRST_LOOKS):
-                if not owner_memory.has_heap_without_owner(scene.snapshot):
-                    break
-                scene = sources.looked_at(folder, read(folder), inside=self._inside, known=self._known)
-        elif owner_memory.loses_owners(before, scene.snapshot):
-            again = sources.looked_at(folder, read(folder), inside=self._inside, known=self._known)
-            scene = again.with_owners(owner_memory.carried(before, again.snapshot), None)
-        return scene
+        if before is None or not owner_memory.loses_owners(before, scene.snapshot):
+            return scene
+        again = sources.looked_at(folder, read(folder), inside=self._inside, known=self._known)
+        return again.with_owners(owner_memory.carried(before, again.snapshot), None)
 
     def _why(self, bare: Snapshot, identity: tuple[object, ...]) -> str | None:
         """Return why owners are looked for again; None if those of the last look hold."""
