@@ -97,3 +97,28 @@ def test_owners_that_were_looked_for_on_one_side_only_are_unknown_on_the_other()
     groups = {group.name: group.totals["rss"] for group in found.grouped("owner")}
 
     assert groups == {"(not split)": (None, 3 * PAGE), "thread stack": (3 * PAGE, None)}
+
+
+def test_what_both_sides_have_keeps_its_owner_where_its_neighbour_has_none() -> None:
+    apart, merged = taken(memory(0, 4, rss=4), memory(4, 8, ARENA, rss=4)), taken(memory(0, 8, rss=8))
+
+    found = between(apart, merged)
+
+    assert moved(found) == {}
+    owner = found.after.mappings[0].owner
+    assert owner
+    assert [(one.range, one.evidence) for one in owner.parts] == [
+        ((4 * PAGE, 8 * PAGE), "as before: heap_info")
+    ]
+
+
+def test_memory_that_is_new_in_part_may_be_new_throughout() -> None:
+    freed, reused = taken(memory(4, 8, ARENA, rss=4)), taken(memory(0, 8, rss=8))
+
+    assert moved(between(freed, reused)) == {"malloc arena": -4, "(anonymous)": 8}
+
+
+def test_a_part_of_where_a_stack_lay_is_something_else() -> None:
+    before = taken(memory(0, 4, rss=4), memory(4, 8, STACK, rss=4))
+
+    assert between(before, taken(memory(0, 6, rss=6))).after.mappings[0].owner is None

@@ -83,6 +83,7 @@ class _Labels:
             return mapping
         if owner is None:
             whole = self._of(mapping, mapping.start, mapping.end) or self._several(mapping)
+            whole = whole or self._overlapping(mapping)
             return mapping if whole is None else mapping.owned_by(whole)
         parts, rest = list(owner.parts), []
         for gap in owner.rest:
@@ -109,6 +110,29 @@ class _Labels:
         seen = (replace(part, evidence=f"{self._seen}: {part.evidence}") for part in owner.parts)
         # What was counted is of the other side.
         return Owner(MIXED, parts=tuple(replace(part, rss=None, swap=None, private=None) for part in seen))
+
+    def _overlapping(self, mapping: PlacedMapping) -> Owner | None:
+        """Return the owners of what lies in a mapping that the other side has cut otherwise.
+
+        Only if the other side has all of its memory: where some is new, all may be, in the place of a block
+        that was freed.
+        """
+        start, end = mapping.range
+        there = self._other.by_address.within(start, end)
+        if any(_ground(one) != _ground(mapping) for one in there):
+            return None
+        if sum(min(one.end, end) - max(one.start, start) for one in there) < mapping.size:
+            return None
+        parts = tuple(
+            Part(low, high, owner.name, owner.certainty, owner.basis, evidence, owner.label, owner.tid)
+            for label in _labels(there)
+            for low, high, owner in ((max(label.start, start), min(label.end, end), label.owner),)
+            for evidence in (f"{self._seen}: {owner.evidence}",)
+            if low < high and owner.certainty is not None and owner.basis is not None
+            if self._is_there(owner.tid)
+            if owner.name != _STACK or (low, high) == (label.start, label.end)
+        )
+        return Owner(MIXED, parts=parts) if parts else None
 
     def _is_there(self, tid: int | None) -> bool:
         return tid is None or not self._knows_threads or tid in self._threads
