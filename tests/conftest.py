@@ -17,6 +17,9 @@ settings.register_profile(
 )
 settings.load_profile("vmdiff")
 
+# mkswap, chroot and the like are for administrators: a user's PATH may lack their folders.
+os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+
 # A shell without job control has what it starts in the background ignore these, and so would whatever the
 # tests start: those that are to be interrupted would run on for ever.
 for number in (signal.SIGINT, signal.SIGQUIT):

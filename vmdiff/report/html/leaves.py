@@ -15,7 +15,7 @@ from vmdiff.comparison.compare import Comparison
 from vmdiff.comparison.matching import Region
 from vmdiff.comparison.tally import Key, Tally, object_name, tallied_mapping
 from vmdiff.model import DERIVED, Mapping, Snapshot, add
-from vmdiff.model.piece import Piece, group_of, pieces_of
+from vmdiff.model.piece import NOT_SPLIT, Piece, group_of, pieces_of
 from vmdiff.report import wording
 from vmdiff.report.view.figures import Column, parts_of, value_of
 
@@ -85,6 +85,15 @@ def of_process(
         one, other = (side.get(place, _NONE) for side in sides)
         share, where = one if other is _NONE else other
         yield Leaf(*share.key, share.title, where, one[0].figures, other[0].figures, None)
+
+
+def of_totals(before: Snapshot | None, after: Snapshot | None, columns: Sequence[Column]) -> Leaf:
+    """Return the one leaf of a process that is known by its totals on one side: they are nobody's."""
+    earlier, later = (
+        () if one is None else tuple([value_of(one.totals, column.counter) for column in columns])
+        for one in (before, after)
+    )
+    return Leaf(NOT_SPLIT, NOT_SPLIT, NOT_SPLIT, "all of it", "", earlier, later, None)
 
 
 def _by_place(

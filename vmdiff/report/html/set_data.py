@@ -39,11 +39,7 @@ class MemberLeaf(NamedTuple):
 
 def of_set(snapshots: SnapshotSet) -> str:
     """Write the figures of one set."""
-    found = [
-        MemberLeaf(_role(one), _called(one), leaf)
-        for one in snapshots.members
-        for leaf in leaves.of_snapshot(one, COLUMNS)
-    ]
+    found = [MemberLeaf(_role(one), _called(one), leaf) for one in snapshots.members for leaf in _leaves(one)]
     return _written("alone", found, (snapshots,), len(snapshots.members))
 
 
@@ -56,8 +52,15 @@ def of_sets(compared: SetComparison) -> str:
 def _of_pair(pair: MemberPair) -> Iterator[MemberLeaf]:
     role, process = wording.name(pair.role), _called_pair(pair)
     same = pair.became is Became.SAME
+    if any(side is not None and side.totals_only for side in (pair.before, pair.after)):
+        yield MemberLeaf(role, process, leaves.of_totals(pair.before, pair.after, COLUMNS))
+        return
     for leaf in leaves.of_process(pair.before, pair.after, COLUMNS, same_space=same):
         yield MemberLeaf(role, process, leaf)
+
+
+def _leaves(one: Snapshot) -> Iterable[Leaf]:
+    return [leaves.of_totals(None, one, COLUMNS)] if one.totals_only else leaves.of_snapshot(one, COLUMNS)
 
 
 def _role(one: Snapshot) -> str:
