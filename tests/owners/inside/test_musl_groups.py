@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.owners.inside.glibcs import PROGRAMS
-from tests.owners.inside.looking import accessible, at_rest, inside, of, whole
+from tests.owners.inside.looking import accessible, at_rest, inside, whole
 from tests.owners.living import owned, running
 from tests.owners.lying import Lying
 from tests.owners.real import absent
@@ -32,7 +32,7 @@ def program(*options: str) -> Path:
 def test_every_block_is_counted(options: tuple[str, ...], seed: int) -> None:
     with running([program(*options), 20_000, 10 + 200 * seed, seed]) as (process, said):
         at_rest(process.pid)
-        (usage,) = of(inside(process.pid), "musl malloc")
+        (usage,) = inside(process.pid)  # and nothing is said of glibc's malloc
         groups = accessible(process.pid, "musl malloc")
 
     blocks, size = (int(said[name][0]) for name in ("blocks", "bytes"))

@@ -19,6 +19,7 @@ from vmdiff.owners.allocators.glibc_state import (
     MallocArena,
     find_glibc,
 )
+from vmdiff.owners.allocators.musl import GROUP
 from vmdiff.owners.inside.budget import Budget
 from vmdiff.owners.inside.chunk_release import joined, releasable
 from vmdiff.owners.inside.chunk_walk import ChunkRange, ChunkWalk
@@ -103,7 +104,9 @@ def _name(found: Glibc) -> str:
 
 
 def _nothing_found(scene: Scene) -> Iterator[Usage]:
-    """Yield an unknown where a heap is there that no record explains."""
+    """Yield an unknown where a heap is there that no record explains; musl has records of its own there."""
+    if next(owned_ranges(scene, GROUP), None) is not None:
+        return
     heaps = scene.of_kind(Kind.HEAP)
     if any(mapping.owner is None or mapping.owner.name == _HEAP for mapping in heaps):
         why = "no main arena of glibc's malloc: the heap is another allocator's, or the program is static"
