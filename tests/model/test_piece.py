@@ -90,6 +90,13 @@ def test_counters_of_resident_pages_follow_from_them_where_that_is_certain() -> 
     assert column(cut(unsure, *both), "pss") == [None, None]  # shared pages of both, some by more processes
 
 
+def test_a_counter_that_contradicts_what_is_resident_is_split_among_nobody() -> None:
+    """A document may say that 4 KiB are private and none are resident; no kernel does."""
+    found = cut({"private_dirty": PAGE, "private_clean": PAGE}, part(0, 4))
+
+    assert set(column(found, "private_dirty")) == {None}
+
+
 def test_memory_whose_owners_have_no_bounds_is_not_split() -> None:
     assert [piece.group for piece in cut({"rss": PAGE})] == [NOT_SPLIT]
 

@@ -207,4 +207,6 @@ def _parts_of(amount: int | None, whole: int | None, counted: Sequence[int | Non
     if not amount or amount == whole:
         return [*counted] if amount else [amount] * len(counted)
     holders = [at for at, held in enumerate(counted) if held != 0]
+    if not holders:  # a document that contradicts itself
+        return [None] * len(counted)
     return [0 if at not in holders else amount if len(holders) == 1 else None for at in range(len(counted))]
