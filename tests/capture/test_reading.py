@@ -102,6 +102,21 @@ def test_a_layout_that_never_holds_still_is_a_doubt(tmp_path: Path) -> None:
         assert any("moved" in doubt for doubt in one.origin.doubts)
 
 
+@pytest.mark.parametrize("name", ["stat", "status", "cgroup", "auxv", "smaps_rollup"])
+def test_what_the_kernel_writes_as_one_record_is_read_at_once_and_whole(name: str) -> None:
+    reads: list[None] = []
+    with subprocess.Popen(["/bin/sleep", "60"]) as process:
+        with ProcessFolder(process.pid) as folder:
+            folder.between_reads = lambda: reads.append(None)
+            found = folder.contents(name)
+        whole = Path(f"/proc/{process.pid}/{name}").read_bytes()
+        process.kill()
+
+    assert len(reads) == 1
+    assert found.count(b"\n") == whole.count(b"\n")  # figures may move meanwhile
+    assert found[:7] == whole[:7]
+
+
 def test_threads_of_a_process_are_read_as_the_process() -> None:
     with actor() as process:
         process.act("thread")

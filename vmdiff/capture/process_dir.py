@@ -21,6 +21,10 @@ PROC = Path("/proc")
 
 _READ = 16 << 10
 _PIECE = 256 << 10  # what is handed on at once
+# What the kernel writes as one record (fs/proc/base.c, proc_single_open and proc_pid_auxv_operations;
+# fs/proc/task_mmu.c, smaps_rollup_open): a short read has all of it. Of other files a short read may end with
+# a record, and more come (fs/seq_file.c).
+_ONE_RECORD = frozenset({"stat", "status", "cgroup", "auxv", "smaps_rollup"})
 _BUFFER, _BUFFERS = 3 << 10, 64  # of a vector
 KERNEL_THREAD = 0x00200000  # PF_KTHREAD, include/linux/sched.h
 
@@ -88,7 +92,8 @@ class ProcessFolder:
         descriptor = self.open(name)
         try:
             by_vectors = _vector_reader() if large and not self.between_reads else None
-            while piece := by_vectors(descriptor) if by_vectors else self._by_pages(descriptor):
+            once = name in _ONE_RECORD
+            while piece := by_vectors(descriptor) if by_vectors else self._by_pages(descriptor, once=once):
                 yield piece
                 if by_vectors is None and len(piece) < _PIECE:
                     return  # it ended: not to be asked again, for most files are small and there are many
@@ -97,7 +102,7 @@ class ProcessFolder:
         finally:
             os.close(descriptor)
 
-    def _by_pages(self, descriptor: int) -> bytes:
+    def _by_pages(self, descriptor: int, *, once: bool) -> bytes:
         pieces: list[bytes] = []
         length = 0
         while length < _PIECE and (piece := os.read(descriptor, _READ)):
@@ -105,6 +110,8 @@ class ProcessFolder:
                 self.between_reads()
             pieces.append(piece)
             length += len(piece)
+            if once and len(piece) < _READ:
+                break
         return b"".join(pieces)
 
     def contents(self, name: str) -> bytes:
