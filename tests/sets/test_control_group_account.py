@@ -245,6 +245,25 @@ def test_a_group_of_version_2_is_explained_and_its_limit_told(second: tuple[Path
     )
 
 
+def test_compressed_swap_is_part_of_the_kernels_memory_and_hugetlb_is_beside_it() -> None:
+    """The keys of Linux 6.13 and later; what is in another key counts once."""
+    more = {
+        "zswap": 8 * MIB,
+        "zswapped": 24 * MIB,
+        "zswap_incomp": 4096,
+        "swapcached": 5 * MIB,
+        "hugetlb": 4 * MIB,
+    }
+    stat = {**STAT, **more, "kernel": STAT["kernel"] + more["zswap"]}
+    charged = sum(stat[name] for name in ("anon", "file", "kernel", "sock", "hugetlb"))
+    lines = account(ControlGroup(path="/app", version=2, current=charged, stat=stat))
+    found = {line.name: line.bytes for line in lines}
+    assert (found["compressed swap"], found["huge pages (hugetlb)"]) == (8 * MIB, 4 * MIB)
+    assert (found["not explained"], sum(found.values())) == (0, charged)
+    known = ("kernel_stack", "pagetables", "percpu", "vmalloc", "slab_reclaimable", "slab_unreclaimable")
+    assert found["kernel, other"] == STAT["kernel"] - sum(STAT[name] for name in known)
+
+
 def test_what_grew_between_two_accounts_is_told() -> None:
     before = ControlGroup(
         path="/app", version=2, current=100 * MIB, stat={"anon": 80 * MIB, "file": 20 * MIB}

@@ -1,7 +1,10 @@
 """A control group's memory explained: lines that add up to what the kernel charges to it.
 
 Facts: Documentation/admin-guide/cgroup-v2.rst, memory.stat: ``file`` includes ``shmem``; ``kernel`` includes
-``kernel_stack``, ``pagetables``, ``percpu``, ``vmalloc`` and ``slab``, ``sock`` stands beside it.
+``kernel_stack``, ``pagetables``, ``percpu``, ``vmalloc`` and ``slab``, ``sock`` stands beside it. ``kernel``
+includes ``zswap``, too, which is charged as the kernel's objects are (mm/memcontrol.c,
+obj_cgroup_charge_zswap); ``hugetlb`` is only there where it is charged. The swap cache is not in ``file``:
+mm/swap_state.c counts it for the node alone.
 cgroup-v1/memory.rst, 5.2: ``cache`` includes ``shmem``, ``rss`` is anonymous memory; with sub-groups the keys
 that begin with ``total_`` count. The kernel gathers these figures from its processors now and then, so the
 last line may be some hundred KiB above or below nothing.
@@ -31,6 +34,7 @@ _KERNEL = (
     ("slab, kept", ("slab_unreclaimable",)),
     ("per-processor data", ("percpu",)),
     ("vmalloc", ("vmalloc",)),
+    ("compressed swap", ("zswap",)),
 )
 
 
@@ -66,7 +70,7 @@ def _second(stat: abc.Mapping[str, int]) -> abc.Iterator[AccountLine]:
     yield AccountLine("tmpfs and shared memory", shared, freed=False)
     yield from _kernel(stat)
     yield AccountLine("network sockets", stat.get("sock", 0), freed=False)
-    yield AccountLine("compressed swap", stat.get("zswap", 0), freed=False)
+    yield AccountLine("huge pages (hugetlb)", stat.get("hugetlb", 0), freed=False)
 
 
 def _first(stat: abc.Mapping[str, int]) -> abc.Iterator[AccountLine]:
