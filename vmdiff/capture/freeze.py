@@ -196,8 +196,7 @@ class Freeze:
             time.sleep(_PAUSE)
 
     def _state(self, tid: int) -> str | None:
-        text = self._folder.text(f"task/{tid}/stat")
-        return text.rpartition(")")[2].split()[0] if text else None
+        return _state(self._folder, str(tid))
 
     def _refusal(self, tid: int, number: int) -> str:
         tracer = self._tracer(tid)
@@ -237,6 +236,12 @@ def _number(status: str | None, key: str) -> int:
     return next((int(words[1]) for words in lines), 0)
 
 
+def _state(folder: ProcessFolder, tid: str) -> str | None:
+    """Return the state letter of a thread, None where it is gone."""
+    text = folder.text(f"task/{tid}/stat")
+    return text.rpartition(")")[2].split()[0] if text else None
+
+
 def let_run(folder: ProcessFolder) -> None:
     """Wait until each thread of a process that was let go has been on a processor, or waits for something.
 
@@ -255,8 +260,8 @@ def _waiting_for_processor(folder: ProcessFolder) -> dict[str, str]:
     """Return the threads that run or could, each with the time that it has been on a processor."""
     found = {}
     for tid in folder.names("task"):
-        stat, spent = folder.text(f"task/{tid}/stat"), folder.text(f"task/{tid}/schedstat")
-        if stat and spent and stat.rpartition(")")[2].split()[0] == "R":
+        spent = folder.text(f"task/{tid}/schedstat")
+        if spent and _state(folder, tid) == "R":
             found[tid] = spent.split()[0]
     return found
 
