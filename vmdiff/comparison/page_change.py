@@ -10,7 +10,7 @@ from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from vmdiff.model import Part, PlacedMapping, Snapshot
-from vmdiff.model.page_map import FINGERPRINT, PageContents
+from vmdiff.model.page_map import FINGERPRINT, StateRun
 from vmdiff.model.piece import NOT_SPLIT, group_of
 
 _HELD = frozenset("zdZD")
@@ -56,7 +56,7 @@ def moved_pages(before: Snapshot, after: Snapshot) -> tuple[MovedPages, ...] | N
     if was is None or now is None or was.key is None or (was.key, was.page_size) != (now.key, now.page_size):
         return None
     found: list[MovedPages] = []
-    for one in _moves(list(_runs(was)), list(_runs(now)), now.page_size):
+    for one in _moves(list(was.runs()), list(now.runs()), now.page_size):
         if found and found[-1][1:] == (one.start, one.move):
             one = MovedPages(found.pop().start, one.end, one.move)  # noqa: PLW2901  # the two are one
         found.append(one)
@@ -87,33 +87,7 @@ def moves_by_owner(
     return tuple(sorted(moves, key=lambda one: (-one.changed, -one.came, -one.freed, one.owner)))
 
 
-class _Run(NamedTuple):
-    """Neighbouring pages of one state, and the fingerprints of those with data."""
-
-    start: int
-    end: int
-    state: str
-    prints: bytes
-
-    def part(self, start: int, end: int, page: int) -> bytes:
-        """Return the fingerprints of the pages in ``[start, end)``."""
-        first, last = ((at - self.start) // page * FINGERPRINT for at in (start, end))
-        return self.prints[first:last]
-
-
-def _runs(pages: PageContents) -> Iterator[_Run]:
-    """Yield what is not absent, lowest address first."""
-    for one in sorted(pages.mappings, key=lambda one: one.start):
-        at, passed, prints = one.start, 0, one.fingerprint_bytes()
-        for count, state in one.states():
-            end = at + count * pages.page_size
-            own = count * FINGERPRINT if state in _DATA else 0
-            if state != "a":
-                yield _Run(at, end, state, prints[passed : passed + own])
-            at, passed = end, passed + own
-
-
-def _moves(before: Sequence[_Run], after: Sequence[_Run], page: int) -> Iterator[MovedPages]:
+def _moves(before: Sequence[StateRun], after: Sequence[StateRun], page: int) -> Iterator[MovedPages]:
     """Yield what became of each stretch that either side has."""
     borders = sorted({border for run in (*before, *after) for border in run[:2]})
     i = j = 0
@@ -131,11 +105,11 @@ def _moves(before: Sequence[_Run], after: Sequence[_Run], page: int) -> Iterator
             yield MovedPages(start, end, move)
 
 
-def _rewritten(one: _Run, other: _Run, start: int, end: int, page: int) -> Iterator[MovedPages]:
+def _rewritten(one: StateRun, other: StateRun, start: int, end: int, page: int) -> Iterator[MovedPages]:
     """Yield which pages with data on both sides have other data; most have not."""
     for low in range(start, end, _AT_ONCE * page):
         high = min(end, low + _AT_ONCE * page)
-        was, now = one.part(low, high, page), other.part(low, high, page)
+        was, now = _part(one, low, high, page), _part(other, low, high, page)
         if was == now:
             yield MovedPages(low, high, "kept")
             continue
@@ -146,6 +120,12 @@ def _rewritten(one: _Run, other: _Run, start: int, end: int, page: int) -> Itera
             until = at + sum(1 for _ in run) * page
             yield MovedPages(at, until, "kept" if kept else "written")
             at = until
+
+
+def _part(run: StateRun, start: int, end: int, page: int) -> bytes:
+    """Return the fingerprints of the pages in ``[start, end)``."""
+    first, last = ((at - run.start) // page * FINGERPRINT for at in (start, end))
+    return run.prints[first:last]
 
 
 def _move(was: str, now: str) -> str | None:

@@ -6,8 +6,9 @@ who has the key could test a guess, and only fingerprints of one key can be comp
 
 import re
 from base64 import b85decode, b85encode
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 
 from pydantic import Field, field_serializer, model_validator
 
@@ -74,6 +75,15 @@ class MappingPages(Frozen):
         return b85decode(self.fingerprints or "")
 
 
+class StateRun(NamedTuple):
+    """Neighbouring pages of one `PageState` in ``[start, end)``, and the fingerprints of those with data."""
+
+    start: int
+    end: int
+    state: str
+    prints: bytes
+
+
 class PageContents(Frozen):
     """The pages of a snapshot's private mappings; *key* tells which key the fingerprints are made with.
 
@@ -86,6 +96,17 @@ class PageContents(Frozen):
     files: tuple[CachedFile, ...] | None = None
     devices: tuple[DeviceMemory, ...] = ()
     mappings: tuple[MappingPages, ...] = ()
+
+    def runs(self) -> Iterator[StateRun]:
+        """Yield what is not absent, lowest address first; *prints* are empty where no key was at hand."""
+        for one in sorted(self.mappings, key=lambda one: one.start):
+            at, passed, prints = one.start, 0, one.fingerprint_bytes()
+            for count, state in one.states():
+                end = at + count * self.page_size
+                own = count * FINGERPRINT if state in "dD" else 0
+                if state != PageState.ABSENT:
+                    yield StateRun(at, end, state, prints[passed : passed + own])
+                at, passed = end, passed + own
 
     def without_fingerprints(self) -> Self:
         """Return what each page was, and nothing that it could be known again by."""

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from vmdiff.comparison.compare import Comparison
 from vmdiff.model import AddressIndex, Snapshot
-from vmdiff.model.page_map import FINGERPRINT, MappingPages
+from vmdiff.model.page_map import FINGERPRINT
 from vmdiff.report import wording
 
 CELLS = 192  # of one mapping
 _MOST = 16  # mappings; the rest is one row without a picture
-_WORDS = {"a": "", "s": "swapped", "f": "file", "u": "unread", "z": "zeros", "d": "data"}
+_WORDS = {"s": "swapped", "f": "file", "u": "unread", "z": "zeros", "d": "data"}
 HELD = {
     "data": "data",
     "repeated": "repeated",
@@ -92,28 +92,19 @@ def held(taken: Snapshot) -> Iterator[PageStretch]:
     """Yield what is not absent of a snapshot's pages, lowest address first."""
     if taken.pages is None:
         return
-    seen: set[bytes] = set()
-    for one in sorted(taken.pages.mappings, key=lambda one: one.start):
-        yield from _stretches(one, taken.pages.page_size, seen)
+    page, seen = taken.pages.page_size, set[bytes]()
+    for run in taken.pages.runs():
+        state, huge = _WORDS[run.state.lower()], run.state.isupper()
+        if state == "data" and run.prints:
+            yield from _told_apart(run.prints, run.start, page, seen, huge=huge)
+        else:
+            yield PageStretch(run.start, run.end, state, huge)
 
 
 def moved(found: Comparison) -> Iterator[PageStretch]:
     """Yield what became of pages, lowest address first."""
     for run in found.moved_pages or ():
         yield PageStretch(run.start, run.end, run.move)
-
-
-def _stretches(pages: MappingPages, page: int, seen: set[bytes]) -> Iterator[PageStretch]:
-    prints, passed, at = pages.fingerprint_bytes(), 0, pages.start
-    for count, letter in pages.states():
-        state, huge, end = _WORDS[letter.lower()], letter.isupper(), at + count * page
-        if state == "data" and prints:
-            own = prints[passed : passed + count * FINGERPRINT]
-            passed += len(own)
-            yield from _told_apart(own, at, page, seen, huge=huge)
-        elif state:
-            yield PageStretch(at, end, state, huge)
-        at = end
 
 
 def _told_apart(
