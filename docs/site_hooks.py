@@ -13,18 +13,15 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def _helps() -> str:
-    from vmdiff.cli.app import app
+    from vmdiff.cli.app import COMMANDS
 
-    names = [
-        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
-    ]
-    return "\n".join(_help(name) for name in names)
+    return "\n".join(map(_help, COMMANDS))
 
 
 def _help(name: str) -> str:
-    from vmdiff.cli.app import app
+    from vmdiff.cli.app import app_for
 
-    shown = CliRunner().invoke(app, [name, "--help"], prog_name="vmdiff", terminal_width=100)
+    shown = CliRunner().invoke(app_for([name]), [name, "--help"], prog_name="vmdiff", terminal_width=100)
     if shown.exit_code:
         raise SystemExit(f"vmdiff {name} --help: {shown.output}")
     return f"## vmdiff {name}\n\n```text\n{shown.output.strip()}\n```\n"

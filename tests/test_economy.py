@@ -52,6 +52,15 @@ def test_help_needs_no_model() -> None:
     assert imported("--help") & HEAVY == {"typer"}
 
 
+def test_a_command_needs_no_other_command(tmp_path: Path) -> None:
+    with actor() as process:
+        modules = imported("snap", process.pid, "-o", tmp_path / "x.json")
+
+    commands = {name for name in modules if name.startswith("vmdiff.cli.") and name.endswith("_command")}
+    assert commands == {"vmdiff.cli.snap_command"}
+    assert "vmdiff.report" not in modules
+
+
 def test_a_snapshot_needs_no_renderer_and_no_other_format(tmp_path: Path) -> None:
     with actor() as process:
         modules = imported("snap", process.pid, "-o", tmp_path / "x.json")

@@ -17,7 +17,7 @@ from tests.report.test_html import data, groups_of, leaf_sums
 from tests.sets.made import made, member
 from tests.sets.test_set_totals import sets
 from vmdiff import sources
-from vmdiff.cli.app import app
+from vmdiff.cli.app import app_for
 from vmdiff.model import Mapping
 from vmdiff.model.snapshot_set import SnapshotSet
 from vmdiff.report import wording
@@ -91,7 +91,7 @@ def test_the_sets_ride_inside_and_are_read_back(tmp_path: Path) -> None:
     for one, file in zip((before, after), files, strict=True):
         sources.save_set(one, file)
     shown, compared = tmp_path / "set.html", tmp_path / "sets.html"
-    run = CliRunner().invoke
+    run, app = CliRunner().invoke, app_for([])
 
     assert run(app, ["show", str(files[1]), "--format", "html", "-o", str(shown)]).exit_code == 0
     assert run(app, ["compare", *map(str, files), "--format", "html", "-o", str(compared)]).exit_code == 0

@@ -65,10 +65,10 @@ def _command(words: list[str]) -> int | str | None:
     if words == ["--version"]:  # nothing needs to be imported for this
         print(f"vmdiff {vmdiff.__version__}")  # noqa: T201
         return 0
-    from vmdiff.cli.app import app
+    from vmdiff.cli.app import app_for
 
     try:
-        app(args=words, prog_name="vmdiff")
+        app_for(words)(args=words, prog_name="vmdiff")
     except SystemExit as stop:
         # Typer writes its help itself, and calls it a failure that nobody reads on.
         if isinstance(stop.__context__, BrokenPipeError):

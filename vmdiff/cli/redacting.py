@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vmdiff.cli import leaks_command, output
+from vmdiff.cli import output
 from vmdiff.errors import InputError, OutputError, VmdiffError
 from vmdiff.harmless_text import printable
 from vmdiff.storage import atomic_file
@@ -61,6 +61,8 @@ def redact(
     targets = _targets(to, files) if to else []
     for target in targets:
         _check(target, files, force=force)
+    from vmdiff.cli import leaks_command
+
     if any(map(leaks_command.is_report, files)):
         _make_folder_of(targets)
         leaks_command.redact(files, targets, read_key(key), force=force)
