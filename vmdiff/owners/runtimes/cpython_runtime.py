@@ -17,6 +17,7 @@ from vmdiff.owners.scene import Scene, is_plain
 
 _NAMES = ("_PyRuntime", "PyType_Type", "Py_Version")
 _PYTHON = re.compile(r"python|\.cpython-")
+_PROGRAM = re.compile(r"python\d")
 _COOKIE = int.from_bytes(b"xdebugpy", "little")
 _VERSIONED_NAME = re.compile(r"python(\d)\.(\d+)(t?)")
 
@@ -92,11 +93,12 @@ def is_python(scene: Scene) -> bool:
 
 
 def _libraries(scene: Scene) -> Iterator[MappedObject]:
-    program = scene.executable
-    named = [thing for thing in scene.objects if "libpython" in thing.name]
-    yield from named
-    if program is not None and program not in named:
-        yield program
+    """Yield what may be the interpreter: its library, then the program.
+
+    Where the loader was run by name, it is the executable, and the program is found by its own name.
+    """
+    yield from (thing for thing in scene.objects if "libpython" in thing.name)
+    yield from (thing for thing in scene.objects if thing == scene.executable or _PROGRAM.match(thing.name))
 
 
 def _described(scene: Scene, library: MappedObject, symbols: dict[str, int]) -> Interpreter:
