@@ -27,6 +27,14 @@ class Space(NamedTuple):
     committed: int
 
 
+class G1Region(NamedTuple):
+    """A region of G1's heap that has memory: its kind, bytes in use, and its size."""
+
+    kind: str
+    used: int
+    size: int
+
+
 def spaces(jvm: HotSpot) -> tuple[str, tuple[Space, ...]] | None:
     """Return the collector's name and the parts of its heap; None where nothing fits."""
     readers = {"G1": _g1, "Shenandoah": _shenandoah, "Parallel": _parallel, "ZGC": _zgc, "Serial": _serial}
@@ -39,27 +47,31 @@ def spaces(jvm: HotSpot) -> tuple[str, tuple[Space, ...]] | None:
 
 
 def _g1(jvm: HotSpot) -> Iterator[Space]:
-    region = "G1HeapRegion" if ("G1HeapRegion", "GrainBytes") in jvm.fields else "HeapRegion"
-    size = jvm.static(region, "GrainBytes")
+    regions = g1_regions(jvm)
+    for kind in _G1_KINDS if regions else ():
+        some = [region for region in regions or () if region.kind == kind]
+        yield Space(kind, sum(region.used for region in some), sum(region.size for region in some))
+
+
+def g1_regions(jvm: HotSpot) -> list[G1Region] | None:
+    """Return every region that has memory; None if one is not as expected."""
+    type_ = "G1HeapRegion" if ("G1HeapRegion", "GrainBytes") in jvm.fields else "HeapRegion"
+    size = jvm.static(type_, "GrainBytes")
     manager = jvm.address(jvm.static("Universe", "_collectedHeap"), "G1CollectedHeap", "_hrm")
-    table = jvm.address(manager, f"{region}Manager", "_regions")
+    table = jvm.address(manager, f"{type_}Manager", "_regions")
     base, count = (
         jvm.member(table, "G1HeapRegionTable", "_base"),
         jvm.member(table, "G1HeapRegionTable", "_length"),
     )
     if not size or not jvm.heap or not base or not count or count > _MOST_REGIONS:
-        return
+        return None
     places = words(jvm.scene, base, count)
     if count * size != jvm.heap[1] - jvm.heap[0] or places is None:
-        return
-    regions = _g1_regions(jvm, region, places, size)
-    for kind in _G1_KINDS if regions else ():
-        used = [bytes_ for one, bytes_ in regions or () if one == kind]
-        yield Space(kind, sum(used), len(used) * size)
+        return None
+    return _g1_regions(jvm, type_, places, size)
 
 
-def _g1_regions(jvm: HotSpot, region: str, places: Sequence[int], size: int) -> list[tuple[str, int]] | None:
-    """Return kind and used bytes of every region that has memory; None if one is not as expected."""
+def _g1_regions(jvm: HotSpot, region: str, places: Sequence[int], size: int) -> list[G1Region] | None:
     # Up to JDK 11 the bounds are those of the classes that a region is derived from.
     types = (region, "G1ContiguousSpace", "Space")
     bottom, top, type_ = (jvm.offset(name, *types) for name in ("_bottom", "_top", "_type"))
@@ -76,7 +88,8 @@ def _g1_regions(jvm: HotSpot, region: str, places: Sequence[int], size: int) -> 
         low, high = (int.from_bytes(fields[at : at + 8], "little") for at in (bottom, top))
         if low != start or not low <= high <= low + size:
             return None
-        found.append((_g1_kind(int.from_bytes(fields[type_ + tag : type_ + tag + 4], "little")), high - low))
+        kind = _g1_kind(int.from_bytes(fields[type_ + tag : type_ + tag + 4], "little"))
+        found.append(G1Region(kind, high - low, size))
     return found
 
 

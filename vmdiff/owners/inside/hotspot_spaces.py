@@ -33,6 +33,7 @@ class HotSpotRegion(NamedTuple):
     used: int
     committed: int
     reserved: int
+    overhead: int = 0
 
 
 def metaspace(

@@ -6,6 +6,7 @@ from vmdiff.model import PlacedMapping, Usage
 from vmdiff.owners.inside.budget import Budget
 from vmdiff.owners.inside.hotspot_direct import OWNER, direct_buffers
 from vmdiff.owners.inside.hotspot_heap import spaces
+from vmdiff.owners.inside.hotspot_loaders import metaspace_by_loaders
 from vmdiff.owners.inside.hotspot_spaces import HotSpotRegion, code_heaps, metaspace
 from vmdiff.owners.inside.two_readings import MOVED, two_readings
 from vmdiff.owners.object_constants import Constants
@@ -22,7 +23,7 @@ def hotspot_usage(scene: Scene, budget: Budget) -> Iterator[Usage]:
     jvm = hotspot(scene, library, constants)
     if jvm is not None and budget.allows(steps=1):
         yield from _heap(jvm)
-        yield from _regions(jvm, library.mappings, constants)
+        yield from _regions(jvm, library.mappings, constants, budget.steps)
         yield from _direct(jvm, budget.steps)
 
 
@@ -51,15 +52,21 @@ def _heap(jvm: HotSpot) -> Iterator[Usage]:
         )
 
 
-def _regions(jvm: HotSpot, library: Sequence[PlacedMapping], constants: Constants) -> Iterator[Usage]:
-    found, steady = two_readings(lambda: (*metaspace(jvm, library, constants), *code_heaps(jvm, constants)))
+def _regions(
+    jvm: HotSpot, library: Sequence[PlacedMapping], constants: Constants, steps: int | None
+) -> Iterator[Usage]:
+    def read() -> tuple[HotSpotRegion, ...]:
+        spaces = tuple(metaspace(jvm, library, constants))
+        return (*(spaces or metaspace_by_loaders(jvm, library, steps)), *code_heaps(jvm, constants))
+
+    found, steady = two_readings(read)
     yield from (_usage(region, steady=steady) for region in found)
     if not any(region.label is None for region in found):
         yield Usage(
             owner="jvm metaspace",
-            source="HotSpot's metaspace arenas",
+            source="HotSpot's metaspace",
             certainty="certain",
-            partial="metaspace is not kept as from JDK 16 on, or too little of it was found",
+            partial="the JVM's own sums of metaspace were not found, or did not agree when they were read",
         )
 
 
@@ -82,12 +89,12 @@ def _usage(region: HotSpotRegion, *, steady: bool) -> Usage:
     return Usage(
         owner=region.owner,
         label=region.label,
-        source="HotSpot's metaspace arenas" if region.label is None else "HotSpot's CodeHeap",
+        source="HotSpot's metaspace" if region.label is None else "HotSpot's CodeHeap",
         certainty="certain",
         in_use=region.used,
-        free=region.committed - region.used,
+        free=region.committed - region.used - region.overhead,
         cached=0,
-        overhead=0,
+        overhead=region.overhead,
         reserved=region.reserved - region.committed,
         partial=None if steady else MOVED,
     )

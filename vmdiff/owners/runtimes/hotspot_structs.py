@@ -2,7 +2,7 @@
 
 libjvm.so exports an array of its C++ types' fields, with offsets and the addresses of static ones
 (``gHotSpotVMStructs``, src/hotspot/share/runtime/vmStructs.hpp), so that debuggers can find their
-way about a JVM that does not cooperate. Only the fields in ``_WANTED`` are kept.
+way about a JVM that does not cooperate. Only the fields in ``WANTED`` are kept.
 """
 
 import struct
@@ -29,7 +29,7 @@ _STRING_CLASS = (
     "_klasses[static_cast<int>(vmClassID::String_klass_knum)]",
     "_well_known_klasses[SystemDictionary::String_klass_knum]",
 )
-_WANTED: abc.Mapping[str, frozenset[str]] = {
+WANTED: abc.Mapping[str, frozenset[str]] = {
     "BarrierSet": frozenset({"_barrier_set"}),
     "CardTable": frozenset({"_byte_map", "_byte_map_size"}),
     "CardTableBarrierSet": frozenset({"_card_table"}),
@@ -186,8 +186,16 @@ class HotSpot:
         return None if at is None or field is None else word(self.scene, at + field.offset)
 
 
-def hotspot(scene: Scene, library: MappedObject, constants: Constants) -> HotSpot | None:
-    """Read the table of fields, if the exported description of its entries is as expected."""
+def hotspot(
+    scene: Scene,
+    library: MappedObject,
+    constants: Constants,
+    wanted: abc.Mapping[str, frozenset[str]] = WANTED,
+) -> HotSpot | None:
+    """Read the table of fields, if the exported description of its entries is as expected.
+
+    Of each type the *wanted* fields are kept.
+    """
     symbols = library.symbols(_EXPORTS.values())
     places = {key: word(scene, symbols[name]) for key, name in _EXPORTS.items() if name in symbols}
     expected = {"stride": 48, "type": 0, "field": 8, "offset": 32, "address": 40}
@@ -196,12 +204,12 @@ def hotspot(scene: Scene, library: MappedObject, constants: Constants) -> HotSpo
         return None
     entries = [*_entries(scene, table)]
     types = _names(constants, {entry[0] for entry in entries})
-    entries = [entry for entry in entries if types.get(entry[0]) in _WANTED]
+    entries = [entry for entry in entries if types.get(entry[0]) in wanted]
     names = _names(constants, {entry[1] for entry in entries})
     fields = {
         (type_, name): StructField(offset, address)
         for type_at, name_at, offset, address in entries
-        if (name := names.get(name_at, "")) in _WANTED[type_ := types[type_at]]
+        if (name := names.get(name_at, "")) in wanted[type_ := types[type_at]]
     }
     return HotSpot(scene, fields)
 

@@ -5,7 +5,7 @@ libjvm.so exports arrays of its C++ types' fields, with offsets and the addresse
 way about a JVM that does not cooperate. They lead to the Java heap and what its collector keeps beside
 it, the code cache, the class data archive and the threads, whatever the version. Metaspace is not in
 them: its lists are found by the name that they carry (src/hotspot/share/memory/metaspace/, JDK 16 and
-later).
+later), or by what they count.
 
 Tried with JDK 11, 17, 21 and 25. Whatever is not found, or does not look like what it should be,
 falls back to the layout or stays without an owner.
@@ -17,7 +17,7 @@ from vmdiff.model import PlacedMapping
 from vmdiff.owners.claim import Claim
 from vmdiff.owners.machine_words import is_block, words
 from vmdiff.owners.object_constants import Constants
-from vmdiff.owners.runtimes import jvm_collector, jvm_metaspace, jvm_threads
+from vmdiff.owners.runtimes import jvm_collector, jvm_metaspace, jvm_space_lists, jvm_threads
 from vmdiff.owners.runtimes.hotspot_structs import ARCHIVE, HotSpot, hotspot
 from vmdiff.owners.scene import Scene
 
@@ -53,6 +53,7 @@ def _recorded(tables: HotSpot, library: Sequence[PlacedMapping], constants: Cons
     yield from jvm_collector.find(tables, library)
     yield from _code(tables)
     spaces = [*jvm_metaspace.find(tables.scene, library, constants)]
+    spaces = spaces or [*jvm_space_lists.find(tables.scene, library)]
     yield from spaces
     yield from _archive(tables, [space.start for space in spaces])
     yield from jvm_threads.find(tables)

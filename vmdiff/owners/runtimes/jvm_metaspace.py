@@ -17,7 +17,7 @@ from vmdiff.owners.object_constants import Constants
 from vmdiff.owners.scene import Scene
 
 _METASPACE, _CLASS_SPACE = b"non-class-space\0", b"class-space\0"  # linkers may let them share the tail
-_MOST_NODES = 4096
+MOST_NODES = 4096
 
 
 class MetaspaceContext(NamedTuple):
@@ -60,7 +60,7 @@ def find(scene: Scene, library: Sequence[PlacedMapping], constants: Constants) -
 
 
 def _nodes(scene: Scene, node: int, name: str) -> Iterator[Claim]:
-    for _ in range(_MOST_NODES):
+    for _ in range(MOST_NODES):
         fields = words(scene, node, 14) if node else None
         if fields is None:
             return
@@ -89,15 +89,15 @@ def _pointing_to(
     if not names:
         return
     spelt = {name.to_bytes(8, "little") for name in names}
-    for page, places in groupby(_pointers(scene, library), lambda value: value // scene.page_size):
+    for page, places in groupby(allocated_pointers(scene, library), lambda value: value // scene.page_size):
         raw = scene.read(page * scene.page_size, scene.page_size)
         if raw and any(name in raw for name in spelt):
             offsets = (at % scene.page_size for at in places)
             yield from (page * scene.page_size + at for at in offsets if raw[at : at + 8] in spelt)
 
 
-def _pointers(scene: Scene, library: Sequence[PlacedMapping]) -> Iterator[int]:
-    """Give, in order, the aligned addresses of malloc's memory in libjvm's .bss."""
+def allocated_pointers(scene: Scene, library: Sequence[PlacedMapping]) -> Iterator[int]:
+    """Yield, in order, the aligned addresses of malloc's memory in libjvm's .bss."""
     _, raw = zeroed(scene, library)
     values = sorted(value for value in set(unpacked(raw)) if not value & 7)
     for mapping in scene.mappings:
