@@ -199,6 +199,22 @@ def test_what_listings_have_in_common_is_decoded_once() -> None:
     assert again < fresh / 2
 
 
+def test_of_earlier_listings_only_what_is_met_again_is_kept() -> None:
+    text, other = _distinct(2000), _distinct(2000).replace(b"r--p", b"rw-p")
+    records = fast_reader.KnownRecords(4096)
+
+    def needed(text: bytes) -> int:
+        """Count the lines run for a listing that comes after those before."""
+        nonlocal records
+        records = fast_reader.KnownRecords(4096, records)
+        return lines(lambda: fast_reader.parse([text], source="x", records=records))
+
+    fresh, again, _, once_more, forgotten, _ = map(needed, (text, text, other, other, text, text))
+
+    assert max(again, once_more) < fresh / 2
+    assert forgotten > 0.9 * fresh
+
+
 def test_listings_that_share_records_report_their_own_keys_and_images() -> None:
     header, flags = b"%x-%x %s 00000000 fe:00 7 /tmp/x\n", b"VmFlags: rd\n"
     plain = header % (4096, 8192, b"r--p") + b"Size: 4 kB\nRss: 4 kB\n" + flags

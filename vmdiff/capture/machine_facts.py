@@ -18,12 +18,17 @@ from vmdiff.model import Host
 
 
 class Machine:
-    """The machine as it is while one snapshot, or one set of them, is taken."""
+    """The machine as it is while one snapshot, or one set of them, is taken.
 
-    def __init__(self, proc: Path = PROC) -> None:
+    *before* is the same machine earlier: what was made of its texts holds where they are the same.
+    """
+
+    def __init__(self, proc: Path = PROC, *, before: "Machine | None" = None) -> None:
         self._proc = proc
-        self.records = KnownRecords(os.sysconf("SC_PAGE_SIZE"))
+        known = None if before is None else before.records
+        self.records: KnownRecords = KnownRecords(os.sysconf("SC_PAGE_SIZE"), known)
         self._file_systems: dict[str, FileSystems] = {}
+        self._earlier = {} if before is None else before._file_systems
         self._limits: dict[str | None, int | None] = {}
         self._users: dict[int, str] = {}
 
@@ -60,7 +65,7 @@ class Machine:
         """Return the mounts of a text of ``mountinfo``; all processes of a mount namespace have the same."""
         text = mountinfo or ""
         if text not in self._file_systems:
-            self._file_systems[text] = FileSystems(text)
+            self._file_systems[text] = self._earlier.get(text) or FileSystems(text)
         return self._file_systems[text]
 
     def memory_limit(self, cgroup: str | None) -> int | None:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from vmdiff import sources
 from vmdiff.capture import ProcessFolder
+from vmdiff.capture.machine_facts import Machine
 from vmdiff.errors import ProcessError
 from vmdiff.model.snapshot_set import Moment
 from vmdiff.recording.followed import Followed
@@ -25,6 +26,7 @@ class RecordedProcess:
         self._process = process
         self._waiting = waiting
         self._reader = ProcessReader(inside=inside)
+        self._machine: Machine | None = None
 
     def take(self, end: float | None) -> Observed | None:
         """Read the process, or the one that took its place; None if none did before *end*.
@@ -36,7 +38,8 @@ class RecordedProcess:
             if self._process.lives():
                 try:
                     with ProcessFolder(self._process.pid, self._process.proc) as folder:
-                        return Observed(*self._reader.read(folder))
+                        self._machine = Machine(before=self._machine)
+                        return Observed(*self._reader.read(folder, self._machine))
                 except ProcessError:
                     if self._process.lives():
                         raise

@@ -31,6 +31,7 @@ class RecordedSet:
         self._inside = inside
         self._known = KnownFiles()
         self._readers: dict[_Started, ProcessReader] = {}
+        self._machine: Machine | None = None
         self._reached = False
         choose([target])
         self._root: Followed | None = follow(target.removeprefix(TREE)) if target.startswith(TREE) else None
@@ -64,7 +65,7 @@ class RecordedSet:
             return None
 
     def _read(self) -> Observed:
-        looked, machine = 0, Machine()
+        looked, machine = 0, Machine(before=self._machine)
         used: dict[_Started, ProcessReader] = {}
 
         def taken(folder: ProcessFolder) -> Snapshot:
@@ -79,7 +80,7 @@ class RecordedSet:
         found = read_set(chosen, taken, freeze=False, limit=None)
         if not found.members:
             raise ProcessError(f"{self._target}: no process of it could be read")
-        self._readers, self._reached = used, True
+        self._readers, self._machine, self._reached = used, machine, True
         account = None if chosen.cgroup is None else account_of(chosen.cgroup)
         why = f"in {looked} of {len(found.members)} processes" if looked else None
         return Observed(found.model_copy(update={"cgroup": account}), why)

@@ -318,13 +318,16 @@ class KnownRecords:
     """Decodes what follows the bounds, each distinct text once, however many listings have it.
 
     The processes of a machine map the same libraries, and those that were forked have most counters in
-    common. What is kept is bounded; nothing in it depends on the listing that it was first found in.
+    common; so has a process with itself a moment ago. What is kept is bounded; nothing in it depends on the
+    listing that it was first found in. *before* are those of earlier listings, of which what is met again
+    is kept.
     """
 
-    def __init__(self, page_size: int | None) -> None:
+    def __init__(self, page_size: int | None, before: "KnownRecords | None" = None) -> None:
         self._alike: dict[tuple[bytes, ...], _Known] = {}  # by header without the offset, and block
+        self._before = {} if before is None else before._alike
         self._page_size = page_size
-        self._layouts: list[_Layout] = []
+        self._layouts: list[_Layout] = [] if before is None else before._layouts
         self._header = lru_cache(maxsize=_REMEMBERED)(_header)
         self._block = lru_cache(maxsize=_REMEMBERED)(self._decode)
         self._flags = lru_cache(maxsize=_REMEMBERED)(
@@ -333,7 +336,9 @@ class KnownRecords:
 
     def of(self, rest: bytes, block: bytes, alike: tuple[bytes, ...]) -> _Known:
         """Decode a record but for its offset: those that differ in nothing else have *alike* in common."""
-        return self._alike.get(alike) or _remember(self._alike, alike, self._fresh(rest, block))
+        return self._alike.get(alike) or _remember(
+            self._alike, alike, self._before.get(alike) or self._fresh(rest, block)
+        )
 
     def _fresh(self, rest: bytes, block: bytes) -> _Known:
         fields = self._header(rest)
