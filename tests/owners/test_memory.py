@@ -13,6 +13,7 @@ import pytest
 
 from tests.owners.living import snapshot
 from vmdiff.capture.live_memory import LiveMemory
+from vmdiff.model import Mapping
 
 PAGE = mmap.PAGESIZE
 
@@ -210,3 +211,44 @@ def test_a_process_that_is_not_there_has_no_memory() -> None:
         assert memory.guards(0, PAGE) is None
         assert memory.stack_pointers([1, 2]) == {}
         assert memory.denied == frozenset()
+
+
+@contextlib.contextmanager
+def drawn(folder: Path, **counters: int) -> Iterator[tuple[LiveMemory, int]]:
+    """Draw the memory of a process of two pages; yield it and its open pagemap, which says that they are in swap."""
+    home = folder / "1"
+    home.mkdir()
+    (home / "mem").write_bytes(bytes(DRAWN) + b"x" * 2 * PAGE)
+    (home / "pagemap").write_bytes(bytes(DRAWN // PAGE * 8) + IN_SWAP)
+    mapping = Mapping(DRAWN, DRAWN + 2 * PAGE, "rw-p", values=counters)
+    with LiveMemory(1, folder, mappings=(mapping,)) as memory, (home / "pagemap").open("r+b") as pagemap:
+        yield memory, pagemap.fileno()
+
+
+DRAWN = 16 * PAGE
+IN_SWAP, IN_MEMORY = (2 * entry.to_bytes(8, "little") for entry in (1 << 62, 1 << 63 | 1 << 56))
+
+
+def test_a_page_that_the_kernel_is_moving_is_not_in_swap(tmp_path: Path) -> None:
+    """Pages have migration entries for a moment, which look like swap; here they come and go all the time."""
+    done = threading.Event()
+    with drawn(tmp_path, rss=2 * PAGE) as (memory, pagemap):
+
+        def move() -> None:
+            while not done.is_set():
+                os.pwrite(pagemap, IN_SWAP, DRAWN // PAGE * 8)
+                os.pwrite(pagemap, IN_MEMORY, DRAWN // PAGE * 8)
+
+        mover = threading.Thread(target=move)
+        mover.start()
+        try:
+            assert memory.read(DRAWN, 2 * PAGE) == b"x" * 2 * PAGE
+        finally:
+            done.set()
+            mover.join()
+
+
+@pytest.mark.parametrize("counters", [{"rss": 2 * PAGE}, {"swap": 2 * PAGE}])
+def test_pages_that_stay_in_swap_are_left_there(tmp_path: Path, counters: dict[str, int]) -> None:
+    with drawn(tmp_path, **counters) as (memory, _):
+        assert memory.read(DRAWN, 2 * PAGE) is None

@@ -18,7 +18,7 @@ from functools import cache, cached_property
 from itertools import compress, groupby, pairwise, repeat
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self, TypeVar
 
 from vmdiff.capture.file_systems import FileSystems, device_of
 from vmdiff.capture.process_dir import ProcessFolder
@@ -44,6 +44,7 @@ _FEW = 16  # so many reads one by one cost less than getting ready for a batch
 _LONGEST_READ = 64 << 20
 _MOST_THREADS = 4096  # whose activity is looked at
 _TRIES, _PAUSE = 4, 0.001  # a thread that waits in the kernel at all does so within a few ms
+_LOOKS_AGAIN = 32  # at pages that may be on their way, in all
 
 # include/uapi/linux/fs.h: struct page_region and the categories
 _PAGEMAP_SCAN = 0xC0606610
@@ -59,6 +60,8 @@ _IS_PRESENT = bytes(range(128, 256))
 _IS_SWAPPED = bytes(range(64, 128))
 _ZERO_OR_SHARED = bytes(top for top in range(128, 256) if not top & 0x21)
 _MOST_REGIONS = 1 << 20
+
+T = TypeVar("T")
 
 
 class PageRun(NamedTuple):
@@ -113,6 +116,7 @@ class LiveMemory:
         self._denied: set[str] = set()
         self._open: dict[str, int | None] = {}
         self._swap_ins = _SWAPPED_IN
+        self._looks_again = _LOOKS_AGAIN
 
     def __enter__(self) -> Self:
         return self
@@ -371,11 +375,37 @@ class LiveMemory:
         fd, page = self._file("pagemap", PAGES), page_size()
         first = address // page
         count = (address + length - 1) // page - first + 1
-        try:
-            raw = os.pread(fd, count * 8, first * 8) if fd is not None else b""
-        except (OSError, OverflowError):
-            return None
+
+        def look() -> bytes:
+            try:
+                return os.pread(fd, count * 8, first * 8) if fd is not None else b""
+            except (OSError, OverflowError):
+                return b""
+
+        raw = self._settled(
+            look, lambda raw: _count(raw[_TOP::8], _IS_SWAPPED) > 0, address, address + length
+        )
         return array("Q", raw) if len(raw) == count * 8 else None
+
+    def _settled(self, look: Callable[[], T], seem_swapped: Callable[[T], bool], start: int, end: int) -> T:
+        """Look at pages, and again while some seem to be in swap where the snapshot counted none there.
+
+        A page that the kernel is moving to another place in memory, which it does all the time, has a
+        migration entry for some microseconds: pagemap shows it like one in swap, smaps does not
+        (fs/proc/task_mmu.c, pte_to_pagemap_entry, smaps_pte_entry).
+        """
+        found = look()
+        while self._looks_again and seem_swapped(found) and self._has_no_swap(start, end):
+            self._looks_again -= 1
+            time.sleep(_PAUSE)
+            found = look()
+        return found
+
+    def _has_no_swap(self, start: int, end: int) -> bool:
+        """Return whether the layout was read, and had nothing in swap in ``[start, end)``."""
+        return self._mappings is not None and not any(
+            mapping.values.get("swap") for mapping in self._by_address.within(start, end)
+        )
 
     def _states(self, addresses: Sequence[int], length: int) -> dict[int, int]:
         """Return where the pages at each address are, if all in one place, looking neighbours up together."""
@@ -484,20 +514,9 @@ class LiveMemory:
         wanted = _PRESENT | _SWAPPED | _ZERO | (_GUARD if self._knows_guards else 0)
         if categories & ~wanted:
             return None
-        vector = array("Q", bytes(_PAGE_REGION.size * _REGIONS))
-        found: list[tuple[int, int, int]] = []
-        while start < end and len(found) < _MOST_REGIONS:
-            where = vector.buffer_info()[0]
-            scan = _page_scan(start, end, where, categories, wanted | also)
-            try:
-                count = fcntl.ioctl(fd, _PAGEMAP_SCAN, scan)
-            except OSError:
-                return None
-            found += _PAGE_REGION.iter_unpack(memoryview(vector).cast("B")[: _PAGE_REGION.size * count])
-            if scan.walk_end <= start:
-                return None
-            start = scan.walk_end
-        return found if start >= end else None
+        return self._settled(
+            lambda: _scanned(fd, start, end, categories, wanted | also), _seem_swapped, start, end
+        )
 
     @cached_property
     def _knows_guards(self) -> bool:
@@ -539,6 +558,30 @@ class LiveMemory:
     def _note(self, error: OSError, what: str) -> None:
         if error.errno in _REFUSED:
             self._denied.add(what)
+
+
+def _scanned(
+    fd: int, start: int, end: int, categories: int, wanted: int
+) -> list[tuple[int, int, int]] | None:
+    """Return the ranges of pages in any of *categories*; pages that differ in *wanted* are told apart."""
+    vector = array("Q", bytes(_PAGE_REGION.size * _REGIONS))
+    found: list[tuple[int, int, int]] = []
+    while start < end and len(found) < _MOST_REGIONS:
+        where = vector.buffer_info()[0]
+        scan = _page_scan(start, end, where, categories, wanted)
+        try:
+            count = fcntl.ioctl(fd, _PAGEMAP_SCAN, scan)
+        except OSError:
+            return None
+        found += _PAGE_REGION.iter_unpack(memoryview(vector).cast("B")[: _PAGE_REGION.size * count])
+        if scan.walk_end <= start:
+            return None
+        start = scan.walk_end
+    return found if start >= end else None
+
+
+def _seem_swapped(regions: Sequence[tuple[int, int, int]] | None) -> bool:
+    return any(what & _SWAPPED and not what & (_PRESENT | _GUARD) for _, _, what in regions or ())
 
 
 def _opened(folder: Path) -> int | None:

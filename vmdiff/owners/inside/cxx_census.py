@@ -14,6 +14,7 @@ from vmdiff.model.usage import MOST_GROUPS, NO_CLASS, TypeCount
 from vmdiff.owners.inside.block_listers import used_blocks
 from vmdiff.owners.inside.cxx_classes import CxxClasses
 from vmdiff.owners.inside.owned_ranges import owned_ranges
+from vmdiff.owners.inside.page_words import UnreadableError
 from vmdiff.owners.inside.two_readings import MOVED
 from vmdiff.owners.scene import Scene
 
@@ -68,9 +69,11 @@ def _rows(counts: Counter[tuple[int, int]], names: dict[int, str]) -> list[TypeC
 def _counted(scene: Scene) -> dict[_Memory, _Counts]:
     """Count the blocks by first word and size, for each owner and label of memory.
 
-    Where some blocks are not known, or what is in caches is not, none is: there would be too few or too many.
+    Where some blocks are not known, what is in caches is not, or some memory cannot be read, none is: there
+    would be too few or too many.
     """
     found: dict[_Memory, _Counts] = {}
+    unread: set[_Memory] = set()
     owned = list(owned_ranges(scene, *scene.owned))
     for blocks in used_blocks(scene):
         if blocks.unread:
@@ -81,23 +84,33 @@ def _counted(scene: Scene) -> dict[_Memory, _Counts]:
         for start, end, owner in owned:
             low, high = bisect_left(starts, start), bisect_left(starts, end)
             if low < high:
-                counts = found.setdefault((owner.name, owner.label), Counter())
-                counts.update(zip(_first_words(scene, starts[low:high]), sizes[low:high], strict=True))
-    return found
+                memory = (owner.name, owner.label)
+                counts = found.setdefault(memory, Counter())
+                try:
+                    counts.update(zip(_first_words(scene, starts[low:high]), sizes[low:high], strict=True))
+                except UnreadableError:
+                    unread.add(memory)
+    return {memory: counts for memory, counts in found.items() if memory not in unread}
 
 
 def _first_words(scene: Scene, starts: Sequence[int]) -> Iterator[int]:
-    """Yield the first word of each block, *starts* in ascending order; 0 where it cannot be read."""
+    """Yield the first word of each block, *starts* in ascending order.
+
+    Raises:
+        UnreadableError: some memory cannot be read.
+    """
     word, at = scene.word_size, 0
     while at < len(starts):
         low = starts[at]
         high = bisect_left(starts, low + _TOGETHER - word, at + 1)
-        raw = scene.read(low, starts[high - 1] + word - low) or b""
+        raw = scene.read(low, starts[high - 1] + word - low)
+        if raw is None:
+            raise UnreadableError("some of it is swapped out or cannot be read")
         if low % word or any(start % word for start in starts[at:high]):
             yield from (
                 int.from_bytes(raw[start - low : start - low + word], "little") for start in starts[at:high]
             )
         else:
             held = memoryview(raw).cast("Q" if word == 8 else "I")
-            yield from (held[(start - low) // word] if raw else 0 for start in starts[at:high])
+            yield from (held[(start - low) // word] for start in starts[at:high])
         at = high
