@@ -8,6 +8,8 @@ path may be the host's, and not be there: then what is there above it counts.
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from vmdiff.capture.kernel_text import kernel_text
+
 ROOT = Path("/sys/fs/cgroup")
 _NONE = 1 << 62  # bytes from which on a limit of cgroup v1 is none
 _DEEPEST = 64  # levels
@@ -38,10 +40,7 @@ def _groups(cgroup: str, root: Path) -> Iterator[tuple[Path, str]]:
 
 def _limits(folder: Path, name: str, root: Path) -> Iterator[int]:
     while folder != root.parent:
-        try:
-            text = (folder / name).read_text().strip()
-        except (OSError, ValueError):
-            text = ""
+        text = kernel_text(folder / name) or ""
         if text.isascii() and text.isdigit() and int(text) < _NONE:
             yield int(text)
         folder = folder.parent

@@ -11,10 +11,13 @@ from pathlib import Path
 
 from vmdiff.capture.cgroup_limit import memory_limit
 from vmdiff.capture.file_systems import FileSystems
+from vmdiff.capture.kernel_text import kernel_text
 from vmdiff.capture.process_dir import PROC
 from vmdiff.importers.procfs import process_files
 from vmdiff.importers.procfs.fast_reader import KnownRecords
 from vmdiff.model import Host
+
+_HUGEPAGES = "/sys/kernel/mm/transparent_hugepage/enabled"
 
 
 class Machine:
@@ -36,7 +39,7 @@ class Machine:
     def host(self) -> Host:
         """The facts of the machine that a snapshot has."""
         system = os.uname()
-        memory = process_files.fields(_read(self._proc / "meminfo"))
+        memory = process_files.fields(kernel_text(self._proc / "meminfo"))
         kernel = self._proc / "sys" / "kernel"
         tuning = self._proc / "sys" / "vm"
         return Host(
@@ -45,20 +48,18 @@ class Machine:
             kernel=system.release,
             machine=system.machine,
             page_size=os.sysconf("SC_PAGE_SIZE"),
-            boot_id=_read(kernel / "random" / "boot_id"),
+            boot_id=kernel_text(kernel / "random" / "boot_id"),
             memory_total=process_files.kb(memory.get("MemTotal")),
             swap_total=process_files.kb(memory.get("SwapTotal")),
-            overcommit_memory=process_files.number(_read(tuning / "overcommit_memory")),
-            max_map_count=process_files.number(_read(tuning / "max_map_count")),
-            transparent_hugepages=process_files.chosen(
-                _read(Path("/sys/kernel/mm/transparent_hugepage/enabled"))
-            ),
+            overcommit_memory=process_files.number(kernel_text(tuning / "overcommit_memory")),
+            max_map_count=process_files.number(kernel_text(tuning / "max_map_count")),
+            transparent_hugepages=process_files.chosen(kernel_text(_HUGEPAGES)),
         )
 
     @cached_property
     def booted(self) -> datetime | None:
         """When the machine was started."""
-        found = re.search(r"^btime ([0-9]+)$", _read(self._proc / "stat") or "", re.MULTILINE)
+        found = re.search(r"^btime ([0-9]+)$", kernel_text(self._proc / "stat") or "", re.MULTILINE)
         return datetime.fromtimestamp(int(found[1]), UTC) if found else None
 
     def file_systems(self, mountinfo: str | None) -> FileSystems:
@@ -91,10 +92,3 @@ def _user(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(errors="backslashreplace").strip()
-    except OSError:
-        return None

@@ -9,7 +9,7 @@ only looks like it.
 import fcntl
 import os
 from collections import abc
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from vmdiff.capture.file_systems import KERNELS_OWN, FileSystems, device_of
@@ -92,35 +92,34 @@ def _build_ids(
     folder: ProcessFolder, images: Iterable[PlacedMapping]
 ) -> Iterator[tuple[tuple[str | None, str | None], str]]:
     """Ask the kernel once for each image."""
-    asked = set()
+    once = {(mapping.path, mapping.inode): mapping.start for mapping in reversed([*images])}
     try:
         descriptor = folder.open("maps")
     except OSError:
         return
     try:
-        for mapping in images:
-            image = (mapping.path, mapping.inode)
-            if image not in asked:
-                asked.add(image)
-                if build_id := _build_id(descriptor, mapping.start):
-                    yield image, build_id
+        asked = _asker(descriptor) if once else None
+        for image, start in once.items():
+            if asked and (build_id := asked(start)):
+                yield image, build_id
     except OSError:  # a kernel before 6.11
         return
     finally:
         os.close(descriptor)
 
 
-def _build_id(descriptor: int, address: int) -> str | None:
+def _asker(descriptor: int) -> Callable[[int], str]:
+    """Return a function that asks for the build id of what is mapped at an address; empty if it has none."""
     import ctypes  # 2 ms, for processes that have images
 
     from vmdiff.capture.kernel_structs import ProcmapQuery
 
     room = ctypes.create_string_buffer(_LONGEST_BUILD_ID)
-    query = ProcmapQuery(
-        size=ctypes.sizeof(ProcmapQuery),
-        query_addr=address,
-        build_id_size=_LONGEST_BUILD_ID,
-        build_id_addr=ctypes.addressof(room),
-    )
-    fcntl.ioctl(descriptor, _PROCMAP_QUERY, query)
-    return room.raw[: query.build_id_size].hex() or None
+    query = ProcmapQuery(size=ctypes.sizeof(ProcmapQuery), build_id_addr=ctypes.addressof(room))
+
+    def asked(address: int) -> str:
+        query.query_addr, query.build_id_size = address, _LONGEST_BUILD_ID
+        fcntl.ioctl(descriptor, _PROCMAP_QUERY, query)
+        return room.raw[: query.build_id_size].hex()
+
+    return asked
