@@ -5,6 +5,7 @@ import json
 import re
 import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,13 @@ def dumped(taken: Snapshot) -> bytes:
 
 def loaded(**changes: Any) -> Snapshot:
     return json_document.load(json.dumps(minimal(**changes)).encode(), source="x.json")
+
+
+def by_columns(data: bytes, *, source: str) -> Snapshot:
+    return json_document.DocumentReader(remembers=False).columns(data, source=source).whole()
+
+
+READERS = (json_document.load, by_columns)
 
 
 def minimal(**changes: Any) -> dict[str, Any]:
@@ -75,8 +83,9 @@ def test_a_line_that_is_no_mapping_is_refused_however_it_looks(trick: str) -> No
     at = next(index for index, line in enumerate(lines) if line.startswith('{"start"'))
     lines[at] = lines[at].replace("},", "," + trick + "},")
 
-    with pytest.raises(DocumentError):
-        json_document.load("\n".join(lines).encode(), source="x")
+    for read in READERS:
+        with pytest.raises(DocumentError):
+            read("\n".join(lines).encode(), source="x")
 
 
 PAIR = re.compile(rb'"[a-z_]+": ?(?:"[^"\\]*"|[0-9]+|null|true|false|\[\])(?=[,}])')
@@ -95,9 +104,8 @@ def test_a_key_that_is_there_twice_is_read_alike_by_both_readers(
         )
         text = text[: at.start()] + other + b"," + text[at.start() :]
 
-    assert outcome(lambda: json_document.load(text, source="x")) == outcome(
-        lambda: Snapshot.model_validate_json(text)
-    )
+    usual = outcome(lambda: Snapshot.model_validate_json(text))
+    assert [outcome(partial(read, text, source="x")) for read in READERS] == [usual] * len(READERS)
 
 
 def outcome(read: Callable[[], Snapshot]) -> Snapshot | None:
@@ -111,17 +119,53 @@ def outcome(read: Callable[[], Snapshot]) -> Snapshot | None:
 def test_bounds_that_are_named_twice_are_those_named_last(twice: bytes) -> None:
     text = dumped(snapshot(*mappings("a"))).replace(b',"perms"', b"," + twice + b',"perms"')
 
-    assert outcome(lambda: json_document.load(text, source="x")) == outcome(
-        lambda: Snapshot.model_validate_json(text)
-    )
+    usual = outcome(lambda: Snapshot.model_validate_json(text))
+    assert [outcome(partial(read, text, source="x")) for read in READERS] == [usual] * len(READERS)
 
 
-@given(snapshots(unknowns=True), snapshots(unknowns=True))
-def test_a_reader_that_remembers_reads_the_same(one: Snapshot, other: Snapshot) -> None:
-    reader = json_document.DocumentReader()
+@given(snapshots(unknowns=True), snapshots(unknowns=True), st.sampled_from([0, 3, 1000]))
+def test_a_reader_that_remembers_reads_the_same(one: Snapshot, other: Snapshot, most: int) -> None:
+    reader = json_document.DocumentReader(most=most)
 
     for taken in (one, other, one):
         assert reader.load(dumped(taken), source="x") == taken
+        assert reader.columns(dumped(taken), source="x").whole() == taken
+
+
+@given(st.lists(snapshots(unknowns=True), min_size=1, max_size=3), st.data())
+def test_what_one_origin_announced_another_must_announce_too(
+    several: list[Snapshot], data: st.DataObject
+) -> None:
+    reader = json_document.DocumentReader(remembers=False)
+    for taken in several:
+        reader.columns(dumped(taken), source="x")
+        other = data.draw(st.sampled_from(several)).origin
+        text = dumped(taken.model_copy(update={"origin": other}))
+        usual = outcome(lambda text=text: Snapshot.model_validate_json(text))
+        assert outcome(lambda text=text: reader.columns(text, source="x").whole()) == usual
+
+
+@pytest.mark.parametrize(
+    ("bounds", "part"),
+    [
+        pytest.param([(1, 3), (2, 4)], (1, 2), id="overlapping"),
+        pytest.param([(2, 3), (1, 2)], (2, 3), id="not-in-order"),
+        pytest.param([(2, 2)], (1, 2), id="empty"),
+        pytest.param([(1, 3), (4, 1 << 53)], (1, 2), id="beyond-64-bits"),
+        pytest.param([(1, 3), (4, 6)], (1, 2), id="parts-of-another-mapping"),
+    ],
+)
+def test_what_was_read_before_excuses_no_bounds(bounds: list[tuple[int, int]], part: tuple[int, int]) -> None:
+    low, high = part[0] * PAGE, part[1] * PAGE
+    owner = Owner("mixed", parts=(Part(low, high, "bss", "certain", "elf", "seen"),))
+    plain = Mapping(PAGE, 3 * PAGE, "rw-p")
+    reader = json_document.DocumentReader(remembers=False)
+    for first in (plain, plain.owned_by(owner)):
+        reader.columns(dumped(snapshot(first._replace(start=0, end=9 * PAGE))), source="x")
+        moved = [first._replace(start=start * PAGE, end=end * PAGE) for start, end in bounds]
+        text = dumped(snapshot().model_copy(update={"mappings": tuple(moved)}))
+        usual = outcome(lambda text=text: Snapshot.model_validate_json(text))
+        assert outcome(lambda text=text: reader.columns(text, source="x").whole()) == usual
 
 
 @given(snapshots(unknowns=True))

@@ -17,6 +17,7 @@ from vmdiff.storage import atomic_file
 if TYPE_CHECKING:  # what is not known before a process is being read is loaded meanwhile
     from vmdiff.capture.freeze import Freeze
     from vmdiff.model import Snapshot
+    from vmdiff.model.snapshot_columns import SnapshotColumns
     from vmdiff.model.snapshot_set import SnapshotSet
     from vmdiff.owners import KnownFiles, Memory, Scene
     from vmdiff.storage.json_document import DocumentReader
@@ -32,6 +33,7 @@ _BUNDLE = b"@vmdiff:"
 _LOOKS_AGAIN = 3  # where pages moved meanwhile
 _HOLDS_AGAIN = 3  # of a frozen process whose heap contradicts itself
 _QUICK = 0.5  # seconds; a reading that takes longer is not repeated for that
+_MOST_CONTENTS = 20_000  # of mappings that one reader of many files remembers, some 15 MB
 
 
 def snap(
@@ -376,15 +378,15 @@ def series(
 
 
 class EverySnapshot:
-    """Reads all snapshots that files hold, cheaper the more these resemble each other."""
+    """Reads all snapshots that files hold, as columns: cheaper the more they resemble each other."""
 
     def __init__(self) -> None:
         from vmdiff.storage import json_document, series_folder
 
-        self._reader = json_document.DocumentReader(remembers=False)
+        self._reader = json_document.DocumentReader(remembers=False, most=_MOST_CONTENTS)
         self._keyframes = series_folder.Keyframes()
 
-    def of(self, path: Path | str) -> "tuple[Snapshot, ...]":
+    def of(self, path: Path | str) -> "tuple[SnapshotColumns, ...]":
         """Return what a file holds: one, the members of a set, both of a report, every listing of a text.
 
         Members have the label and the tags of their set where they have none of their own.
@@ -393,24 +395,25 @@ class EverySnapshot:
             InputError: it cannot be read, or is nothing that vmdiff reads.
         """
         from vmdiff.importers.file_kinds import FileKind, kind_of_file
+        from vmdiff.model.snapshot_columns import SnapshotColumns
         from vmdiff.storage import html_embedding, point_delta, set_document, unpacking
 
         name, choice = _chosen_file(str(path))
         if _is_elf(name):
-            return (load(name),)
+            return (SnapshotColumns.of(load(name)),)
         source, data = _read(name)
         if point_delta.is_delta(data):
             data = self._keyframes.document_of(data, name)
         data, choice = unpacking.unpack(data, source=source, choice=choice)
         if set_document.is_set(data):
-            return _by_themselves(set_document.load(data, source=source))
+            return tuple(map(SnapshotColumns.of, _by_themselves(set_document.load(data, source=source))))
         match kind_of_file(data):
             case FileKind.DOCUMENT:
-                return (self._reader.load(data, source=source),)
+                return (self._reader.columns(data, source=source),)
             case FileKind.REPORT:
-                return html_embedding.carried(data, source=source)
+                return tuple(map(SnapshotColumns.of, html_embedding.carried(data, source=source)))
             case _:
-                return self._listings(data, source, choice)
+                return tuple(map(SnapshotColumns.of, self._listings(data, source, choice)))
 
     def _listings(self, data: bytes, source: str, choice: int | None) -> "tuple[Snapshot, ...]":
         from vmdiff import importers

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from tests.spaces import snapshots as generated
 from vmdiff import compare, save
 from vmdiff.errors import InputError
-from vmdiff.fleet.batch import batches, identify, rows
+from vmdiff.fleet import batch
+from vmdiff.fleet.batch import batches, rows
 from vmdiff.fleet.columns import COUNTERS, FACTS, OF_A_PIECE, VERSION
 from vmdiff.fleet.example_fleet import snapshots
 from vmdiff.fleet.export import Export
 from vmdiff.fleet.export_files import export_files
 from vmdiff.model import Mapping, Origin, Owner, Part, Snapshot
+from vmdiff.model.snapshot_columns import SnapshotColumns
 from vmdiff.model.snapshot_set import SnapshotSet
 from vmdiff.report import RENDERERS, Format, ViewOptions
 from vmdiff.sources import save_set
@@ -39,6 +41,10 @@ total kB             140      20      12
 
 def quiet(_: str) -> None:
     """Take what is said."""
+
+
+def identify(snapshot: Snapshot) -> str:
+    return batch.identify(SnapshotColumns.of(snapshot))
 
 
 def named(out: Path) -> list[str]:
@@ -226,7 +232,7 @@ def test_pieces_and_whole_mappings_have_the_sizes_that_their_bounds_and_permissi
 
 @given(st.lists(generated(unknowns=True), max_size=3))
 def test_snapshots_together_have_the_rows_that_each_has_alone(several: list[Snapshot]) -> None:
-    together = [row for batch in batches(several) for row in batch.table.to_pylist()]
+    together = [row for one in batches(map(SnapshotColumns.of, several)) for row in one.table.to_pylist()]
     alone = [row for snapshot in several for row in rows(snapshot).table.to_pylist()]
     assert sorted(map(told, together)) == sorted(map(told, alone))
     for snapshot in several:

@@ -9,7 +9,8 @@ from pydantic_core import to_json
 
 from vmdiff.fleet.columns import FACTS, array, printable, spread, tag_column
 from vmdiff.fleet.piece_columns import PieceColumns
-from vmdiff.model import Snapshot, bounds
+from vmdiff.model import Snapshot
+from vmdiff.model.snapshot_columns import SnapshotColumns
 
 # Late imports: the packages of an extra are needed by nobody who does not ask for it.
 
@@ -45,26 +46,26 @@ class Batch(NamedTuple):
 
 def rows(snapshot: Snapshot) -> Batch:
     """Return the rows of a snapshot, one a piece, in address order."""
-    (batch,) = batches([snapshot])
+    (batch,) = batches([SnapshotColumns.of(snapshot)])
     return batch
 
 
-def batches(snapshots: abc.Iterable[Snapshot]) -> list[Batch]:
+def batches(several: abc.Iterable[SnapshotColumns]) -> list[Batch]:
     """Return the rows of several snapshots: a table for those of one day that measure the same counters."""
-    alike: dict[tuple[str, tuple[str, ...]], list[Snapshot]] = {}
-    for snapshot in snapshots:
-        alike.setdefault((_day(snapshot.taken_at), snapshot.counters), []).append(snapshot)
+    alike: dict[tuple[str, tuple[str, ...]], list[SnapshotColumns]] = {}
+    for columns in several:
+        alike.setdefault((_day(columns.shell.taken_at), columns.shell.counters), []).append(columns)
     return [_batch(day, counters, some) for (day, counters), some in alike.items()]
 
 
-def _batch(day: str, counters: abc.Sequence[str], snapshots: abc.Sequence[Snapshot]) -> Batch:
+def _batch(day: str, counters: abc.Sequence[str], several: abc.Sequence[SnapshotColumns]) -> Batch:
     import pyarrow as pa  # an extra
 
-    identities = [identify(snapshot) for snapshot in snapshots]
+    identities = [identify(columns) for columns in several]
     pieces = PieceColumns(counters)
-    counts = [pieces.append(snapshot) for snapshot in snapshots]
+    counts = [pieces.append(columns) for columns in several]
     places = pa.array([at for at, count in enumerate(counts) for _ in range(count)], type=pa.int32())
-    facts = [_facts(snapshot, identity) for snapshot, identity in zip(snapshots, identities, strict=True)]
+    facts = [_facts(columns.shell, identity) for columns, identity in zip(several, identities, strict=True)]
     arrays = {
         name: spread(array(name, [one.get(name) for one in facts]), places)
         for name in dict.fromkeys(name for one in facts for name in one)
@@ -72,18 +73,19 @@ def _batch(day: str, counters: abc.Sequence[str], snapshots: abc.Sequence[Snapsh
     return Batch(day, tuple(zip(identities, counts, strict=True)), pa.table(arrays | pieces.arrays()))
 
 
-def identify(snapshot: Snapshot) -> str:
+def identify(columns: SnapshotColumns) -> str:
     """Return what tells a snapshot from all others, and is equal for the same one in another file.
 
     A digest of its facts and its layout. An instant in microseconds and a pid do most of the work; imports
     that lack one of them are told apart by their totals, too.
     """
+    shell = columns.shell
     told = [
-        snapshot.model_dump_json(exclude={"mappings", "usage"}).encode(errors="backslashreplace"),
-        to_json(bounds(snapshot.mappings)),
+        shell.model_dump_json(exclude={"mappings", "usage"}).encode(errors="backslashreplace"),
+        to_json(list(zip(columns.starts, columns.ends, strict=True))),
     ]
-    if snapshot.taken_at is None or snapshot.process.pid is None:
-        told.append(to_json(sorted(snapshot.totals.items())))
+    if shell.taken_at is None or shell.process.pid is None:
+        told.append(to_json(sorted(columns.whole().totals.items())))
     return hashlib.sha256(b"\n".join(told)).hexdigest()[:24]
 
 

@@ -4,16 +4,16 @@ import os
 from collections import abc, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from vmdiff import sources
 from vmdiff.errors import InputError, VmdiffError
 from vmdiff.fleet.batch import Batch, batches
 from vmdiff.fleet.export import Export, Exported
-from vmdiff.model import Snapshot
-
-# Late imports: each reading process loads what its files need.
+from vmdiff.model.snapshot_columns import SnapshotColumns
 
 _FILES_AT_ONCE = 128  # that a process reads between two results: the more, the more mappings are alike
 _BYTES_AT_ONCE = 8 << 20  # of these files
@@ -73,16 +73,17 @@ def _files(named: abc.Sequence[str]) -> Iterator[str]:
 
 def _reads(files: abc.Sequence[str]) -> Iterator[Read]:
     """Read the files in their order; many of them in as many processes as there are processors."""
+    # The first ones here: what reading needs is then loaded when the others are forked.
+    yield from map(partial(_read, sources.EverySnapshot()), _chunks(files[:_FEW]))
     if len(files) <= _FEW:
-        yield from map(_read, _chunks(files))
         return
-    left, workers = _chunks(files), os.cpu_count() or 1
+    left, workers = _chunks(files[_FEW:]), os.cpu_count() or 1
     with ProcessPoolExecutor(workers) as pool:
         # No more than a few results wait, so that memory does not grow with the number of files.
-        ahead = deque(pool.submit(_read, chunk) for chunk in islice(left, 2 * workers))
+        ahead = deque(pool.submit(_read_beside, chunk) for chunk in islice(left, 2 * workers))
         while ahead:
             yield ahead.popleft().result()
-            ahead.extend(pool.submit(_read, chunk) for chunk in islice(left, 1))
+            ahead.extend(pool.submit(_read_beside, chunk) for chunk in islice(left, 1))
 
 
 def _chunks(files: abc.Iterable[str]) -> Iterator[abc.Sequence[str]]:
@@ -103,14 +104,21 @@ def _chunks(files: abc.Iterable[str]) -> Iterator[abc.Sequence[str]]:
         yield chunk
 
 
-def _read(files: abc.Sequence[str]) -> Read:
-    """Read files, and turn what is in them into rows, some snapshots at a time."""
-    from vmdiff import sources
+@cache
+def _of_this_process() -> sources.EverySnapshot:
+    """Return the reader of a reading process, which remembers what is alike until the export is done."""
+    return sources.EverySnapshot()
 
-    moments = sources.EverySnapshot()
+
+def _read_beside(files: abc.Sequence[str]) -> Read:
+    return _read(_of_this_process(), files)
+
+
+def _read(moments: sources.EverySnapshot, files: abc.Sequence[str]) -> Read:
+    """Read files, and turn what is in them into rows, some snapshots at a time."""
     made: list[Batch] = []
     problems: list[tuple[str, str]] = []
-    waiting: list[Snapshot] = []
+    waiting: list[SnapshotColumns] = []
     for file in files:
         try:
             waiting += moments.of(file)

@@ -6,25 +6,26 @@ and a row is its bounds and the number of its likeness.
 """
 
 from collections import abc
-from collections.abc import Hashable, Iterator
-from operator import attrgetter, itemgetter
+from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from vmdiff.fleet.columns import COUNTERS, addresses, array, is_counter_column, spread
-from vmdiff.model import Mapping, Owner, PlacedMapping, Snapshot
+from vmdiff.model import Content, Mapping, Owner, Snapshot
 from vmdiff.model.memory_figures import figure, parts_of
 from vmdiff.model.piece import PRIVATE, Counts, pieces_of
+from vmdiff.model.snapshot_columns import SnapshotColumns, is_cut, mapping_of
 
 # Late imports: the packages of an extra are needed by nobody who does not ask for it.
 
 _CUT = -1
-_LOW, _HIGH = itemgetter(0), itemgetter(1)
-_OWN_LOOK = itemgetter(*map(Mapping._fields.index, ("perms", "kind", "path", "deleted", "build_id", "flags")))
-_OWNER, _VALUES = itemgetter(Mapping._fields.index("owner")), itemgetter(Mapping._fields.index("values"))
 
 
 class _Likeness(NamedTuple):
-    """What pieces that are alike have besides their bounds; *cut* are the counters of a part of a mapping."""
+    """What pieces that are alike have besides their bounds; *cut* are the counters of a part of a mapping.
+
+    Where *cut* is None the mapping has no bounds, for it stands for all that are alike.
+    """
 
     mapping: Mapping
     owner: Owner | None
@@ -38,21 +39,13 @@ class _Likeness(NamedTuple):
     @property
     def size(self) -> int | None:
         """Its size where the bounds do not say it."""
-        if self.cut is None:
-            return None if isinstance(self.mapping, PlacedMapping) else self.mapping.size
-        return self.cut["size"]
+        return self.mapping.size if self.cut is None else self.cut["size"]
 
     @property
     def accessible(self) -> bool | None:
         """Whether it can be read, written or run."""
         perms = self.mapping.perms
         return None if perms.startswith("???") else not perms.startswith("---")
-
-    def private(self, parts: abc.Sequence[str]) -> int | None:
-        """Return what no other process maps, of which *parts* are counted."""
-        if self.cut is None:
-            return figure({name: self.counts.get(name, 0) for name in parts}, PRIVATE)
-        return self.cut[PRIVATE]
 
 
 class PieceColumns:
@@ -61,23 +54,24 @@ class PieceColumns:
     def __init__(self, counters: abc.Sequence[str]) -> None:
         self._counters = [name for name in counters if is_counter_column(name)]
         self._likenesses: list[_Likeness] = []
-        self._known: dict[Hashable, int] = {}
+        self._known: dict[int, int] = {}  # likeness by the identity of a content
         self._which: list[int] = []  # likeness of each row; and its bounds
         self._lows: list[int | None] = []
         self._highs: list[int | None] = []
 
-    def append(self, snapshot: Snapshot) -> int:
+    def append(self, columns: SnapshotColumns) -> int:
         """Append the pieces of a snapshot in address order; return how many there are.
 
-        The snapshot must outlive this object: its owners and values are known by identity.
+        The columns must outlive this object: their contents are known by identity.
         """
         before, begin = len(self._which), 0
-        mappings, which = snapshot.mappings, self._numbered(snapshot.mappings)
+        shell, starts, ends, contents = columns
+        which = self._numbered(contents)
         for at in [at for at, one in enumerate(which) if one == _CUT]:
-            self._extend(which[begin:at], mappings[begin:at])
-            self._extend_by_pieces(snapshot, mappings[at])
+            self._extend(which[begin:at], starts[begin:at], ends[begin:at])
+            self._extend_by_pieces(shell, mapping_of(starts[at], ends[at], contents[at]))
             begin = at + 1
-        self._extend(which[begin:], mappings[begin:])
+        self._extend(which[begin:], starts[begin:], ends[begin:])
         return len(self._which) - before
 
     def arrays(self) -> dict[str, Any]:
@@ -92,30 +86,32 @@ class PieceColumns:
         columns |= self._sizes(low, high, which)
         return {name: pa.nulls(len(which)) for name in COUNTERS} | columns
 
-    def _numbered(self, mappings: abc.Sequence[Mapping]) -> list[int]:
-        """Return the likeness of each mapping, `_CUT` where it has several."""
-        known, looks = self._known, list(_looks(mappings))
-        for at in [at for at, look in enumerate(looks) if look not in known]:
-            if looks[at] not in known:
-                mapping = mappings[at]
-                cut = mapping.owner is not None and mapping.owner.parts and isinstance(mapping, PlacedMapping)
-                known[looks[at]] = _CUT if cut else self._add(_Likeness(mapping, mapping.owner, None))
-        return list(map(known.__getitem__, looks))
+    def _numbered(self, contents: abc.Sequence[Content]) -> list[int]:
+        """Return the likeness of each content, `_CUT` where it may have several."""
+        known, keys = self._known, list(map(id, contents))
+        for at in [at for at, key in enumerate(keys) if key not in known]:
+            if keys[at] not in known:
+                mapping = Mapping(None, None, *contents[at])
+                cut = is_cut(contents[at])
+                known[keys[at]] = _CUT if cut else self._add(_Likeness(mapping, mapping.owner, None))
+        return list(map(known.__getitem__, keys))
 
     def _add(self, likeness: _Likeness) -> int:
         self._likenesses.append(likeness)
         return len(self._likenesses) - 1
 
-    def _extend(self, which: abc.Iterable[int], mappings: abc.Sequence[Mapping]) -> None:
+    def _extend(
+        self, which: abc.Sequence[int], lows: abc.Sequence[int | None], highs: abc.Sequence[int | None]
+    ) -> None:
         self._which += which
-        self._lows += map(_LOW, mappings)
-        self._highs += map(_HIGH, mappings)
+        self._lows += lows
+        self._highs += highs
 
     def _extend_by_pieces(self, snapshot: Snapshot, mapping: Mapping) -> None:
         for piece in pieces_of(snapshot, mapping):
             self._which.append(self._add(_Likeness(mapping, piece.owner, piece.counts)))
-            self._lows.append(piece.ranges[0].start)
-            self._highs.append(piece.ranges[-1].end)
+            self._lows.append(piece.ranges[0].start if piece.ranges else mapping.start)
+            self._highs.append(piece.ranges[-1].end if piece.ranges else mapping.end)
 
     def _texts(self) -> Iterator[tuple[str, list[Any]]]:
         """Yield the columns of `OF_A_PIECE` but the bounds, a value a likeness."""
@@ -133,10 +129,17 @@ class PieceColumns:
     def _counted(self) -> Iterator[tuple[str, list[Any]]]:
         """Yield the counters that were measured, a value a likeness."""
         held = [likeness.counts for likeness in self._likenesses]
-        for name in self._counters:
-            yield name, [counts.get(name, 0) for counts in held]
-        parts = [name for name in parts_of(PRIVATE) if name in self._counters]
-        yield PRIVATE, [likeness.private(parts) for likeness in self._likenesses]
+        columns = {name: [counts.get(name, 0) for counts in held] for name in self._counters}
+        yield from columns.items()
+        yield PRIVATE, self._private(columns)
+
+    def _private(self, columns: abc.Mapping[str, list[Any]]) -> list[int | None]:
+        """Return what no other process maps; worked out once for counters that are alike."""
+        parts = [name for name in parts_of(PRIVATE) if name in columns]
+        every = list(zip(*(columns[name] for name in parts), strict=True)) or [()] * len(self._likenesses)
+        figures = {some: figure(dict(zip(parts, some, strict=True)), PRIVATE) for some in set(every)}
+        cuts = (likeness.cut for likeness in self._likenesses)
+        return [figures[some] if cut is None else cut[PRIVATE] for some, cut in zip(every, cuts, strict=True)]
 
     def _sizes(self, low: Any, high: Any, which: Any) -> dict[str, Any]:
         """Return the columns that follow from the bounds and the permissions."""
@@ -149,9 +152,3 @@ class PieceColumns:
         size = pc.coalesce(said, fits)
         accessible = pa.array([likeness.accessible for likeness in self._likenesses], type=pa.bool_())
         return {"size": size, "accessible": pc.if_else(accessible.take(which), size, 0)}
-
-
-def _looks(mappings: abc.Sequence[Mapping]) -> Iterator[Hashable]:
-    """Return for each mapping all that its columns show but the bounds: what is shared, by its identity."""
-    owners, values = map(id, map(_OWNER, mappings)), map(id, map(_VALUES, mappings))
-    return zip(map(_OWN_LOOK, mappings), owners, values, strict=True)

@@ -307,18 +307,21 @@ def add(values: abc.Iterable[int | None]) -> int | None:
     return None if None in every else sum(every)  # type: ignore[arg-type]  # none is None
 
 
-def _in_order(mappings: abc.Sequence[Mapping]) -> bool:
-    """Return whether all have both bounds, and each ends before the next: a third of a loop's time."""
-    starts, ends = list(map(itemgetter(0), mappings)), list(map(itemgetter(1), mappings))
+def in_order(starts: abc.Sequence[int | None], ends: abc.Sequence[int | None]) -> bool:
+    """Return whether all bounds are known, each mapping ends before the next, and none is beyond 64 bits.
+
+    A third of a loop's time.
+    """
     try:
-        return all(map(lt, starts, ends)) and all(map(le, ends, starts[1:]))
+        ordered = all(map(lt, starts, ends)) and all(map(le, ends, starts[1:]))  # type: ignore[arg-type]
+        return ordered and (not ends or ends[-1] <= ADDRESS_LIMIT)  # type: ignore[operator]
     except TypeError:  # a bound is None
         return False
 
 
 def _disorder(mappings: abc.Sequence[Mapping]) -> abc.Iterator[tuple[str, str]]:
     """Yield what contradicts the order and disjointness of the mappings that have both bounds."""
-    if _in_order(mappings) and max(map(attrgetter("end"), mappings[-1:]), default=0) <= ADDRESS_LIMIT:
+    if in_order(list(map(itemgetter(0), mappings)), list(map(itemgetter(1), mappings))):
         return
     reach = 0
     for index, mapping in enumerate(mappings):

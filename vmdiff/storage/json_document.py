@@ -32,7 +32,8 @@ from vmdiff.model import (
 )
 from vmdiff.model.page_map import PageContents
 from vmdiff.model.problem_words import problem_words
-from vmdiff.model.snapshot import FORMAT, VERSION
+from vmdiff.model.snapshot import FORMAT, VERSION, in_order
+from vmdiff.model.snapshot_columns import SnapshotColumns, is_cut, mapping_of
 
 _FIRST, _LAST = b'"mappings": [\n', b"\n  ]\n}\n"
 _MAPPING = re.compile(rb'^\{"start":"([0-9a-f]{1,17})","end":"([0-9a-f]{1,17})",([^\n]+)\},\n', re.MULTILINE)
@@ -151,10 +152,13 @@ class DocumentReader:
     the mappings that they have in common become the same objects, which a comparison need not look into.
     """
 
-    def __init__(self, *, remembers: bool = True) -> None:
+    def __init__(self, *, remembers: bool = True, most: int = _MOST_LINES) -> None:
+        """Forget what is alike as soon as there are more than *most* of a kind."""
         self._remembers = remembers
+        self._most = most
         self._lines: dict[bytes, Mapping] = {}
         self._contents: dict[bytes, Content] = {}
+        self._fitting: dict[Hashable, set[int]] = {}  # contents that may be in a snapshot of some origin
 
     def load(self, data: bytes, *, source: str) -> Snapshot:
         """Read a snapshot document; *source* only names the place in errors.
@@ -162,33 +166,49 @@ class DocumentReader:
         Raises:
             DocumentError: it is no snapshot of a version that this vmdiff knows, with every problem.
         """
-        if len(data) > MOST_MAPPINGS and data.count(b'"perms"') > MOST_MAPPINGS:
-            raise DocumentError(source, [("$.mappings", f"more than {MOST_MAPPINGS:,} mappings")])
+        _require_few(data, source)
         with suppress(ValidationError, InvariantError):
-            if (snapshot := self._as_written(data)) is not None:
-                return snapshot
+            if written := _taken_apart(data):
+                shell, lines = written
+                if (mappings := self._read_lines(lines)) is not None:
+                    return Snapshot.model_validate_json(shell).with_mappings(mappings)
         return _read_strictly(data, source)
 
-    def _as_written(self, data: bytes) -> Snapshot | None:
-        """Read a document that looks as `dump` writes it, else return None; a third of the usual time.
+    def columns(self, data: bytes, *, source: str) -> SnapshotColumns:
+        """Read a snapshot document as columns; contents are the same objects as in others from this reader.
 
-        Most mappings of a big process are alike but for their bounds, so what follows the bounds is
-        validated once for each distinct text. Any problem, and any other look, is left to the usual way.
+        Raises:
+            DocumentError: it is no snapshot of a version that this vmdiff knows, with every problem.
         """
-        first, last = data.find(_FIRST), data.rfind(_LAST)
-        if first < 0 or last < first or data.count(b",", 0, first) > _MOST_VALUES:
-            return None
-        mappings = self._read_lines(data[first + len(_FIRST) : last] + b",\n")
-        if mappings is None:
-            return None
-        shell = data[:first] + b'"mappings": []' + data[last + len(_LAST) - 2 :]
-        return Snapshot.model_validate_json(shell).with_mappings(mappings)
+        _require_few(data, source)
+        with suppress(ValidationError, InvariantError):
+            if written := _taken_apart(data):
+                shell, lines = written
+                if (read := self._read_columns(lines)) is not None:
+                    return self._checked(SnapshotColumns(Snapshot.model_validate_json(shell), *read))
+        return SnapshotColumns.of(_read_strictly(data, source))
+
+    def _checked(self, columns: SnapshotColumns) -> SnapshotColumns:
+        """Return the columns of a valid snapshot; a content that others of its origin had was checked there.
+
+        Raises:
+            InvariantError: its mappings contradict each other or the origin.
+        """
+        shell, starts, ends, contents = columns
+        if not in_order(starts, ends):
+            raise InvariantError([("$.mappings", "out of order")])
+        origin = shell.origin
+        fitting = self._fitting.setdefault((origin.counters, origin.attributes), set())
+        fresh = [at for at, one in enumerate(map(id, contents)) if one not in fitting]
+        if fresh:
+            shell.with_mappings(mapping_of(starts[at], ends[at], contents[at]) for at in fresh)
+            fitting.update(id(contents[at]) for at in fresh if not is_cut(contents[at]))
+        return columns
 
     def _read_lines(self, lines: bytes) -> list[Mapping] | None:
         """Read lines as `Lines` writes them, those that are not known yet; None where one looks otherwise."""
-        if max(len(self._lines), len(self._contents)) > _MOST_LINES:
+        if len(self._lines) > self._most:
             self._lines.clear()
-            self._contents.clear()
         if not self._remembers:
             return self._read_fresh(lines)
         every = lines.split(b",\n")[:-1]
@@ -200,6 +220,18 @@ class DocumentReader:
         return read if fresh is every else list(map(self._lines.__getitem__, every))
 
     def _read_fresh(self, lines: bytes) -> list[Mapping] | None:
+        read = self._read_columns(lines)
+        return None if read is None else place(*read)
+
+    def _read_columns(self, lines: bytes) -> tuple[list[int], list[int], list[Content]] | None:
+        """Read the bounds and the contents of lines; None where one looks otherwise.
+
+        Most mappings of a big process are alike but for their bounds, so what follows the bounds is
+        validated once for each distinct text. Any problem, and any other look, is left to the usual way.
+        """
+        if max(len(self._contents), sum(len(one) + 1 for one in self._fitting.values())) > self._most:
+            self._contents.clear()
+            self._fitting.clear()
         parts = _MAPPING.split(lines)
         between, starts, ends, rests = (parts[at::4] for at in range(4))
         if any(between):
@@ -208,8 +240,22 @@ class DocumentReader:
         if fresh is None:
             return None
         self._contents.update(fresh)
-        contents = map(self._contents.__getitem__, rests)
-        return place(map(int, starts, repeat(16)), map(int, ends, repeat(16)), contents)
+        contents = list(map(self._contents.__getitem__, rests))
+        return list(map(int, starts, repeat(16))), list(map(int, ends, repeat(16))), contents
+
+
+def _require_few(data: bytes, source: str) -> None:
+    if len(data) > MOST_MAPPINGS and data.count(b'"perms"') > MOST_MAPPINGS:
+        raise DocumentError(source, [("$.mappings", f"more than {MOST_MAPPINGS:,} mappings")])
+
+
+def _taken_apart(data: bytes) -> tuple[bytes, bytes] | None:
+    """Return the document without its mappings, and their lines; None if it looks otherwise than `dump`'s."""
+    first, last = data.find(_FIRST), data.rfind(_LAST)
+    if first < 0 or last < first or data.count(b",", 0, first) > _MOST_VALUES:
+        return None
+    shell = data[:first] + b'"mappings": []' + data[last + len(_LAST) - 2 :]
+    return shell, data[first + len(_FIRST) : last] + b",\n"
 
 
 def _validated(rests: set[bytes]) -> dict[bytes, Content] | None:
