@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 
 from vmdiff.capture import Detail, Notify, ProcessFolder, read
+from vmdiff.capture.consistent_read import WALK_SECONDS_PER_BYTE
 from vmdiff.errors import InputError, ProcessError
 from vmdiff.storage import atomic_file
 
@@ -32,7 +33,8 @@ _SNAPSHOT = b'{\n  "format": "vmdiff-snapshot"'  # as vmdiff writes them: no set
 _BUNDLE = b"@vmdiff:"
 _LOOKS_AGAIN = 3  # where pages moved meanwhile
 _HOLDS_AGAIN = 3  # of a frozen process whose heap contradicts itself
-_QUICK = 0.5  # seconds; a reading that takes longer is not repeated for that
+_QUICK = 0.5  # seconds of a quiet machine; a reading that takes longer is not repeated for that
+_SECONDS_PER_MAPPING = 10e-6
 _MOST_CONTENTS = 20_000  # of mappings that one reader of many files remembers, some 15 MB
 
 
@@ -266,8 +268,12 @@ def _owners_counted_again(folder: ProcessFolder, scene: "Scene") -> "tuple[Scene
 
 
 def _is_quick(snapshot: "Snapshot") -> bool:
-    """Return whether reading the process again costs it, and the reader, next to nothing."""
-    return (snapshot.origin.seconds or 0) < _QUICK
+    """Return whether reading the process again costs it, and the reader, next to nothing.
+
+    By what it has, and not by how long the reading took, which says more of how busy the machine is.
+    """
+    walk = (snapshot.total("rss") or 0) * WALK_SECONDS_PER_BYTE
+    return len(snapshot.mappings) * _SECONDS_PER_MAPPING + walk < _QUICK
 
 
 def _with_usage(snapshot: "Snapshot", memory: "Memory", *, inside: bool) -> "Snapshot":

@@ -100,6 +100,8 @@ def test_a_heap_that_brk_moved_is_looked_at():
 def test_a_heap_that_brk_moved_before_its_owner_was_looked_for_has_one():
     with obedient() as program, ProcessFolder(program.pid) as folder:
         bare = read(folder)
+        on_a_busy_machine = bare.origin.model_copy(update={"seconds": 2.0})
+        bare = bare.model_copy(update={"origin": on_a_busy_machine})
         program.order("malloc 20000")  # 32 bytes each, which is more than there is room for
         at_rest(program.pid)
         owned = sources.with_owners(folder, bare)
