@@ -12,9 +12,13 @@ from vmdiff.storage import point_delta
 documents = st.lists(st.sampled_from([b"", b"a", b"bb", b"ccc 1", b"ccc 2"]), max_size=12).map(b"\n".join)
 
 
+def encoded(document: bytes, keyframe: bytes) -> bytes:
+    return point_delta.Keyframe("k", keyframe).delta_of(document)
+
+
 @given(documents, documents)
 def test_what_is_written_is_read_back(document: bytes, keyframe: bytes) -> None:
-    delta = point_delta.encoded(document, keyframe, name="0.json.gz")
+    delta = point_delta.Keyframe("0.json.gz", keyframe).delta_of(document)
 
     assert point_delta.is_delta(delta)
     assert point_delta.keyframe_of(delta, source="x") == "0.json.gz"
@@ -25,11 +29,11 @@ def test_equal_lines_cost_nothing_and_similar_ones_little() -> None:
     lines = [b'{"start":"%x","rss":%d}' % (at << 12, at * 4096) for at in range(300)]
     moved = [line.replace(b"4096", b"8192") if at % 50 == 0 else line for at, line in enumerate(lines)]
 
-    assert len(point_delta.encoded(b"\n".join(moved), b"\n".join(lines), name="k")) < 150
+    assert len(encoded(b"\n".join(moved), b"\n".join(lines))) < 150
 
 
 def test_another_keyframe_is_refused() -> None:
-    delta = point_delta.encoded(b"a\nb", b"a", name="k")
+    delta = encoded(b"a\nb", b"a")
 
     with pytest.raises(InputError, match="its keyframe k is another by now"):
         point_delta.decoded(delta, b"c", source="x")
@@ -39,7 +43,7 @@ def test_another_keyframe_is_refused() -> None:
 def test_damage_is_an_error_or_the_same_document(place: int, letter: int) -> None:
     keyframe = b"\n".join(b"line %d" % at for at in range(40))
     document = keyframe.replace(b"line 7", b"line seven")
-    delta = bytearray(point_delta.encoded(document, keyframe, name="k"))
+    delta = bytearray(encoded(document, keyframe))
     delta[place % len(delta)] = letter
 
     try:
@@ -51,7 +55,7 @@ def test_damage_is_an_error_or_the_same_document(place: int, letter: int) -> Non
 
 
 def test_a_comma_that_became_a_digit_is_an_error() -> None:
-    delta = point_delta.encoded(b"a\nb\nc\nd", b"a\nx\nc\nd", name="k")
+    delta = encoded(b"a\nb\nc\nd", b"a\nx\nc\nd")
     damaged = delta.replace(b",", b"0", 1)
 
     assert damaged != delta

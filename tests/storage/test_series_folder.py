@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from tests.series.moments import moments
+from tests.work import lines
 from vmdiff import sources
 from vmdiff.errors import InputError, OutputError
 from vmdiff.storage import json_document, series_folder
@@ -96,3 +97,17 @@ def test_a_file_in_the_way_is_an_error(tmp_path):
 def test_a_folder_without_points_is_no_recording(tmp_path: Path):
     with pytest.raises(InputError, match="neither a recording"):
         list(series_folder.documents(tmp_path))
+
+
+def test_mappings_that_stayed_are_written_as_before_and_cost_less():
+    first, second = taken(2)
+    second = second.model_copy(update={"mappings": (*first.mappings[:-1], second.mappings[-1])})
+    of_first = json_document.RepeatedLines()
+
+    def written_after_first():
+        return b"".join(json_document.dump(second, json_document.RepeatedLines(of_first)))
+
+    fresh = lines(lambda: b"".join(json_document.dump(first, of_first)))
+
+    assert written_after_first() == b"".join(json_document.dump(second))
+    assert lines(written_after_first) < fresh / 2

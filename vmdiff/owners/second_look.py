@@ -6,7 +6,7 @@ A new reading of the same layout needs no new search: its pages are counted at o
 meanwhile contradicts malloc's records: of a new reading with another layout owners are looked for again.
 """
 
-from vmdiff.model import MIXED, Kind, Mapping, PlacedMapping, Snapshot
+from vmdiff.model import MIXED, Kind, Mapping, Snapshot
 from vmdiff.owners.memory_port import Memory
 from vmdiff.owners.part_counters import recounted
 
@@ -41,15 +41,16 @@ def same_layout(before: Snapshot, after: Snapshot) -> bool:
 def with_owners_of(before: Snapshot, after: Snapshot, memory: Memory) -> Snapshot:
     """Return *after* with the owners of *before*, which has the same layout.
 
-    What is resident of the parts of a mapping is read anew where its figures moved, or it was not known.
+    What is resident of the parts of a mapping is read anew where its figures moved, or it was not known. What
+    did not move is the very mapping of *before*.
     """
     mappings = list(after.mappings)
     for at, (was, now) in enumerate(zip(before.mappings, after.mappings, strict=True)):
-        if was.owner is None:
-            continue
-        owned = now.owned_by(was.owner)
-        moved = isinstance(was, PlacedMapping) and (was.values != now.values or _lacks_counts(before, was))
-        mappings[at] = recounted(memory, after, owned) if moved else owned
+        same = was.values is now.values or was.values == now.values
+        if same and not _lacks_counts(before, was):
+            mappings[at] = was
+        elif was.owner is not None:
+            mappings[at] = recounted(memory, after, now.owned_by(was.owner))
     doubts = [doubt for doubt in before.origin.doubts if doubt.startswith("owners:")]
     noted = after.noting(*doubts, owners=True)
     return noted.model_copy(update={"mappings": tuple(mappings)})

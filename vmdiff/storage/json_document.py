@@ -45,8 +45,11 @@ _MOST_VALUES = 400_000  # whose problems are gathered at once: pydantic needs 2 
 _MOST_PROBLEMS = 1000
 
 
-def dump(snapshot: Snapshot) -> Iterator[bytes]:
-    """Write a snapshot as UTF-8 JSON, in pieces: a key a line, a mapping a line."""
+def dump(snapshot: Snapshot, lines_of: "Lines | RepeatedLines | None" = None) -> Iterator[bytes]:
+    """Write a snapshot as UTF-8 JSON, in pieces: a key a line, a mapping a line.
+
+    *lines_of* writes the mappings: a `RepeatedLines` for the points of a recording.
+    """
     absent = {"mappings", "usage", "pages"} | (set() if snapshot.tags else {"tags"})
     head = snapshot.model_dump(mode="json", exclude=absent)
     lines = [f"  {json.dumps(key)}: {json.dumps(head[key], ensure_ascii=False)}" for key in head]
@@ -55,7 +58,7 @@ def dump(snapshot: Snapshot) -> Iterator[bytes]:
     if snapshot.pages is not None:
         lines.append(f'  "pages": {_pages(snapshot.pages)}')
     yield ("{\n" + ",\n".join(lines) + ',\n  "mappings": [').encode(errors="replace")
-    lines_of = Lines(_json)
+    lines_of = lines_of or Lines(_json)
     for first in range(0, len(snapshot.mappings), _AT_ONCE):
         opening = b",\n" if first else b"\n"
         yield opening + b",\n".join(lines_of(snapshot.mappings[first : first + _AT_ONCE]))
@@ -105,6 +108,27 @@ class Lines:
         if mapping.path is None or mapping.offset is None:
             return (written,)
         return _around(written, mapping.offset)
+
+
+class RepeatedLines:
+    """Writes mappings as lines; what is the very mapping of an earlier snapshot has the line that it had.
+
+    *before* wrote the snapshot before this one.
+    """
+
+    def __init__(self, before: "RepeatedLines | None" = None) -> None:
+        self._before = {} if before is None else before._written
+        self._written: dict[int, tuple[Mapping, bytes]] = {}  # by identity, which holds while it is kept
+        self._lines_of = Lines(_json)
+
+    def __call__(self, mappings: Sequence[Mapping]) -> list[bytes]:
+        """Return the line of each mapping."""
+        known = [self._before.get(id(mapping)) for mapping in mappings]
+        fresh = [mapping for mapping, held in zip(mappings, known, strict=True) if held is None]
+        lines = iter(self._lines_of(fresh))
+        every = [held or (mapping, next(lines)) for mapping, held in zip(mappings, known, strict=True)]
+        self._written.update((id(held[0]), held) for held in every)
+        return [line for _, line in every]
 
 
 def _around(written: bytes, offset: int) -> tuple[bytes, bytes]:

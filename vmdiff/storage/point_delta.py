@@ -13,6 +13,7 @@ COPIES is a list of ``lines to take from what follows:first line of the keyframe
 import re
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 from vmdiff.errors import InputError
@@ -49,16 +50,39 @@ def keyframe_of(data: bytes, *, source: str) -> str:
     return _head(data, source)[1].decode(errors="replace")
 
 
-def encoded(document: bytes, keyframe: bytes, *, name: str) -> bytes:
-    """Write *document* as its difference from *keyframe*, the document in the file *name* beside it."""
-    lines, theirs = document.split(b"\n"), keyframe.split(b"\n")
-    copies = list(_copies(lines, theirs))
-    fresh = _fresh(lines, copies)
-    packer = zlib.compressobj(9, zdict=_dictionary(theirs, copies))
-    packed = packer.compress(b"".join(b"\n" + line for line in fresh)) + packer.flush()
-    told = ",".join(f"{copy.fresh}:{copy.first}:{copy.lines}" for copy in copies)
-    head = MAGIC + f"{name} {zlib.crc32(keyframe):08x} {told}\n".encode()
-    return head + packed
+class Keyframe:
+    """The document in the file *name*, made ready for the points that are written as what they differ in."""
+
+    def __init__(self, name: str, document: bytes) -> None:
+        self._lines = document.split(b"\n")
+        self._places: dict[bytes, int] = {}  # of each line, the first where it is there twice
+        for at, line in enumerate(self._lines):
+            self._places.setdefault(line, at)
+        self._head = MAGIC + f"{name} {zlib.crc32(document):08x} ".encode()
+
+    def delta_of(self, document: bytes) -> bytes:
+        """Write a document as its difference from this one."""
+        lines = document.split(b"\n")
+        copies = list(self._copies(lines))
+        packer = zlib.compressobj(9, zdict=_dictionary(self._lines, copies))
+        packed = packer.compress(b"".join(b"\n" + line for line in _fresh(lines, copies))) + packer.flush()
+        told = ",".join(f"{copy.fresh}:{copy.first}:{copy.lines}" for copy in copies)
+        return self._head + told.encode() + b"\n" + packed
+
+    def _copies(self, lines: Sequence[bytes]) -> Iterator[Copy]:
+        """Find runs of lines that both have, each line in the place nearest after the one before it."""
+        places, theirs = self._places, self._lines
+        at = fresh = 0
+        while at < len(lines):
+            first = places.get(lines[at])
+            if first is None:
+                fresh, at = fresh + 1, at + 1
+                continue
+            count = 1
+            while lines[at + count : at + count + 1] == theirs[first + count : first + count + 1] != []:
+                count += 1
+            yield Copy(fresh, first, count)
+            fresh, at = 0, at + count
 
 
 def decoded(data: bytes, keyframe: bytes, *, source: str) -> bytes:
@@ -91,24 +115,6 @@ def _head(data: bytes, source: str) -> "re.Match[bytes]":
     return found
 
 
-def _copies(lines: Sequence[bytes], theirs: Sequence[bytes]) -> Iterator[Copy]:
-    """Find runs of lines that both have, each line in the place nearest after the one before it."""
-    places: dict[bytes, int] = {}
-    for at, line in enumerate(theirs):
-        places.setdefault(line, at)
-    at = fresh = 0
-    while at < len(lines):
-        first = places.get(lines[at])
-        if first is None:
-            fresh, at = fresh + 1, at + 1
-            continue
-        count = 1
-        while lines[at + count : at + count + 1] == theirs[first + count : first + count + 1] != []:
-            count += 1
-        yield Copy(fresh, first, count)
-        fresh, at = 0, at + count
-
-
 def _fresh(lines: Sequence[bytes], copies: Sequence[Copy]) -> list[bytes]:
     """Return the lines that no copy brings."""
     fresh: list[bytes] = []
@@ -121,11 +127,10 @@ def _fresh(lines: Sequence[bytes], copies: Sequence[Copy]) -> list[bytes]:
 
 def _dictionary(theirs: Sequence[bytes], copies: Sequence[Copy]) -> bytes:
     """Return the keyframe's lines that are not copied: what the fresh ones replace."""
-    taken: set[int] = set()
-    for copy in copies:
-        taken.update(range(copy.first, min(copy.first + copy.lines, len(theirs))))
-    left = b"\n".join(line for at, line in enumerate(theirs) if at not in taken)
-    return left[-_DICTIONARY:] or b"\n"
+    left = bytearray(b"\1") * len(theirs)
+    for first, last in ((copy.first, min(copy.first + copy.lines, len(theirs))) for copy in copies):
+        left[first:last] = bytes(max(last - first, 0))
+    return b"\n".join(compress(theirs, left))[-_DICTIONARY:] or b"\n"
 
 
 def _joined(fresh: Sequence[bytes], theirs: Sequence[bytes], copies: Sequence[Copy]) -> Iterator[bytes]:

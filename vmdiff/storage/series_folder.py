@@ -31,7 +31,8 @@ class FolderWriter:
     def __init__(self, folder: Path, *, plain: bool = False) -> None:
         self.folder = folder
         self._plain = plain
-        self._keyframe: tuple[str, bytes] | None = None
+        self._keyframe: point_delta.Keyframe | None = None
+        self._lines_of: json_document.RepeatedLines | None = None  # of the last point
         self._size = self._since = 0
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -46,8 +47,11 @@ class FolderWriter:
         Raises:
             OutputError: it cannot be written; what is there already is whole.
         """
+        self._lines_of = json_document.RepeatedLines(self._lines_of)
         document = b"".join(
-            json_document.dump(moment) if isinstance(moment, Snapshot) else set_document.dump(moment)
+            json_document.dump(moment, self._lines_of)
+            if isinstance(moment, Snapshot)
+            else set_document.dump(moment, self._lines_of)
         )
         when = moment.taken_at or datetime.fromtimestamp(0, UTC)
         stem = f"{self.next:06}-{when:%Y%m%dT%H%M%SZ}.json"
@@ -56,7 +60,7 @@ class FolderWriter:
         path = self.folder / name
         atomic_file.write(path, [data])
         if delta is None:
-            self._keyframe, self._size, self._since = (name, document), len(data), 0
+            self._keyframe, self._size, self._since = point_delta.Keyframe(name, document), len(data), 0
         self.next += 1
         self._since += 1
         self.written += len(data)
@@ -66,8 +70,7 @@ class FolderWriter:
         """Return the document as a delta, or None where it is to be a keyframe."""
         if self._plain or self._keyframe is None or self._since >= KEYFRAMES:
             return None
-        name, keyframe = self._keyframe
-        delta = point_delta.encoded(document, keyframe, name=name)
+        delta = self._keyframe.delta_of(document)
         return delta if len(delta) * _SMALLER < self._size else None
 
 

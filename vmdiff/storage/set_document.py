@@ -25,7 +25,7 @@ def may_be_set(data: bytes) -> bool:
     return data.startswith(_GZIP) or point_delta.is_delta(data) or is_set(data)
 
 
-def dump(snapshots: SnapshotSet) -> Iterator[bytes]:
+def dump(snapshots: SnapshotSet, lines_of: json_document.RepeatedLines | None = None) -> Iterator[bytes]:
     """Write a set as UTF-8 JSON, in pieces: a key a line, and each member as a document of its own."""
     head = snapshots.model_dump(mode="json", exclude={"members"})
     lines = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()]
@@ -33,7 +33,7 @@ def dump(snapshots: SnapshotSet) -> Iterator[bytes]:
     for number, member in enumerate(snapshots.members):
         if number:
             yield _BETWEEN
-        yield from json_document.dump(member)
+        yield from json_document.dump(member, lines_of)
     yield b"]\n}\n"
 
 
