@@ -4,6 +4,7 @@ import struct
 import tracemalloc
 from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -16,13 +17,17 @@ from vmdiff.owners import Scene
 from vmdiff.owners.allocators.glibc_state import HeapSegment
 from vmdiff.owners.inside.chunk_walk import ChunkRange, ChunkWalk
 from vmdiff.owners.inside.chunk_walk_numpy import NumpyChunkWalk
+from vmdiff.owners.inside.glibc_blocks import BlockWalk
 from vmdiff.owners.inside.page_words import UnreadableError
 
 START = 0x7F0000000000
 WIDE = Mapping(0x7FFF00000000, 0x7FFF00001000, "r--p")  # so that the process has 64 bits
 
-# Sizes in units of 16 bytes and whether each is free; two free neighbours would be one.
-CHUNKS = st.lists(st.tuples(st.integers(2, 400), st.booleans()), max_size=60)
+# Sizes in units of 16 bytes and whether each is free; two free neighbours would be one. Some are of one size.
+RUNS = st.tuples(st.integers(2, 50), st.booleans(), st.sampled_from([1, 1, 1, 2, 70, 330, 700]))
+CHUNKS = st.lists(RUNS, max_size=20).map(
+    lambda runs: [(units, free) for units, free, times in runs for _ in range(times)]
+)
 
 
 def heap(chunks: Sequence[tuple[int, bool]], top: int = 64) -> bytes:
@@ -79,7 +84,7 @@ def test_with_numpy_the_walk_finds_the_same(
     drawn: list[tuple[int, bool]], times: int, data: st.DataObject
 ) -> None:
     """Small chunks, and up to several windows of them; sometimes one header is overwritten."""
-    many = [(units, free and at % 2 == 1) for at, (units, free) in enumerate(drawn * 100 ** (times // 3))]
+    many = [(units, free and at % 2 == 1) for at, (units, free) in enumerate(drawn * 10 ** (times // 3))]
     held = bytearray(heap(many))
     if data.draw(st.booleans()):
         at = data.draw(st.integers(0, len(held) // 16 - 1)) * 16 + 8
@@ -99,6 +104,19 @@ def outcome(held: bytes, kind: type[ChunkWalk], **options: Any) -> tuple[object,
         return None
     count = walk.count
     return (+count.chunks, count.free, count.fenceposts, count.top, count.suspects), free
+
+
+@given(CHUNKS)
+def test_every_block_in_use_is_listed(drawn: list[tuple[int, bool]]) -> None:
+    chunks = [(units, free and at % 2 == 1) for at, (units, free) in enumerate(drawn)]
+    places = accumulate((units * 16 for units, _ in chunks), initial=START + 16)
+
+    walk, _, _ = walked(heap(chunks), 64, BlockWalk)
+
+    assert isinstance(walk, BlockWalk)
+    listed = sorted(zip(walk.starts, walk.sizes, strict=True))
+    used = [(at, units * 16 - 8) for at, (units, free) in zip(places, chunks, strict=False) if not free]
+    assert listed == used
 
 
 def test_free_chunks_that_join_others_or_hold_a_page_are_yielded() -> None:

@@ -3,13 +3,15 @@
 A chunk begins with two words: the size of the chunk before it, valid only if that one is free, and its own
 size, whose lowest bits are flags. PREV_INUSE, the lowest, tells whether the chunk *before* is in use. So a
 walk needs the second word of each chunk only, and skips what the program keeps in it (malloc/malloc.c).
+
+Programs that have many small blocks have many of one size side by side, so many headers are compared at once.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, repeat
-from operator import rshift
+from itertools import chain, compress, repeat, takewhile
 from typing import NamedTuple
 
 from vmdiff.owners.allocators.glibc_state import HeapSegment
@@ -19,6 +21,8 @@ from vmdiff.owners.scene import Scene
 PREV_INUSE = 1
 FLAGS = 7
 _WINDOW = 4 << 20  # bytes that are held at a time
+_ONE_BY_ONE, _ALIKE = 16, 4  # chunks: after so many it is seen whether the last few are alike
+_TOGETHER = 256  # chunks whose headers are compared at once
 
 
 class ChunkRange(NamedTuple):
@@ -43,13 +47,25 @@ class ChunkCount:
     suspects: list[int] = field(default_factory=list)
 
 
+class ChunkRun(NamedTuple):
+    """Chunks side by side with the same *header*, each behind one in use; the *offset* is in words."""
+
+    header: int
+    offset: int
+    times: int
+
+
 class HeaderWindow(NamedTuple):
-    """Successive chunks: the address of the first, their headers, and their offsets in units of 8 bytes."""
+    """Successive chunks: the address of the first, their headers, and their offsets in words.
+
+    The chunks of *runs* are not among them, but the one behind each run is, which has the same header.
+    """
 
     address: int
     headers: list[int]
     offsets: list[int]
     sizes_before: Sequence[int]  # the word in front of each header
+    runs: Sequence[ChunkRun] = ()
 
 
 class ChunkWalk:
@@ -88,7 +104,7 @@ class ChunkWalk:
             window = self._window(address, segment)
             yield self._free(window, last)
             last = int(window.headers[-1])
-            reached = address + int(window.offsets[-1]) * 8
+            reached = address + int(window.offsets[-1]) * self._word
             if last < self._least:
                 self._end(reached, segment)
                 return
@@ -111,39 +127,65 @@ class ChunkWalk:
         """Read the headers from *address* on, up to the end of the window or a fencepost."""
         raw = self._read(address, segment)
         form = "Q" if self._word == 8 else "I"
-        words = memoryview(raw)[self._word :].cast(form)  # type: ignore[call-overload]
+        words: memoryview[int] = memoryview(raw)[self._word :].cast(form)  # type: ignore[call-overload]
+        headers, offsets, runs = self._chunks(words)
+        return HeaderWindow(address, headers, offsets, memoryview(raw).cast(form), runs)  # type: ignore[call-overload]
+
+    def _chunks(self, words: "memoryview[int]") -> tuple[list[int], list[int], list[ChunkRun]]:
+        """Return headers, offsets and runs of chunks; the last one reaches to the end, or has no size."""
         shift, least = (0 if self._word == 8 else 1), self._least
         headers: list[int] = []
-        found, at, count = headers.append, 0, len(words)
-        while at < count:
-            header = words[at]
-            found(header)
-            if header < least:
-                break
-            at += header >> 3 << shift
-        offsets = list(accumulate(map(rshift, headers[:-1], repeat(3)), initial=0))
-        return HeaderWindow(address, headers, offsets, memoryview(raw).cast(form))  # type: ignore[call-overload]
+        offsets: list[int] = []
+        runs: list[ChunkRun] = []
+        found, placed, at = headers.append, offsets.append, 0
+        try:
+            while True:
+                for _ in repeat(None, _ONE_BY_ONE):
+                    header = words[at]
+                    found(header)
+                    placed(at)
+                    if header < least:
+                        return headers, offsets, runs
+                    at += header >> 3 << shift
+                if headers[-_ALIKE:].count(header) == _ALIKE and self._may_repeat(header):
+                    step = header >> 3 << shift
+                    times = _alike(words, header, at, step) - 1
+                    if times > 0:
+                        runs.append(ChunkRun(header, at, times))
+                        at += times * step
+        except IndexError:  # beyond the end of the window
+            return headers, offsets, runs
+
+    def _may_repeat(self, header: int) -> bool:
+        """Return whether chunks with this *header* need not be looked at one by one."""
+        return bool(header & PREV_INUSE) and header & ~FLAGS not in self._wanted
 
     def _free(self, window: HeaderWindow, last: int) -> list[ChunkRange]:
         """Count the chunks of a window; return those that the chunk behind says are free."""
-        address, headers, offsets, before = window
-        count, shift = self.count, 0 if self._word == 8 else 1
+        address, headers, offsets, before, runs = window
+        count, word = self.count, self._word
         counted = Counter(headers)
+        for run in runs:
+            counted[run.header] += run.times
         for header, times in counted.items():
             if header >= self._least:
                 count.chunks[header & ~FLAGS] += times
         if any(header & ~FLAGS in self._wanted for header in counted):
             some = [at for at, header in enumerate(headers) if header & ~FLAGS in self._wanted]
-            count.suspects += [address + offsets[at] * 8 for at in some]
-        behind = [at for at, header in enumerate(headers) if not header & PREV_INUSE]
-        if not behind:
+            count.suspects += [address + offsets[at] * word for at in some]
+        free = {header for header in counted if not header & PREV_INUSE}
+        if not free:
             return []
-        sizes = [(headers[at - 1] if at else last) & ~FLAGS for at in behind]
-        ends = [offsets[at] for at in behind]
-        if [before[end << shift] for end in ends] != sizes:
+        behind = [*map(free.__contains__, headers)]
+        sizes = [header & ~FLAGS for header in compress(chain([last], headers), behind)]
+        ends = [*compress(offsets, behind)]
+        if [*map(before.__getitem__, ends)] != sizes:
             raise UnreadableError(f"a free chunk behind {address:x} has two sizes")
-        count.free.update(sizes)
-        return self._yielded(sizes, [address + end * 8 for end in ends])
+        freed = Counter(sizes)
+        count.free.update(freed)
+        if not self._beside and max(freed) < self._wide:
+            return []
+        return self._yielded(sizes, [address + end * word for end in ends])
 
     def _yielded(self, sizes: Sequence[int], ends: Sequence[int]) -> list[ChunkRange]:
         """Return the free chunks, of *sizes* and up to *ends*, that were asked for."""
@@ -162,3 +204,12 @@ class ChunkWalk:
         if not 0 < segment.end - reached <= 2 * self._least:
             raise UnreadableError(f"the chunk at {reached:x} has no size")
         self.count.fenceposts += segment.end - reached
+
+
+def _alike(words: "memoryview[int]", header: int, at: int, step: int) -> int:
+    """Return how many words from *at* on, *step* apart, are the same as *header*."""
+    same = header.to_bytes(words.itemsize, sys.byteorder) * _TOGETHER
+    reach, far = at, step * _TOGETHER
+    while words[reach : reach + far : step].tobytes() == same:
+        reach += far
+    return (reach - at) // step + len([*takewhile(header.__eq__, words[reach : reach + far : step])])

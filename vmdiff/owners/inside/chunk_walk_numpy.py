@@ -32,7 +32,7 @@ class NumpyChunkWalk(ChunkWalk):
         return HeaderWindow(address, headers[places], places * 2, words)
 
     def _free(self, window: HeaderWindow, last: int) -> list[ChunkRange]:
-        address, *arrays = window
+        address, *arrays = window[:4]
         headers, offsets, before = (np.asarray(column) for column in arrays)
         self._count(address, headers, offsets)
         behind = np.flatnonzero(~headers & PREV_INUSE)

@@ -4,7 +4,7 @@ What `glibc_heap` counts is listed here, with the same walk and the same lists o
 """
 
 from array import array
-from itertools import chain, compress
+from itertools import chain, compress, repeat
 from operator import not_
 
 from vmdiff.owners.allocators.glibc_state import Glibc, MallocArena, find_glibc
@@ -19,7 +19,7 @@ from vmdiff.owners.scene import Scene
 _ALLOCATOR = "glibc malloc"
 
 
-class _BlockWalk(ChunkWalk):
+class BlockWalk(ChunkWalk):
     """A walk that lists the chunks which the one behind says are in use: those in caches are among them."""
 
     def __init__(self, scene: Scene, top: int) -> None:
@@ -28,15 +28,19 @@ class _BlockWalk(ChunkWalk):
         self.sizes = array("Q")
 
     def _free(self, window: HeaderWindow, last: int) -> list[ChunkRange]:
-        address, headers, offsets, _ = window
+        address, headers, offsets, _, runs = window
         begin, word = address + 2 * self._word, self._word
         if last >= self._least and headers[0] & PREV_INUSE:
             self.starts.append(begin - (last & ~FLAGS))
             self.sizes.append((last & ~FLAGS) - word)
         used = [header & PREV_INUSE for header in headers[1:]]
-        self.starts.extend([begin + (offset << 3) for offset in compress(offsets, used)])
+        self.starts.extend([begin + offset * word for offset in compress(offsets, used)])
         # The first word of the chunk behind, too, is the program's.
         self.sizes.extend([(header & ~FLAGS) - word for header in compress(headers, used)])
+        for run in runs:
+            size, first = run.header & ~FLAGS, begin + run.offset * word
+            self.starts.extend(range(first, first + run.times * size, size))
+            self.sizes.extend(repeat(size - word, run.times))
         return super()._free(window, last)
 
 
@@ -54,7 +58,7 @@ class _Lister:
         self._lists = ChunkLists(scene, found.version)
 
     def blocks(self) -> UsedBlocks:
-        walks: list[_BlockWalk] = []
+        walks: list[BlockWalk] = []
         free: set[int] = set()
         unread: list[str] = []
         grounds: list[BlockRange] = []
@@ -82,11 +86,11 @@ class _Lister:
             sizes.append(end - start - lead)
         return UsedBlocks(_ALLOCATOR, starts, sizes, tuple(grounds), tuple(unread))
 
-    def _walked(self, arena: MallocArena) -> tuple[_BlockWalk, set[int]]:
+    def _walked(self, arena: MallocArena) -> tuple[BlockWalk, set[int]]:
         """Return the chunks of an arena that look used, and which of them are in its fast bins."""
         if not arena.segments:
             raise UnreadableError("its heaps do not add up to what it has from the kernel")
-        walk = _BlockWalk(self._scene, arena.top)
+        walk = BlockWalk(self._scene, arena.top)
         for segment in arena.segments:
             for _ in walk.free_chunks(segment):
                 pass
