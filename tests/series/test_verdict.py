@@ -71,6 +71,15 @@ def test_a_sawtooth_is_called_one_and_its_rise_no_rate() -> None:
     assert (verdict.name, verdict.rate) == ("sawtooth", 0)
 
 
+@pytest.mark.parametrize("jitter", [0, MIB // 4])
+@pytest.mark.parametrize(("high", "verdict"), [(15, "sawtooth"), (4, "sawtooth"), (1, "flat")])
+def test_what_is_held_for_a_while_and_returned_is_a_sawtooth(high: int, verdict: str, jitter: int) -> None:
+    dice = Random(high)
+    values = [40 * MIB * (at % 30 >= 30 - high) + dice.randint(0, jitter) for at in range(300)]
+
+    assert judge(range(300), values).name == verdict
+
+
 def test_what_only_falls_declines() -> None:
     assert judge(range(30), [(100 - at) * MIB for at in range(30)]).name == "declines"
 

@@ -13,7 +13,8 @@ _FILLED = 0.5  # of the windows of equal time, or there are too many gaps
 _FALL = 0.3  # of the whole range
 _AT_ONCE = 0.7  # of a fall, within two points
 _NOISE = 10  # times the noise between points, which a fall exceeds
-_FEWEST_RISING = 3  # points from a low to the next high: fewer are a spike
+_FEWEST_RISING = 3  # points from a low to the next high: fewer are a spike,
+_FEWEST_HIGH = 4  # unless so many are above the middle
 
 
 class Floor(NamedTuple):
@@ -39,7 +40,7 @@ class Floor(NamedTuple):
 
 
 def quick_falls(values: Sequence[float]) -> list[Swing]:
-    """Find the falls of a sawtooth: deep, at once, after a rise that took its time.
+    """Find the falls of a sawtooth: deep, at once, after a rise that took its time, or that stayed.
 
     A deep fall is none of noise, whose rises are as quick, nor the end of a spike.
     """
@@ -48,11 +49,17 @@ def quick_falls(values: Sequence[float]) -> list[Swing]:
     return [
         fall
         for rise, fall in pairwise(swings(values, least))
-        if rise.end - rise.start >= _FEWEST_RISING
-        and values[fall.end] < values[fall.start]
-        and values[fall.start - 2] > (values[rise.start] + values[fall.start]) / 2
+        if values[fall.end] < values[fall.start]
+        and not _is_spike(values, rise, fall)
         and _at_once(values, fall) >= max(_AT_ONCE * _depth(values, fall), _NOISE * between)
     ]
+
+
+def _is_spike(values: Sequence[float], rise: Swing, fall: Swing) -> bool:
+    middle = (values[rise.start] + values[fall.start]) / 2
+    gradual = rise.end - rise.start >= _FEWEST_RISING and values[fall.start - 2] > middle
+    high = sum(value > middle for value in values[rise.start : fall.end])
+    return not gradual and high < _FEWEST_HIGH
 
 
 def _depth(values: Sequence[float], fall: Swing) -> float:

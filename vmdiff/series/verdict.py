@@ -107,10 +107,10 @@ def _of_floor(times: Sequence[float], values: Sequence[float]) -> Judgement:
         return replace(verdict, evidence=f"{verdict.evidence}; {_figures(drift, order)}")
     if falls:
         return _sawtooth(values, lows)
-    if lows.late().spread <= _SETTLED * lows.spread:
-        rose = median(lows.late().values) > values[0]
+    rise = median(lows.late().values) - values[0]
+    if rise and lows.late().spread <= _SETTLED * lows.spread:
         every = Floor([*times], [*values])
-        return _settled(every) if rose else Judgement("declines", None, _halves(every, "it fell"))
+        return _settled(every) if rise > 0 else Judgement("declines", None, _halves(every, "it fell"))
     if drift.strength >= _WEAK and order < _PERHAPS:
         return Judgement("undecided", None, f"{_halves(lows, 'its floor moved')}; {_figures(drift, order)}")
     reach = units.size(round(max(values) - min(values)))
