@@ -12,7 +12,7 @@ demo: $(VENV)/.installed  ## watch a real process's memory change, in four acts
 test: $(VENV)/.installed-test  ## run every test; ARGS="--cov" measures branch coverage, too
 	@$(BIN)/python -m pytest -n $(strip $(WORKERS)) --dist loadgroup $(ARGS)
 
-check: $(VENV)/.installed-test  ## format, lint, types, import layers, our own rules, and the wheel tried on its own
+check: $(VENV)/.installed-check  ## format, lint, types, import layers, our own rules, and the wheel tried on its own
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -30,8 +30,12 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.installed-test: pyproject.toml  # not compiled: the tests import little of it
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[test,check]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[test]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-check: $(VENV)/.installed-test
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[check]'
+	@touch $@
 
 docs: $(VENV)/.installed-test  ## build the documentation site into build/site; a dead link is an error
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'

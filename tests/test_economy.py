@@ -102,7 +102,7 @@ def traced(calls: str, pid: int, folder: Path) -> str:
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
     log = folder / "log"
-    strace = ["strace", "-f", "-y", "-e", f"trace={calls}", "-o", log]
+    strace = ["strace", "-f", "--seccomp-bpf", "-y", "-e", f"trace={calls}", "-o", log]
     command = [sys.executable, "-m", "vmdiff", "snap", "--no-owners", "-o", folder / "x.json", str(pid)]
     subprocess.run([*strace, *command], check=True)
     return log.read_text()
@@ -123,7 +123,9 @@ def test_totals_are_read_without_mappings_threads_and_descriptors(tmp_path: Path
     log, words = tmp_path / "log", ("--detail", "totals", "-o", tmp_path / "x.json")
     with actor() as process:
         command = [sys.executable, "-m", "vmdiff", "snap", f"tree:{process.pid}", *words]
-        subprocess.run(["strace", "-f", "-e", "trace=openat", "-o", log, *command], check=True)
+        subprocess.run(
+            ["strace", "-f", "--seccomp-bpf", "-e", "trace=openat", "-o", log, *command], check=True
+        )
     opened = re.findall(r'openat\(\d+, "([^"]+)", O_RDONLY', log.read_text())
 
     assert sorted(opened) == [

@@ -79,7 +79,7 @@ def others() -> Iterator[tuple[int, Snapshot]]:
 
 
 def test_no_other_process_here_has_any() -> None:
-    for pid, taken in islice(others(), 25):
+    for pid, taken in islice(others(), times(25)):
         with contextlib.suppress(OSError), LiveMemory(pid) as memory:
             found = list(v8(Scene(taken, memory)))
             # Another test's child may have become node meanwhile: judge only what is the same program still.

@@ -9,14 +9,17 @@ from hypothesis import strategies as st
 
 from vmdiff.series import estimates
 
-stats = pytest.importorskip("scipy.stats")
-
 numbers = st.lists(st.integers(-50, 50).map(float), min_size=3, max_size=40)
 spread = numbers.filter(lambda values: len(set(values)) > 1)
 
 
+@pytest.fixture(scope="module")
+def stats():
+    return pytest.importorskip("scipy.stats")  # a second to import: not while the tests are collected
+
+
 @given(numbers)
-def test_kendall_agrees_with_scipy(values: list[float]) -> None:
+def test_kendall_agrees_with_scipy(stats, values: list[float]) -> None:
     times = [float(at) for at in range(len(values))]
 
     theirs = stats.kendalltau(times, values, method="asymptotic").pvalue
@@ -25,14 +28,14 @@ def test_kendall_agrees_with_scipy(values: list[float]) -> None:
 
 
 @given(numbers)
-def test_the_slope_agrees_with_scipy(values: list[float]) -> None:
+def test_the_slope_agrees_with_scipy(stats, values: list[float]) -> None:
     times = [at * 2.5 for at in range(len(values))]
 
     assert estimates.theil_sen(times, values) == pytest.approx(stats.theilslopes(values, times).slope)
 
 
 @given(spread)
-def test_the_line_agrees_with_scipy(values: list[float]) -> None:
+def test_the_line_agrees_with_scipy(stats, values: list[float]) -> None:
     times = [at * 2.5 for at in range(len(values))]
     theirs = stats.linregress(times, values)
 

@@ -23,6 +23,7 @@ def calls_of(folder: Path, *words: object) -> list[str]:
     command = [
         "strace",
         "-f",
+        "--seccomp-bpf",  # stops at the traced calls only
         "-o",
         log,
         "-e",

@@ -58,9 +58,15 @@ def output_of(command: Sequence[object], folder: Path) -> Path:
 WRITING = {"openat", "flock", "fchown", "write", "fsync", "linkat", "rename", "unlink", "close"}
 
 
+def traced(calls: str, command: Sequence[object], *options: str, log: object = "/dev/null") -> list[str]:
+    """Return the command line that traces *calls*, at which alone the process is stopped."""
+    tracing = ["strace", "-f", "--seccomp-bpf", "-e", f"trace={calls}", *options, "-o", str(log)]
+    return [*tracing, *map(str, command)]
+
+
 def calls(command: Sequence[object], log: Path) -> dict[str, int]:
     """Count the system calls that a run makes, by name; their last ones belong to the writing."""
-    subprocess.run(["strace", "-f", "-o", log, *map(str, command)], check=True, capture_output=True)
+    subprocess.run(traced(",".join(WRITING), command, log=log), check=True, capture_output=True)
     names = re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.MULTILINE)
     return {name: names.count(name) for name in WRITING & set(names)}
 
@@ -82,27 +88,27 @@ def test_killed_at_any_system_call_the_file_is_whole_or_absent(
         else:
             target.unlink(missing_ok=True)
         inject = f"inject={call}:signal=SIGKILL:when={times}"
-        subprocess.run(["strace", "-f", "-o", "/dev/null", "-e", inject, *convert], capture_output=True)
+        subprocess.run(traced(call, convert, "-e", inject), capture_output=True)
         assert (target.read_bytes() if target.exists() else None) in (old, source.read_bytes()), call
         assert len([path for path in folder.iterdir() if path != target]) <= (1 if options else 0)
     vmdiff.save(TAKEN, target, force=True)  # the next run removes what was left
     assert [path.name for path in folder.iterdir()] == ["x.json"]
 
 
-@pytest.mark.parametrize("call", ["write", "fsync", "linkat"])
 def test_killed_while_it_writes_every_command_leaves_a_whole_file_or_none(
-    writing: list[object], folder: Path, tmp_path: Path, call: str
+    writing: list[object], folder: Path, tmp_path: Path
 ) -> None:
     command = [*writing, "-o", output_of(writing, folder)]
-    times = calls(command, tmp_path / "strace.log")[call]
+    counted = calls(command, tmp_path / "strace.log")
     (written,) = folder.iterdir()
     whole = written.read_bytes().rstrip()[-1:]
-    written.unlink()
-    inject = f"inject={call}:signal=SIGKILL:when={times}"
-    killed = ["strace", "-f", "-o", "/dev/null", "-e", inject, *map(str, command)]
-    subprocess.run(killed, capture_output=True)
+    for call in ("write", "fsync", "linkat"):
+        for path in folder.iterdir():
+            path.unlink()
+        inject = f"inject={call}:signal=SIGKILL:when={counted[call]}"
+        subprocess.run(traced(call, command, "-e", inject), capture_output=True)
 
-    assert [path.read_bytes().rstrip()[-1:] for path in folder.iterdir()] in ([], [whole])
+        assert [path.read_bytes().rstrip()[-1:] for path in folder.iterdir()] in ([], [whole]), call
 
 
 @pytest.mark.parametrize(("call", "error"), [("write", "ENOSPC"), ("write", "EIO"), ("fsync", "EDQUOT")])
@@ -111,8 +117,8 @@ def test_a_disk_that_fails_is_said_by_every_command_and_leaves_nothing(
 ) -> None:
     command = [*writing, "-o", output_of(writing, folder)]
     # The first only: what is written after it is the complaint.
-    inject = ["strace", "-f", "-e", f"inject={call}:error={error}:when=1", "-o", "/dev/null"]
-    done = subprocess.run([*inject, *map(str, command)], capture_output=True, text=True)
+    inject = f"inject={call}:error={error}:when=1"
+    done = subprocess.run(traced(call, command, "-e", inject), capture_output=True, text=True)
 
     assert done.returncode == 2
     assert re.search(r"^vmdiff: \S+\.json: .+; nothing was written$", done.stderr, re.MULTILINE)
