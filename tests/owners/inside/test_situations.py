@@ -129,7 +129,7 @@ def allocated(path: Path, script: str = "") -> int:
 
 
 FILL = "for i=1,200000 do redis.call('SET', 'k'..i, string.rep('v', 100 + i % 200)) end"
-DELETE = "for i=1,200000 do if i % 10 ~= 0 then redis.call('DEL', 'k'..i) end end"
+DELETE = "for i=1,200000 do if i % 4 ~= 0 then redis.call('DEL', 'k'..i) end end"
 
 
 def test_what_redis_freed_is_kept_by_jemalloc(redis: tuple[int, Path]) -> None:
@@ -146,7 +146,7 @@ def test_what_redis_freed_is_kept_by_jemalloc(redis: tuple[int, Path]) -> None:
 
     (usage,) = of(after.usage or (), "jemalloc")
     assert usage.partial is None
-    assert abs((usage.in_use or 0) - said) <= said // 50  # the reply that says so is 100 KB itself
+    assert abs((usage.in_use or 0) - said) <= said // 100  # the reply that says so is some of it
     assert "in use -" in answer(found).sentence
     assert "freed and kept +" in answer(found).sentence
     assert "decay" in message(found, "freed-and-kept")
