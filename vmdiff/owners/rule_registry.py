@@ -16,7 +16,6 @@ from vmdiff.owners.engine import Rule
 from vmdiff.owners.kernel.images import images, loader
 from vmdiff.owners.kernel.kernel_names import names
 from vmdiff.owners.runtimes.chromium import chromium
-from vmdiff.owners.runtimes.cpython import cpython
 from vmdiff.owners.runtimes.go import go
 from vmdiff.owners.runtimes.v8 import v8
 from vmdiff.owners.scene import Scene
@@ -59,7 +58,7 @@ _INTERPRETERS: tuple[Rule, ...] = (
 )
 
 # The C library's malloc, and CPython's allocator above it.
-_C_LIBRARY: tuple[Rule, ...] = (cpython, musl, glibc, chromium)
+_C_LIBRARY: tuple[Rule, ...] = (where_mapped("python", "runtimes.cpython"), musl, glibc, chromium)
 
 # What is left, by permissions and size alone.
 _SHAPES: tuple[Rule, ...] = (shapes,)

@@ -1,10 +1,9 @@
 """How much a reader of allocators' records may look at."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(NamedTuple):
     """The work that one reader may do.
 
     *walk* is how many bytes of blocks it may go through one by one, *steps* how many records it may follow

@@ -6,7 +6,6 @@ from importlib import import_module
 
 from vmdiff.model import Usage
 from vmdiff.owners.inside.budget import Budget
-from vmdiff.owners.inside.cpython_heap import cpython
 from vmdiff.owners.inside.glibc_heap import glibc_usage
 from vmdiff.owners.inside.unread_allocators import unread_allocators
 from vmdiff.owners.scene import Scene
@@ -31,6 +30,10 @@ def _owned_by(name: str) -> Callable[[Scene], bool]:
     return lambda scene: name in scene.owned
 
 
+def _mapped(library: str) -> Callable[[Scene], bool]:
+    return lambda scene: scene.find_object(library) is not None
+
+
 def _is_postgres(scene: Scene) -> bool:
     return scene.executable is not None and "postgres" in scene.executable.name
 
@@ -42,9 +45,9 @@ READERS: tuple[Reader, ...] = (
     glibc_usage,
     _where(_owned_by("jemalloc"), "jemalloc_extents", "jemalloc_usage"),
     _where(_owned_by("musl malloc"), "musl_groups", "musl_usage"),
-    cpython,
+    _where(_mapped("python"), "cpython_heap", "cpython"),
     _where(_owned_by("go heap"), "go_heap", "go_heap"),
-    _where(lambda scene: scene.find_object("libjvm.so") is not None, "hotspot_usage", "hotspot_usage"),
+    _where(_mapped("libjvm.so"), "hotspot_usage", "hotspot_usage"),
     _where(_is_postgres, "postgres_contexts", "postgres"),
     unread_allocators,
 )
