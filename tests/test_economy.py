@@ -39,8 +39,10 @@ def imported(*words: object) -> set[str]:
 
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Path, Path]:
-    for name, drawing in (("a.json", "aa..1"), ("b.json", "aaa.1")):
-        vmdiff.save(snapshot(*mappings(drawing)), tmp_path / name)
+    for name, drawing, faults in (("a.json", "aa..1", 1), ("b.json", "aaa.1", 2)):
+        taken = snapshot(*mappings(drawing))
+        changed = taken.process.model_copy(update={"minor_faults": faults})
+        vmdiff.save(taken.model_copy(update={"process": changed}), tmp_path / name)
     return tmp_path / "a.json", tmp_path / "b.json"
 
 
@@ -87,6 +89,7 @@ def test_a_comparison_as_json_needs_no_terminal(pair: tuple[Path, Path]) -> None
 
     assert modules & HEAVY == {"typer", "pydantic"}
     assert "vmdiff.capture.freeze" not in modules
+    assert not {"vmdiff.conditions", "vmdiff.series.trends"} & modules
 
 
 def test_a_page_is_the_only_one_to_need_jinja(pair: tuple[Path, Path], tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def compare(
 
         trend_command.show(files, options, form, to=to, force=force, fail_on=fail_on or (), counter=sort)
         return
-    from vmdiff import conditions, findings, sources
+    from vmdiff import findings, sources
     from vmdiff.comparison.compare import compare as compare_snapshots
     from vmdiff.findings.fork_sharing import copied_on_write
 
@@ -74,7 +74,7 @@ def compare(
         _compare_sets(sets, form, options, to, force=force, exit_code=exit_code)
         return
 
-    asked = [conditions.parse(text) for text in fail_on or ()]
+    asked = view_choices.conditions(fail_on)
     pair = sources.resolve_pair(before, after, notify=output.say)
     comparison = compare_snapshots(*pair, match=match)
     held = [condition for condition in asked if condition.holds(comparison)]

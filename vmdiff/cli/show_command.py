@@ -34,7 +34,7 @@ def show(
     if form is Format.HTML:
         output.check_html(to)
     options = view_choices.chosen(by, sort, minimum, only, show_all, to)
-    from vmdiff import conditions, findings, sources
+    from vmdiff import findings, sources
 
     if (several := sources.resolve_set(file)) is not None:
         from vmdiff.cli import set_command
@@ -42,7 +42,7 @@ def show(
         set_command.check(options, fail_on)
         set_command.show(several, form, options, to, force=force)
         return
-    asked = [conditions.parse(text) for text in fail_on or ()]
+    asked = view_choices.conditions(fail_on)
     snapshot = sources.resolve(file, notify=output.say)
     held = [condition for condition in asked if condition.holds_in(snapshot)]
     text = RENDERERS[form].snapshot(snapshot, findings.find_in(snapshot), options)

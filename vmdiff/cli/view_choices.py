@@ -1,5 +1,6 @@
 """The options that say what is shown of a snapshot or a comparison, and the conditions on it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,6 +54,19 @@ def chosen(
         height=output.height(to),
         colour=colour,
     )
+
+
+def conditions(texts: Sequence[str] | None) -> "list[Condition]":
+    """Return the conditions that were asked for.
+
+    Raises:
+        ConditionError: one cannot be read.
+    """
+    if not texts:
+        return []
+    from vmdiff.conditions import parse
+
+    return [parse(text) for text in texts]
 
 
 def say_what_holds(held: "list[Condition]") -> None:

@@ -7,6 +7,7 @@ them harmless.
 """
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from vmdiff.comparison.compare import Comparison
 from vmdiff.findings import (
@@ -18,7 +19,6 @@ from vmdiff.findings import (
     inner_accounts,
     limits,
     locked_pages,
-    over_time,
     runtime_areas,
     state,
     swap_moves,
@@ -28,12 +28,13 @@ from vmdiff.findings import (
 )
 from vmdiff.findings.finding import Finding, Severity
 from vmdiff.model import Snapshot
-from vmdiff.series.trends import Trend
+
+if TYPE_CHECKING:
+    from vmdiff.series.trends import Trend
 
 __all__ = [
     "COMPARISON_RULES",
     "SNAPSHOT_RULES",
-    "TREND_RULES",
     "Finding",
     "Severity",
     "find",
@@ -92,14 +93,6 @@ SNAPSHOT_RULES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     beside_mappings.graphics_memory,
 )
 
-TREND_RULES: tuple[Callable[[Trend], Iterator[Finding]], ...] = (
-    over_time.steady_growth,
-    over_time.growing_inside,
-    over_time.growing_roles,
-    over_time.cut,
-    over_time.kept_inside,
-)
-
 _ORDER: tuple[Severity, ...] = ("warning", "notice", "info")
 
 
@@ -113,8 +106,10 @@ def find_in(snapshot: Snapshot) -> tuple[Finding, ...]:
     return _ordered([finding for rule in SNAPSHOT_RULES for finding in rule(snapshot)])
 
 
-def find_over_time(trend: Trend) -> tuple[Finding, ...]:
+def find_over_time(trend: "Trend") -> tuple[Finding, ...]:
     """Return what there is to say about a series, warnings first."""
+    from vmdiff.findings.over_time import TREND_RULES  # what judges a series, which a comparison is not
+
     return _ordered([finding for rule in TREND_RULES for finding in rule(trend)])
 
 

@@ -1,6 +1,6 @@
 """What a series means: who grows steadily, until when that can go on, and where the series was cut."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -159,3 +159,12 @@ def _level(trend: Trend, counter: str) -> int | None:
     kinds = [name for name in series.names("kind") if name in {"heap", "anonymous"}]
     sizes = [series.part(series.values("kind", name, "size"))[-1] for name in kinds]
     return None if None in sizes else sum(sizes)  # type: ignore[arg-type]  # none is None
+
+
+TREND_RULES: tuple[Callable[[Trend], Found], ...] = (
+    steady_growth,
+    growing_inside,
+    growing_roles,
+    cut,
+    kept_inside,
+)

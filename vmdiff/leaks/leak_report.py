@@ -12,7 +12,7 @@ from vmdiff.model.snapshot import Process
 FORMAT = "vmdiff-leaks"
 
 
-class LostAmount(Frozen):
+class LostAmount(Frozen, defer_build=True):
     """So many blocks with so many bytes."""
 
     blocks: Count
@@ -27,7 +27,7 @@ class SearchedMemory(LostAmount):
     model_config = Frozen.model_config | {"alias_generator": lambda name: name.rstrip("_")}
 
 
-class LostGroup(Frozen):
+class LostGroup(Frozen, defer_build=True):
     """Lost blocks of one class and size.
 
     *roots* are those that no other lost block points to, one for each circle; *held* is what is lost with
@@ -43,7 +43,7 @@ class LostGroup(Frozen):
     new: LostAmount | None = None
 
 
-class LeakReport(Frozen):
+class LeakReport(Frozen, defer_build=True):
     """What nothing in a process points to. It is likely, never certain: pointers may be encoded.
 
     *groups* and *others*, what is in more groups than a document holds, are all of *lost*.

@@ -4,7 +4,7 @@ from vmdiff.model.frozen import Frozen, Name
 from vmdiff.model.mapping import Bytes, Text
 
 
-class CachedFile(Frozen):
+class CachedFile(Frozen, defer_build=True):
     """A file that a process has open or mapped, and the bytes of it that the page cache holds.
 
     *dirty* of them are not written back yet. *in_memory*: it is nowhere else (tmpfs, memfd), so nothing of it
@@ -19,7 +19,7 @@ class CachedFile(Frozen):
     in_memory: bool
 
 
-class DeviceMemory(Frozen):
+class DeviceMemory(Frozen, defer_build=True):
     """What a process holds of one region of a device's memory: *device* is its driver, or ``dma-buf``."""
 
     device: Name

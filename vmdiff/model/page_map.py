@@ -38,7 +38,7 @@ class PageState(StrEnum):
     HUGE_DATA = "D"
 
 
-class MappingPages(Frozen):
+class MappingPages(Frozen, defer_build=True):
     """The pages of one mapping, from *start* on.
 
     *runs* are counts of pages, each followed by a `PageState`: ``12a3z500d``. *fingerprints* has one for each
@@ -84,7 +84,7 @@ class StateRun(NamedTuple):
     prints: bytes
 
 
-class PageContents(Frozen):
+class PageContents(Frozen, defer_build=True):
     """The pages of a snapshot's private mappings; *key* tells which key the fingerprints are made with.
 
     *files* are those that the process has open or mapped and the page cache holds most of; None where the

@@ -44,7 +44,7 @@ class InvariantError(ValueError):
         super().__init__("; ".join(f"{path}: {message}" for path, message in problems[:5]))
 
 
-class Redaction(Frozen):
+class Redaction(Frozen, defer_build=True):
     """That names and addresses are pseudonyms; *run* tells snapshots redacted together from others."""
 
     run: Name
@@ -90,14 +90,14 @@ class Host(Frozen):
     transparent_hugepages: Text | None = None
 
 
-class Thread(Frozen):
+class Thread(Frozen, defer_build=True):
     """A thread by its id and the kernel's name for it."""
 
     tid: Count
     name: Text | None = None
 
 
-class UnmappedFile(Frozen):
+class UnmappedFile(Frozen, defer_build=True):
     """A memfd or deleted file that the process has open and does not map; sizes in bytes.
 
     *held* is what it takes of memory or disk, until it is closed everywhere; *size* is its length.

@@ -14,7 +14,7 @@ SET_VERSION: Literal[1] = 1
 MOST_MEMBERS = 65_536  # processes; kernel.pid_max is 32,768 unless it was raised
 
 
-class Missing(Frozen):
+class Missing(Frozen, defer_build=True):
     """A process that belongs to the set and could not be read."""
 
     pid: Count | None = None
@@ -22,7 +22,7 @@ class Missing(Frozen):
     reason: Text
 
 
-class ControlGroup(Frozen):
+class ControlGroup(Frozen, defer_build=True):
     """What a control group's memory controller says of itself; bytes, None where unknown.
 
     *current* is all memory that is charged to the group; *max* and *high* are its limits (None: none that
@@ -48,7 +48,7 @@ def role_of(member: Snapshot) -> str:
     return member.process.role or member.process.name or "(unknown)"
 
 
-class SnapshotSet(Frozen):
+class SnapshotSet(Frozen, defer_build=True):
     """Several processes, each as a snapshot, by pid; *missing* are those that could not be read."""
 
     format: Literal["vmdiff-set"] = SET_FORMAT
