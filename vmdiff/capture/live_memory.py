@@ -286,15 +286,10 @@ class LiveMemory:
 
     def _tops(self, start: int, end: int) -> bytes | None:
         """Return the highest byte of each pagemap entry, where the flags are; None if it cannot be had."""
-        fd, page = self._file("pagemap", PAGES), page_size()
-        length = (end - start) // page * 8
-        if fd is None or not 0 < length <= _LONGEST_READ:
+        if not 0 < (end - start) // page_size() * 8 <= _LONGEST_READ:
             return None
-        try:
-            raw = os.pread(fd, length, start // page * 8)
-        except (OSError, OverflowError):
-            return None
-        return raw[_TOP::8] if len(raw) == length else None
+        entries = self._entries(start, end - start)
+        return None if entries is None else entries.tobytes()[_TOP::8]
 
     def populated(self, start: int, end: int) -> list[tuple[int, int]] | None:
         """Return the ranges in ``[start, end)`` that have pages in memory or swap; None where unknown.
