@@ -260,7 +260,7 @@ class DocumentReader:
         between, starts, ends, rests = (parts[at::4] for at in range(4))
         if any(between):
             return None
-        fresh = _validated(set(rests) - self._contents.keys())
+        fresh = _validated(set(rests).difference(self._contents))  # not `- keys()`, which walks all of these
         if fresh is None:
             return None
         self._contents.update(fresh)
