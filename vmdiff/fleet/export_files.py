@@ -15,9 +15,9 @@ from vmdiff.fleet.batch import Batch, batches
 from vmdiff.fleet.export import Export, Exported
 from vmdiff.model.snapshot_columns import SnapshotColumns
 
-_FILES_AT_ONCE = 128  # that a process reads between two results: the more, the more mappings are alike
-_BYTES_AT_ONCE = 8 << 20  # of these files
-_SNAPSHOTS_AT_ONCE = 128  # whose rows are one table; a file may hold more than one
+_FILES_AT_ONCE = 256  # that a process reads between two results: the more, the more mappings are alike
+_BYTES_AT_ONCE = 16 << 20  # of these files
+_SNAPSHOTS_AT_ONCE = 256  # whose rows are one table; a file may hold more than one
 _FEW = 64  # files that are read before other processes would have started
 _SKIPPED_NAMED = 5
 
@@ -80,7 +80,7 @@ def _reads(files: abc.Sequence[str]) -> Iterator[Read]:
     left, workers = _chunks(files[_FEW:]), os.cpu_count() or 1
     with ProcessPoolExecutor(workers) as pool:
         # No more than a few results wait, so that memory does not grow with the number of files.
-        ahead = deque(pool.submit(_read_beside, chunk) for chunk in islice(left, 2 * workers))
+        ahead = deque(pool.submit(_read_beside, chunk) for chunk in islice(left, workers + 1))
         while ahead:
             yield ahead.popleft().result()
             ahead.extend(pool.submit(_read_beside, chunk) for chunk in islice(left, 1))

@@ -13,6 +13,7 @@ from vmdiff.errors import InputError, OutputError
 from vmdiff.storage import file_lock
 
 LARGEST_INPUT = 1 << 30  # bytes
+_USUAL_INPUT = 1 << 20
 _PRIVATE = 0o600  # the mode of files: memory maps tell where to attack a process
 _PARTIAL = ".vmdiff-partial"
 _NAME_KEPT = 50  # characters of up to 4 bytes; a name may have 255 bytes
@@ -32,19 +33,25 @@ def read(path: Path | str, *, largest: int = LARGEST_INPUT) -> bytes:
     """
     try:
         with Path(path).open("rb") as file:
-            return read_from(file, str(path), largest=largest)
+            return read_from(file, str(path), largest=largest, expected=os.fstat(file.fileno()).st_size)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise InputError(f"{path}: {_reason(error)}") from error
 
 
-def read_from(stream: BinaryIO | None, source: str, *, largest: int = LARGEST_INPUT) -> bytes:
-    """Return all that a stream has; None is one that is closed.
+def read_from(
+    stream: BinaryIO | None, source: str, *, largest: int = LARGEST_INPUT, expected: int = 0
+) -> bytes:
+    """Return all that a stream has, some *expected* bytes; None is one that is closed.
 
     Raises:
         InputError: it cannot be read, or has more than *largest* bytes.
     """
     try:
-        data = stream.read(largest + 1) if stream else None
+        # Not LARGEST_INPUT at once: memory for it would be mapped and unmapped, however small the file is.
+        first = min(max(expected, _USUAL_INPUT), largest) + 1
+        data = stream.read(first) if stream else None
+        if stream and data and len(data) == first:
+            data += stream.read(largest + 1 - first) or b""
     except (OSError, ValueError) as error:
         raise InputError(f"{source}: {_reason(error)}") from error
     if data is None:
