@@ -12,6 +12,7 @@ import pytest
 
 import vmdiff
 from tests.acts import actor
+from tests.effort import times
 from tests.owners.living import running
 from vmdiff.comparison.compare import Comparison
 from vmdiff.errors import ProcessError
@@ -140,7 +141,7 @@ print("ready", flush=True)
 """
 
 
-def test_two_hundred_random_pairs_of_restless_processes_add_up() -> None:
+def test_random_pairs_of_restless_processes_add_up() -> None:
     with (
         running([sys.executable, "-c", RESTLESS]) as (one, _),
         running([sys.executable, "-c", RESTLESS]) as (other, _),
@@ -148,7 +149,7 @@ def test_two_hundred_random_pairs_of_restless_processes_add_up() -> None:
         snapshots = [vmdiff.snap(at.pid, owners=bool(turn % 2)) for turn in range(8) for at in (one, other)]
 
     chance = random.Random(200)
-    comparisons = [vmdiff.compare(*(chance.choice(snapshots) for _ in "ab")) for _ in range(200)]
+    comparisons = [vmdiff.compare(*(chance.choice(snapshots) for _ in "ab")) for _ in range(times(200))]
     assert {found.match for found in comparisons} == {"address", "structure"}
     for found in comparisons:
         assert_adds_up(found, found.before, found.after)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import vmdiff
 from tests.acts import actor
+from tests.effort import times
 
-TIMES = 150
-SLACK = 2 << 20  # bytes; a leak of one small snapshot each time would be ten times that
+TIMES = times(150)
+SLACK = 2 << 20  # bytes; a leak of one small snapshot each time would be twice that, in CI ten times
 
 
 def private() -> int:
