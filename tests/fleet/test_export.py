@@ -19,6 +19,7 @@ from vmdiff.fleet.columns import COUNTERS, FACTS, OF_A_PIECE, VERSION
 from vmdiff.fleet.example_fleet import snapshots
 from vmdiff.fleet.export import Export
 from vmdiff.fleet.export_files import export_files
+from vmdiff.fleet.fleet_view import pieces_view
 from vmdiff.model import Mapping, Origin, Owner, Part, Snapshot
 from vmdiff.model.snapshot_columns import SnapshotColumns
 from vmdiff.model.snapshot_set import SnapshotSet
@@ -159,6 +160,34 @@ def test_what_a_later_snapshot_measures_besides_becomes_a_column(few: list[Snaps
     assert {row["future_huge"] for row in earlier} == {None}  # unknown, not 0
     assert sum(row["future_huge"] for row in table if row["label"] == "later") == 8192
     assert {row["tag_rack"] for row in table} == {None, "7"}
+
+
+def test_tags_that_sql_cannot_tell_apart_are_one_column(few: list[Snapshot], tmp_path: Path) -> None:
+    written = ({"Build-Id": "7"}, {"build_id": "8"}, {"BUILD_ID": "9", "build.id": "9"})
+    for number, tags in enumerate(written):
+        save(few[number].model_copy(update={"tags": tags}), tmp_path / f"{number}.json")
+    export_files([str(tmp_path)], tmp_path / "out", notify=quiet)
+
+    tables = [pq.read_table(part) for part in (tmp_path / "out").rglob("*.parquet")]
+    assert {name for table in tables for name in table.column_names if name.startswith("tag")} == {
+        "tag_build_id"
+    }
+    assert {value for table in tables for value in table["tag_build_id"].to_pylist()} == {"7", "8", "9"}
+    for asked in ("build-id", "BUILD_ID"):
+        assert ", tag_build_id as tag" in pieces_view("files", tables[0].column_names, asked)
+
+
+def test_tags_of_one_column_that_differ_are_refused_by_name(few: list[Snapshot], tmp_path: Path) -> None:
+    folder, said = tmp_path / "saved", list[str]()
+    folder.mkdir()
+    save(few[0], folder / "0.json")
+    save(few[1].model_copy(update={"tags": {"Version": "1", "version": "2"}}), folder / "1.json")
+
+    assert export_files([str(folder)], tmp_path / "out", notify=said.append) == (1, 0)
+    why = "tags 'Version' and 'version' differ, but both are column tag_version; drop one of them"
+    assert said == [f"skipped: {folder / '1.json'}: {why}"]
+    with pytest.raises(InputError, match=why):
+        export_files([str(folder / "1.json")], tmp_path / "other", notify=quiet)
 
 
 def test_what_nobody_measured_is_null(tmp_path: Path) -> None:

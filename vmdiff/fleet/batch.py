@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
-from vmdiff.fleet.columns import FACTS, array, printable, spread, tag_column
+from vmdiff.fleet.columns import FACTS, array, printable, spread, tag_columns
 from vmdiff.fleet.piece_columns import PieceColumns
 from vmdiff.model import Snapshot
 from vmdiff.model.snapshot_columns import SnapshotColumns
@@ -107,7 +107,7 @@ def _facts(snapshot: Snapshot, identity: str) -> dict[str, object]:
         origin.redaction is not None,
     )
     facts: dict[str, object] = dict(zip(FACTS, map(printable, values), strict=True))
-    return facts | {tag_column(name): printable(value) for name, value in snapshot.tags.items()}
+    return facts | {name: printable(value) for name, value in tag_columns(snapshot.tags).items()}
 
 
 def _day(taken_at: datetime | None) -> str:

@@ -9,6 +9,7 @@ import re
 from collections import abc
 from typing import Any
 
+from vmdiff.errors import InputError
 from vmdiff.model import DERIVED, KNOWN_COUNTERS
 from vmdiff.model.piece import PRIVATE
 
@@ -61,8 +62,28 @@ def schema_with(names: abc.Iterable[str]) -> Any:
 
 
 def tag_column(tag: str) -> str:
-    """Return the column of a tag: ``tag_version``; what no column's name may hold becomes ``_``."""
-    return TAG + re.sub(r"[^A-Za-z0-9_]", "_", tag)
+    """Return the column of a tag: ``tag_version`` also for ``Version``, since SQL's names have no case.
+
+    What no column's name may hold becomes ``_``.
+    """
+    return TAG + re.sub(r"[^A-Za-z0-9_]", "_", tag).lower()
+
+
+def tag_columns(tags: abc.Mapping[str, str]) -> dict[str, str]:
+    """Return the value in the column of each tag.
+
+    Raises:
+        InputError: two tags have one column and different values.
+    """
+    tag_of: dict[str, str] = {}
+    for tag, value in tags.items():
+        name = tag_column(tag)
+        first = tag_of.setdefault(name, tag)
+        if tags[first] != value:
+            raise InputError(
+                f"tags {first!r} and {tag!r} differ, but both are column {name}; drop one of them"
+            )
+    return {name: tags[tag] for name, tag in tag_of.items()}
 
 
 def is_counter_column(name: str) -> bool:

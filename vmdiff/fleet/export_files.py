@@ -12,6 +12,7 @@ from typing import NamedTuple
 from vmdiff import sources
 from vmdiff.errors import InputError, VmdiffError
 from vmdiff.fleet.batch import Batch, batches
+from vmdiff.fleet.columns import tag_columns
 from vmdiff.fleet.export import Export, Exported
 from vmdiff.model.snapshot_columns import SnapshotColumns
 
@@ -121,10 +122,21 @@ def _read(moments: sources.EverySnapshot, files: abc.Sequence[str]) -> Read:
     waiting: list[SnapshotColumns] = []
     for file in files:
         try:
-            waiting += moments.of(file)
+            waiting += _every(moments, file)
         except VmdiffError as error:
             problems.append((file, str(error)))
         if len(waiting) >= _SNAPSHOTS_AT_ONCE:
             made += batches(waiting)
             waiting.clear()
     return Read((*made, *batches(waiting)), tuple(problems))
+
+
+def _every(moments: sources.EverySnapshot, file: str) -> tuple[SnapshotColumns, ...]:
+    """Return every snapshot in a file, each of which has a value for each column."""
+    every = moments.of(file)
+    for one in every:
+        try:
+            tag_columns(one.shell.tags)
+        except InputError as error:
+            raise InputError(f"{file}: {error}") from error
+    return every

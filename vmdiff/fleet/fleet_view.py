@@ -4,7 +4,7 @@ import re
 from collections import abc
 
 from vmdiff.errors import ConditionError, InputError
-from vmdiff.fleet.columns import TAG
+from vmdiff.fleet.columns import TAG, tag_column
 from vmdiff.fleet.questions import Asked
 
 # A join on a column that is null finds nothing, so what many snapshots lack gets a value of its own.
@@ -52,8 +52,8 @@ def require_pieces(columns: abc.Sequence[str], place: str) -> None:
 def _tag(tag: str | None, columns: abc.Sequence[str]) -> str:
     if tag is None:
         return "cast(null as string)"
-    if TAG + tag in columns:
-        return _quoted(TAG + tag)
+    if tag_column(tag) in columns:
+        return _quoted(tag_column(tag))
     known = ", ".join(name.removeprefix(TAG) for name in columns if name.startswith(TAG))
     raise ConditionError(
         f"no snapshot has the tag {tag!r}; {f'there are {known}' if known else 'there are no tags'}"
