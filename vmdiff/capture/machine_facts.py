@@ -23,7 +23,8 @@ _HUGEPAGES = "/sys/kernel/mm/transparent_hugepage/enabled"
 class Machine:
     """The machine as it is while one snapshot, or one set of them, is taken.
 
-    *before* is the same machine earlier: what was made of its texts holds where they are the same.
+    *before* is the same machine earlier: what was made of its texts holds where they are the same, and users
+    keep their names.
     """
 
     def __init__(self, proc: Path = PROC, *, before: "Machine | None" = None) -> None:
@@ -33,7 +34,7 @@ class Machine:
         self._file_systems: dict[str, FileSystems] = {}
         self._earlier = {} if before is None else before._file_systems
         self._limits: dict[str | None, int | None] = {}
-        self._users: dict[int, str] = {}
+        self._users: dict[int, str] = {} if before is None else before._users
 
     @cached_property
     def host(self) -> Host:

@@ -91,8 +91,8 @@ class ProcessFolder:
         """
         descriptor = self.open(name)
         try:
-            by_vectors = _vector_reader() if large and not self.between_reads else None
             once = name in _ONE_RECORD
+            by_vectors = _vector_reader() if large and not once and not self.between_reads else None
             while piece := by_vectors(descriptor) if by_vectors else self._by_pages(descriptor, once=once):
                 yield piece
                 if by_vectors is None and len(piece) < _PIECE:

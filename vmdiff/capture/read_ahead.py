@@ -13,7 +13,7 @@ from typing import Self
 
 from vmdiff.capture.process_dir import ProcessFolder
 
-_LARGE = 192 << 10  # bytes of a first piece: there will be many, which is worth a thread
+_LARGE = 256 << 10  # bytes of a first piece, which is full: there will be many, which is worth a thread
 _AHEAD = 16  # pieces
 _MOMENT = 0.01  # seconds
 

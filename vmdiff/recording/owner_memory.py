@@ -46,9 +46,9 @@ def touched_without_owner(snapshot: Snapshot, owned: Snapshot) -> frozenset[int 
 def _newly_touched(before: Snapshot, after: Snapshot, seen: abc.Set[int | None]) -> bool:
     """Return whether anonymous memory without an owner, not in *seen*, is resident and was not before."""
     return any(
-        was.owner is None
+        was.values is not now.values
+        and was.owner is None
         and now.path is None
-        and was.values != now.values
         and _resident(now)
         and not _resident(was)
         and now.start not in seen

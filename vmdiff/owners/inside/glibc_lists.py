@@ -148,9 +148,11 @@ class ChunkLists:
         empty = max(counts) if layout.downwards else 0
         if [count != empty for count in counts] != [*map(bool, heads)]:
             return None
-        self._words.read_ahead(head for head in heads if head in self._grounds)
+        self._words.read_ahead(head for head in heads if head and head in self._grounds)
         found: set[int] = set()
         for number, (count, head) in enumerate(zip(counts, heads, strict=True)):
+            if not head:
+                continue
             chunks = [at - 2 * self._word for at in self._singly(head, 0, _MOST_IN_A_BIN)]
             if len(chunks) != abs(count - empty):
                 return None
