@@ -291,7 +291,8 @@ def _size(mappings: abc.Sequence[Mapping]) -> int | None:
 
 def _accessible(mappings: abc.Sequence[Mapping], size: int | None) -> int | None:
     """Add up what is accessible: nearly all is, so what is not is taken off."""
-    rare = [mapping for mapping in mappings if mapping.perms[0] != "r"]
+    unreadable = {perms for perms in set(map(attrgetter("perms"), mappings)) if perms[0] != "r"}
+    rare = [mapping for mapping in mappings if mapping.perms in unreadable] if unreadable else []
     if size is None or any(mapping.perms.startswith("???") for mapping in rare):
         return add(mapping.accessible for mapping in mappings)
     inaccessible = add(mapping.size for mapping in rare if mapping.perms.startswith("---"))
@@ -372,7 +373,9 @@ def _strange_keys(origin: Origin, mappings: abc.Sequence[Mapping]) -> abc.Iterat
         yield "$.origin.counters", f"{name!r} is named as an attribute too"
     for name in (counters | attributes) & (KNOWN_KEYS - set(KNOWN_COUNTERS)):
         yield "$.origin.counters", f"{name!r} is a key of its own, neither counter nor attribute"
-    amounts = set(map(attrgetter("values.amounts"), mappings))
+    blocks = list(map(attrgetter("values"), mappings))
+    distinct = dict(zip(map(id, blocks), blocks, strict=True))  # few: most mappings share theirs
+    amounts = {block.amounts for block in distinct.values()}
     if None not in amounts and set().union(*amounts) <= counters - {"size"}:
         return  # as nearly always, and four times as fast
     for index, mapping in enumerate(mappings):
