@@ -79,13 +79,15 @@ def _wasm(comparison: Comparison, mover: Mover) -> str:
 
 def _huge(comparison: Comparison, mover: Mover) -> str:
     """Return which huge pages memory came in: of hugetlbfs, or transparent ones."""
+    if mover.delta <= 0:
+        return ""
     mine = [change for change in comparison.changes if _has(change, mover)]
     huge = sum(figure_of_two(c.delta, "resident") or 0 for c in mine) - sum(
         c.delta.get("rss") or 0 for c in mine
     )
-    if mover.delta > 0 and huge * 10 >= mover.delta * 8:
+    if huge * 10 >= mover.delta * 8:
         return "in hugetlb pages"
-    if mover.delta > 0 and came_huge(comparison, mine) * 10 >= mover.delta * 8:
+    if came_huge(comparison, mine) * 10 >= mover.delta * 8:
         return "in huge pages"
     return ""
 
@@ -107,9 +109,11 @@ def _deleted(comparison: Comparison, mover: Mover) -> str:
 
 def _file_pages(comparison: Comparison, mover: Mover) -> str:
     """Return whether the kernel can drop the file's pages that came, where the figures prove it."""
+    if mover.by != "object" or mover.delta < 0:
+        return ""
     grew = [c for c in comparison.changes if c.path == mover.name and c.kind is Kind.FILE]
     written = [value for c in grew for value in (c.delta.get("private_dirty"), c.delta.get("shared_dirty"))]
-    if mover.by != "object" or mover.delta < 0 or not grew or None in written:
+    if not grew or None in written:
         return ""
     dirty = sum(value or 0 for value in written)
     if dirty * 2 >= mover.delta:

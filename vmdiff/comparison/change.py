@@ -81,7 +81,9 @@ class Change:
     @property
     def owner(self) -> Owner | None:
         """The owner that all its mappings share by name; where they differ in more, the latest."""
-        owners = [mapping.owner for mapping in self.mappings]
+        owners = [mapping.owner for mapping in self.before + self.after]
+        if not any(owners):  # by far the most
+            return None
         names = [owner and owner.name for owner in owners]
         return owners[-1] if common(names) is not None else None
 

@@ -32,9 +32,10 @@ def sharing(comparison: Comparison) -> Sharing | None:
     """
     if comparison.match != "address":
         return None
-    deltas = [change.delta for change in comparison.changes if _stayed(change)]
-    known = {id(delta): _moved(delta) for delta in {id(delta): delta for delta in deltas}.values()}
-    moved = [known[id(delta)] for delta in deltas]  # many changes share theirs
+    deltas = {id(change.delta): change.delta for change in comparison.changes}  # many changes share theirs
+    known = {key: _moved(delta) for key, delta in deltas.items()}
+    amounts = [(change, known[id(change.delta)]) for change in comparison.changes]
+    moved = [amount for change, amount in amounts if amount and _stayed(change)]
     shared = sum(one for one in moved if one > 0) - max(0, _total(comparison, "ksm"))
     unshared = -sum(one for one in moved if one < 0) + min(0, _total(comparison, "ksm"))
     return Sharing(max(0, shared), max(0, unshared), _copied(comparison, unshared))

@@ -26,7 +26,10 @@ def writable_code(comparison: Comparison) -> Found:
 
 def _became_both(change: Change) -> int:
     """Return how many bytes of a region became so; what the region already had is taken off."""
-    before, after = list(filter(_is_both, change.before)), list(filter(_is_both, change.after))
+    after = list(filter(_is_both, change.after))
+    if not after:  # by far the most
+        return 0
+    before = list(filter(_is_both, change.before))
     kept = _overlap(before, after)
     if kept is None or not kept:
         kept = min(_size(before), _size(after)) if kept is None else 0

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from pydantic_core import to_json
@@ -19,7 +20,7 @@ from vmdiff.comparison.tally import GROUPINGS, tallied
 from vmdiff.comparison.totals import Group, Total, held_groups
 from vmdiff.comparison.usage_change import FIGURES, UsageChange
 from vmdiff.findings import Finding
-from vmdiff.model import Mapping, Owner, Snapshot, Usage, add, owner_record
+from vmdiff.model import Owner, Snapshot, Usage, add, owner_record
 from vmdiff.report.options import ViewOptions
 from vmdiff.storage.json_document import Lines
 
@@ -48,7 +49,7 @@ def _pieces(found: Comparison, findings: Sequence[Finding], options: ViewOptions
     if options.only:
         changes = tuple(change for change in changes if options.only.matches_any(change.mappings))
     yield _members(head)[:-1] + ',\n  "changes": '
-    yield _lines(map(_Changes(), changes))
+    yield _lines(_Changes()(changes))
     tail = {
         "unchanged": found.unchanged,
         "answer": answer(found).record(),
@@ -162,10 +163,14 @@ class _Changes:
         self._deltas: dict[int, str] = {}
         self._heads: dict[Hashable, str] = {}
 
-    def __call__(self, change: Change) -> str:
-        head = self._head(change, change.owner)
-        before, after = self._listed(change.before), self._listed(change.after)
-        return f'{head},"before":[{before}],"after":[{after}],"delta":{self._delta(change.delta)}}}'
+    def __call__(self, changes: Sequence[Change]) -> Iterator[str]:
+        # The mappings of all changes at once, which takes half the time of those of each.
+        mappings = [mapping for change in changes for mapping in change.mappings]
+        lines = map(bytes.decode, self._lines_of(mappings))
+        for change in changes:
+            head = self._head(change, change.owner)
+            before, after = (",".join(islice(lines, len(side))) for side in (change.before, change.after))
+            yield f'{head},"before":[{before}],"after":[{after}],"delta":{self._delta(change.delta)}}}'
 
     def _head(self, change: Change, owner: Owner | None) -> str:
         """Write what the changes of a crowd share, the owner and its evidence often included."""
@@ -184,9 +189,6 @@ class _Changes:
             }
             written = self._heads[key] = _dump(head)[:-1]
         return written
-
-    def _listed(self, mappings: Sequence[Mapping]) -> str:
-        return b",".join(self._lines_of(mappings)).decode()
 
     def _delta(self, delta: Counts) -> str:
         written = self._deltas.get(id(delta))
