@@ -1,5 +1,5 @@
 """``python -m vmdiff``."""
 
-from vmdiff.cli import main
+from vmdiff.cli import command
 
-main()
+command()

@@ -262,3 +262,14 @@ def test_names_in_messages_cannot_reach_the_terminal(vmdiff: Run, tmp_path: Path
 
     assert result.code == 2
     assert "\x1b" not in result.err
+
+
+@pytest.mark.parametrize(("words", "status"), [(["--version"], 0), (["no-such-command"], 2)])
+def test_the_program_leaves_with_its_status_and_after_what_runs_at_an_exit(
+    words: list[str], status: int
+) -> None:
+    script = "import atexit; atexit.register(print, 'left'); from vmdiff.cli import command; command()"
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True)
+
+    assert done.returncode == status
+    assert done.stdout.endswith("left\n")

@@ -3,8 +3,10 @@
 import atexit
 import errno
 import gc
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 import vmdiff
@@ -16,6 +18,30 @@ _BUG = 70  # EX_SOFTWARE of sysexits.h
 _INTERRUPTED = 130
 _TURN = 0.0002  # seconds
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
+
+
+def command() -> NoReturn:
+    """Be the program: run the command line that the process was started with, and leave.
+
+    What is left in memory is the kernel's to take back: freeing it object by object took 15 of 200 ms. mypy
+    leaves in the same way (mypy/util.py, hard_exit).
+    """
+    try:
+        main()
+    except SystemExit as stop:
+        if isinstance(stop.code, str):  # Python writes it
+            raise
+        atexit._run_exitfuncs()  # those of a coverage measurement, for one
+        _flush()
+        os._exit(stop.code or 0)
+
+
+def _flush() -> None:
+    """Write what is left in buffers: nothing, unless a function that ran at the exit wrote it."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with suppress(OSError):
+                stream.flush()
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
