@@ -66,7 +66,8 @@ def _regions(
             owner="jvm metaspace",
             source="HotSpot's metaspace",
             certainty="certain",
-            partial="the JVM's own sums of metaspace were not found, or did not agree when they were read",
+            partial="the JVM's own sums of metaspace were not found or did not agree, "
+            "or it has more class loaders than are followed without --inside",
         )
 
 
