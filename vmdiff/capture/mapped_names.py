@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from vmdiff.capture.file_systems import KERNELS_OWN, FileSystems, device_of
 from vmdiff.capture.process_dir import ProcessFolder
-from vmdiff.importers.procfs.maps_row import name_of
+from vmdiff.importers.procfs.kernel_row_text import name_of
 from vmdiff.model import DELETED, Kind, Mapping, PlacedMapping
 
 _PROCMAP_QUERY = 0xC0686611  # include/uapi/linux/fs.h

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from vmdiff.importers.draft import Draft
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.pasted.lines import Line, is_elision
-from vmdiff.importers.procfs.maps_row import EXPECTED, is_beginning, kernel_row
+from vmdiff.importers.procfs.kernel_row_text import EXPECTED
+from vmdiff.importers.procfs.maps_row import is_beginning, kernel_row
 from vmdiff.importers.sections import LineRole, Mark, Section
 from vmdiff.model import Process, Snapshot
 

@@ -13,7 +13,7 @@ from vmdiff.importers.draft import Draft
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.pasted.lines import Line
 from vmdiff.importers.procfs.fast_reader import snake_case
-from vmdiff.importers.procfs.maps_row import name_of
+from vmdiff.importers.procfs.kernel_row_text import name_of
 from vmdiff.importers.sections import LineRole, Mark, Section
 from vmdiff.model import Mapping, Scalar, Snapshot, owner
 from vmdiff.model.mapping import ADDRESS_LIMIT

@@ -33,7 +33,7 @@ from vmdiff.elf.headers import (
 )
 from vmdiff.elf.note_entries import Note, read_notes
 from vmdiff.errors import InputError
-from vmdiff.importers.procfs.maps_row import name_of
+from vmdiff.importers.procfs.kernel_row_text import name_of
 from vmdiff.model import (
     LONGEST_STRING,
     MOST_MAPPINGS,

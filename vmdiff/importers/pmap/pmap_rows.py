@@ -26,7 +26,7 @@ from vmdiff.importers.pasted.lines import Line, is_elision, printable
 from vmdiff.importers.pasted.prefixes import at_line_start
 from vmdiff.importers.pmap.inferred_owners import with_owners
 from vmdiff.importers.procfs.fast_reader import snake_case
-from vmdiff.importers.procfs.maps_row import name_of
+from vmdiff.importers.procfs.kernel_row_text import name_of
 from vmdiff.importers.sections import LineRole, Mark, Section, find_sections
 from vmdiff.model import KNOWN_COUNTERS, PAGE_SIZES, Mapping, Process, Scalar, Snapshot
 from vmdiff.model.mapping import ADDRESS_LIMIT

@@ -14,11 +14,12 @@ import re
 from collections import abc
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import chain, repeat
+from itertools import chain, compress, repeat
+from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from vmdiff.errors import ListingError
-from vmdiff.importers.procfs.maps_row import EXPECTED, HEADER_REST, name_of
+from vmdiff.importers.procfs.kernel_row_text import EXPECTED, HEADER_REST, name_of
 from vmdiff.model import (
     DERIVED,
     KNOWN_COUNTERS,
@@ -305,7 +306,9 @@ def _header(rest: bytes) -> _Fields | None:
 def _with_images(mappings: list[Mapping], executable: set[str]) -> tuple[Mapping, ...]:
     """Make private mappings of files that are executable somewhere `Kind.IMAGE`."""
     if executable:
-        return tuple([_as_image(m) if m.path in executable else m for m in mappings])
+        there = map(executable.__contains__, map(attrgetter("path"), mappings))
+        for index in list(compress(range(len(mappings)), there)):  # few, in a large process
+            mappings[index] = _as_image(mappings[index])
     return tuple(mappings)
 
 

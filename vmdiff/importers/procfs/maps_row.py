@@ -1,24 +1,15 @@
-r"""The row of ``/proc/PID/maps``: the one grammar that every reader of such rows uses.
+"""The row of ``/proc/PID/maps`` as text in any dialect, as listings and logs have it.
 
-`HEADER_REST` is what a kernel writes after the bounds, in bytes, for the fast reader. `read_row` takes the
-row as text in any dialect: upper-case digits, tabs, the rows of kernels without offset, device and inode.
-
-Facts: fs/proc/task_mmu.c, show_map_vma(). The only escape in a name is ``\012`` for a newline; names
-may hold any other byte.
+Upper-case digits, tabs, the rows of kernels without offset, device and inode; how today's kernels write it
+is in `kernel_row_text`.
 """
 
 import re
 from typing import NamedTuple
 
-from vmdiff.model import DELETED, Kind, Mapping
+from vmdiff.importers.procfs.kernel_row_text import name_of
+from vmdiff.model import Kind, Mapping
 from vmdiff.model.mapping import ADDRESS_LIMIT
-
-EXPECTED = "START-END PERMS OFFSET MAJOR:MINOR INODE [PATH]"
-
-HEADER_REST = re.compile(
-    rb"([r-][w-][x-][pPsS]) ([0-9a-f]{1,16}) ([0-9a-f]{1,8}:[0-9a-f]{1,8}) ([0-9]{1,20})(?: +(.*))?",
-    re.DOTALL,
-)
 
 _BLANKS = r"[ \t\xa0]"
 _ADDRESS = "(?:0x)?([0-9a-fA-F]{1,17})"
@@ -38,7 +29,6 @@ _ONE_ADDRESS = re.compile(
     r"([0-9a-fA-F]{4,16})\s+([r-][w-][x-][ps])\s+[0-9a-fA-F]{1,16}\s+[0-9a-f]+:[0-9a-f]+\s+[0-9]{1,20}(?:\s+(.*))?"
 )
 _EMPTY = re.compile(rf"{_ADDRESS}-(?:0x)?\1\s+[rR-][wW-][xX-][pPsS]\s.*", re.DOTALL)
-_DELETED = DELETED.encode()
 _REMARKS_AFTER_DELETED = re.compile(r"(/SYSV[0-9a-f]{8}) \(deleted\)(?: \([a-z]+=\w+\))+")
 
 _FIELDS = (
@@ -55,28 +45,6 @@ _CUT = (
     r"[0-9a-f:]{0,17}",
     r"[0-9]{0,20}",
 )
-
-
-class MappingName(NamedTuple):
-    """The name of a mapping as the kernel wrote it, taken apart."""
-
-    path: str | None
-    deleted: bool
-    path_hex: str | None
-
-
-def name_of(raw: bytes, *, escaped: bool = True) -> MappingName:
-    """Take a name apart: undo the escape, take `` (deleted)`` off, keep bytes that are no UTF-8 in hex."""
-    deleted = raw.endswith(_DELETED)
-    exact = raw.removesuffix(_DELETED)
-    if escaped:
-        exact = exact.replace(b"\\012", b"\n")
-    if not exact:
-        return MappingName(None, deleted, None)
-    try:
-        return MappingName(exact.decode(), deleted, None)
-    except UnicodeDecodeError:
-        return MappingName(exact.decode(errors="backslashreplace"), deleted, exact.hex())
 
 
 class MapsRow(NamedTuple):

@@ -22,7 +22,8 @@ from vmdiff.importers.pasted.lines import Line, printable
 from vmdiff.importers.pasted.prefixes import at_line_start
 from vmdiff.importers.procfs import fast_reader
 from vmdiff.importers.procfs.fast_reader import LONGEST_KEY, snake_case
-from vmdiff.importers.procfs.maps_row import EXPECTED, MapsRow, is_empty_range, read_row, tidied
+from vmdiff.importers.procfs.kernel_row_text import EXPECTED
+from vmdiff.importers.procfs.maps_row import MapsRow, is_empty_range, read_row, tidied
 from vmdiff.importers.procfs.process_files import STATUS_KEY
 from vmdiff.importers.sections import LineRole, Mark, Section
 from vmdiff.model import (
