@@ -1,5 +1,6 @@
 """`vmdiff record`: quiet when piped, whole when killed, gone on with when started again."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -73,6 +74,35 @@ def test_interrupted_it_ends_with_130(tmp_path):
         recorder.communicate()
 
     assert recorder.returncode == 130
+
+
+def shown(terminal):
+    """Return all that is written to a terminal until its other side is closed."""
+    told = b""
+    with contextlib.suppress(OSError):  # EIO
+        while some := os.read(terminal, 65536):
+            told += some
+    os.close(terminal)
+    return told
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a pseudo-terminal")
+def test_the_end_of_the_process_is_said_above_the_table_and_not_amid_it(tmp_path):
+    terminal, side = os.openpty()
+    command = [sys.executable, "-m", "vmdiff", "record", "-o", tmp_path, "--every", "1ms", "--until-exit"]
+    with obedient() as program:
+        recorder = subprocess.Popen(
+            [*command, str(program.pid)], stdout=side, stderr=side, env=os.environ | {"TERM": "xterm"}
+        )
+        os.close(side)
+        until(partial(has_points_or_ended, recorder, tmp_path, 2))
+        program.end()
+        told = shown(terminal)
+    before, _, after = told.rpartition(f"vmdiff: process {program.pid} (vmdiff-obeys) ended".encode())
+
+    assert recorder.wait() == 0
+    assert before.endswith(b"\x1b[2K")  # a line that was erased before
+    assert b"latest points" in after
 
 
 # Run a command on a file system of so many KiB, and copy out what is on it, which goes with the namespace.

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vmdiff.comparison.tally import Grouping, tallied
+from vmdiff.harmless_text import printable
 from vmdiff.model.snapshot_set import Moment, SnapshotSet, members_of
 from vmdiff.recording.recorder import Recorded
 from vmdiff.report import wording
@@ -51,9 +52,10 @@ class Watch:
         change = None if rss is None or was is None else rss - was
         who = _who(now)
         share = f"{point.seconds / elapsed:.2%} of a core" if elapsed > 0 else ""
+        more = "more point" if start.number else "point"  # the folder had some
         return (
             f"{who} for {wording.span(elapsed)}: resident {wording.size(rss)}, {wording.signed(change)}\n"
-            f"{wording.plural(self._points, 'point')} in {wording.name(str(folder))},"
+            f"{wording.plural(self._points, more)} in {wording.name(str(folder))},"
             f" {wording.size(point.written)}; cost {point.seconds:.1f} s {share}\n"
         )
 
@@ -96,10 +98,19 @@ def _between(before: Moment, after: Moment) -> float:
     return max(0.0, (after.taken_at - before.taken_at).total_seconds())
 
 
-def watched(points: Iterable[Recorded], folder: Path, *, width: int, colour: bool) -> None:
-    """Show the table while *points* are recorded; the last one stays."""
-    console = Console(width=width, no_color=not colour, highlight=False)
-    watch = Watch()
-    with Live(console=console, auto_refresh=False) as live:
-        for point in points:
-            live.update(watch.table(point, folder), refresh=True)
+class LiveTable:
+    """A table on the terminal that follows a recording, and sentences above it."""
+
+    def __init__(self, *, width: int, colour: bool) -> None:
+        self._console = Console(width=width, no_color=not colour, highlight=False)
+
+    def say(self, message: str) -> None:
+        """Write a line where it does not tear the table."""
+        self._console.print(Text(f"vmdiff: {printable(message)}"))
+
+    def watch(self, points: Iterable[Recorded], folder: Path) -> None:
+        """Show the table while *points* are recorded; the last one stays."""
+        watch = Watch()
+        with Live(console=self._console, auto_refresh=False) as live:
+            for point in points:
+                live.update(watch.table(point, folder), refresh=True)

@@ -9,6 +9,7 @@ import typer
 from vmdiff.cli import output
 
 if TYPE_CHECKING:
+    from vmdiff.capture import Notify
     from vmdiff.cli.gauge_file import GaugeFile
 
 # Late imports: a command line that is wrong loads neither models nor rich.
@@ -80,9 +81,10 @@ def record(
 
     gc.enable()  # commands are short and do without; this one may run for a night
     kept = None if gauges is None else _gauge_file(gauges, target, top)
+    say: Notify = output.say
 
     def notify(message: str) -> None:
-        output.say(message)
+        say(message)
         if kept is not None:  # what is recorded ended, or is out of reach
             kept.remove()
 
@@ -106,10 +108,12 @@ def record(
         for _ in points:
             pass
         return
-    from vmdiff.cli.live_table import watched
+    from vmdiff.cli.live_table import LiveTable
 
     width, colour = output.look(None)
-    watched(points, to, width=width, colour=colour)
+    table = LiveTable(width=width, colour=colour)
+    say = table.say
+    table.watch(points, to)
 
 
 def _gauge_file(path: Path, target: str, top: int) -> "GaugeFile":
