@@ -2,12 +2,14 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import core_schema
 
+from vmdiff.model.core_checks import CoreChecks
 from vmdiff.model.mapping import ADDRESS_LIMIT
 
-Count = Annotated[int, Field(ge=0, lt=ADDRESS_LIMIT, strict=True)]
-Name = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
+Count = Annotated[int, CoreChecks(core_schema.int_schema(ge=0, lt=ADDRESS_LIMIT, strict=True))]
+Name = Annotated[str, CoreChecks(core_schema.str_schema(strict=True, min_length=1, max_length=200))]
 
 
 def whole_version(version: Any) -> Any:

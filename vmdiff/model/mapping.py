@@ -11,6 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
 from vmdiff.model.address_range import AddressRange
+from vmdiff.model.core_checks import CoreChecks
 from vmdiff.model.kind import Kind
 from vmdiff.model.owner import Owner, Part, Unclaimed
 
@@ -19,8 +20,8 @@ LONGEST_STRING = 65_536  # characters that a document may hold; the kernel's pat
 
 PERMS = r"^[r?-][w?-][x?-][sp?]$"
 Address = Annotated[str, Field(pattern=r"^[0-9a-f]{1,17}$")]
-Bytes = Annotated[int, Field(ge=0, le=ADDRESS_LIMIT, strict=True)]
-Text = Annotated[str, Field(strict=True, max_length=LONGEST_STRING)]
+Bytes = Annotated[int, CoreChecks(core_schema.int_schema(ge=0, le=ADDRESS_LIMIT, strict=True))]
+Text = Annotated[str, CoreChecks(core_schema.str_schema(strict=True, max_length=LONGEST_STRING))]
 
 Offset = Annotated[int, Field(ge=0, lt=ADDRESS_LIMIT, strict=True)]
 Counter = Bytes | None
