@@ -76,10 +76,12 @@ def test_what_a_program_maps_itself_is_not_the_runtimes(build: Path) -> None:
     assert wrong(judged(seen, said)) == []
 
 
-def test_without_permission_nothing_is_claimed(build: Path) -> None:
-    """From Go 1.27 on even the place of the heap is random."""
+def test_without_permission_the_place_alone_resembles_a_heap(build: Path) -> None:
+    """From Go 1.27 on even that is random."""
     with running([build / "symbols", 1, 1]) as (process, _):
-        assert list(go(Scene(snapshot(process.pid), None))) == []
+        claims = list(go(Scene(snapshot(process.pid), None)))
+
+    assert {(claim.start, claim.basis) for claim in claims} <= {(0xC0_0000_0000, "shape")}
 
 
 def test_forged_records_neither_hang_nor_break_it(build: Path) -> None:
