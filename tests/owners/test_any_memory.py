@@ -52,7 +52,8 @@ class Noise:
         self._seed = seed
         words = [0, 0, 0, 2, 0x21002, 0x21000, PAGE | 2, 16384 - 32, (1 << 64) - 1, 4711, seed]
         places = [at for m in mappings for at in (m.start or 0, (m.start or 0) + 0x30, m.end or 0)]
-        self._words = [word.to_bytes(8, "little") for word in words + places]
+        drawn = random.Random(seed).choices([word.to_bytes(8, "little") for word in words + places], k=10_007)
+        self._noise = b"".join(drawn)
 
     def read(self, address: int, length: int) -> bytes | None:
         held = any(
@@ -62,8 +63,8 @@ class Noise:
         if not held or length > 1 << 20:
             return None
         head = b"\x7fELF\x02\x01\x01" if address % PAGE == 0 and self._seed % 3 == 0 else b""
-        chosen = random.Random(self._seed ^ address)  # the same place holds the same
-        return (head + b"".join(chosen.choices(self._words, k=length // 8 + 2)))[:length]
+        begin = hash((self._seed, address)) * 8 % len(self._noise)  # the same place holds the same
+        return (head + self._noise[begin:] + self._noise * (length // len(self._noise) + 1))[:length]
 
     def read_many(self, addresses: Sequence[int], length: int) -> list[bytes | None]:
         return [self.read(address, length) for address in addresses]
