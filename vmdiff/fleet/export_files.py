@@ -16,9 +16,9 @@ from vmdiff.fleet.columns import tag_columns
 from vmdiff.fleet.export import Export, Exported
 from vmdiff.model.snapshot_columns import SnapshotColumns
 
-_FILES_AT_ONCE = 256  # that a process reads between two results: the more, the more mappings are alike
-_BYTES_AT_ONCE = 16 << 20  # of these files
-_SNAPSHOTS_AT_ONCE = 256  # whose rows are one table; a file may hold more than one
+_FILES_AT_ONCE = 128  # that a process reads between two results: the more, the more mappings are alike
+_BYTES_AT_ONCE = 8 << 20  # of these files
+_SNAPSHOTS_AT_ONCE = 128  # whose rows are one table; a file may hold more than one
 _FEW = 64  # files that are read before other processes would have started
 _SKIPPED_NAMED = 5
 
