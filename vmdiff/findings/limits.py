@@ -117,7 +117,6 @@ def library_gaps(snapshot: Snapshot) -> Found:
 def of_after(comparison: Comparison) -> Found:
     """Yield what these rules find after, and did not before."""
     for rule in (mapping_count, limits, deleted_files, deleted_data, unmapped_files, library_gaps):
-        known = {(finding.id, finding.message) for finding in rule(comparison.before)}
-        yield from (
-            finding for finding in rule(comparison.after) if (finding.id, finding.message) not in known
-        )
+        if found := list(rule(comparison.after)):
+            known = {(finding.id, finding.message) for finding in rule(comparison.before)}
+            yield from (finding for finding in found if (finding.id, finding.message) not in known)
