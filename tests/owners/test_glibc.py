@@ -39,17 +39,30 @@ def test_only_the_blocks_of_malloc_are_mallocs(acts: str, options: tuple[str, ..
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_the_blocks_of_other_versions_are_found(release: str) -> None:
-    with running([*command(Glibc(release, 64), "like_malloc.c"), "bagslmoti"]) as (process, said):
+@pytest.mark.parametrize(("bits", "acts"), [(64, "bagslmoti"), (32, "bagslmo"), (32, "g"), (32, "l")])
+def test_the_blocks_of_other_versions_are_found(release: str, bits: int, acts: str) -> None:
+    with running([*command(Glibc(release, bits), "like_malloc.c"), acts]) as (process, said):
         seen = owned(process.pid)
+    blocks = [piece for _, _, piece in pieces(seen) if piece and piece.name == "malloc large block"]
 
     assert [verdict for verdict in judged(seen, said) if verdict.word != "right"] == []
+    assert {block.basis for block in blocks} == {"record"}
 
 
 @pytest.mark.parametrize("acts", ["bmf", "bmomf", "mbmolmf", "bmcm", "bmem", "mbocmefomlm"])
 @pytest.mark.parametrize("options", [(), ("-m32",)], ids=["64", "32"])
 def test_a_main_arena_without_brk_has_all_of_its_regions(acts: str, options: tuple[str, ...]) -> None:
     with running([compiled(PROGRAMS / "scattered.c", *options), acts]) as (process, said):
+        seen = owned(process.pid)
+    heap = sum(end - start for start, end, piece in pieces(seen) if piece and piece.name == "malloc heap")
+
+    assert [verdict for verdict in judged(seen, said) if verdict.word != "right"] == []
+    assert heap == int(said["arena"][0])
+
+
+@pytest.mark.parametrize("release", ["trixie", "sid"])  # bullseye's 2.31 has no mallinfo2
+def test_the_regions_of_other_versions_are_found(release: str) -> None:
+    with running([*command(Glibc(release, 64), "scattered.c"), "mbocmefomlm"]) as (process, said):
         seen = owned(process.pid)
     heap = sum(end - start for start, end, piece in pieces(seen) if piece and piece.name == "malloc heap")
 
@@ -67,12 +80,13 @@ def test_a_fork_has_its_parents_heap_and_what_it_added_itself() -> None:
 
 @pytest.mark.changes_machine
 @pytest.mark.skipif(not os.access(HUGE_PAGES, os.W_OK), reason="only root may ask for huge pages")
-def test_malloc_in_huge_pages_has_its_arenas_and_blocks() -> None:
+@pytest.mark.parametrize("release", [None, "sid"])
+def test_malloc_in_huge_pages_has_its_arenas_and_blocks(release: str | None) -> None:
     tunable = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=2"}
     with changed(HUGE_PAGES, "24"):
         if int(HUGE_PAGES.read_text()) < 24:
             pytest.skip("this machine has no room for huge pages")
-        with running([compiled(PROGRAMS / "huge_malloc.c")], **tunable) as (process, said):
+        with running(command(Glibc(release, 64), "huge_malloc.c"), **tunable) as (process, said):
             seen = snap(process.pid, inside=True)
 
     assert [verdict for verdict in judged(seen, said) if verdict.word != "right"] == []

@@ -178,9 +178,10 @@ def _large_blocks(scene: Scene, records: Glibc) -> Iterator[Claim | Doubt]:
     if records.large is not None and not records.large.blocks:
         return
     # Since 2.43 the size in a large block's header leaves out a header's length.
-    short = 0 if records.arenas[0].layout.fast_bins else 2 * scene.word_size
+    layout = records.arenas[0].layout
+    short = 0 if layout.fast_bins else 2 * scene.word_size
     found = search(scene, ChunkForm(scene, short), records.large)
-    again = find_large_blocks(scene)  # the process goes on meanwhile
+    again = find_large_blocks(scene, layout)  # the process goes on meanwhile
     counts = [counted for counted in (records.large, again) if counted is not None]
     sure = next((agreed for counted in counts if (agreed := believed(found.blocks, counted))), None)
     basis: Basis = "shape" if sure is None else "record"

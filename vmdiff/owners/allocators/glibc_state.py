@@ -33,6 +33,7 @@ _NONCONTIGUOUS = 2  # of an arena's flags: not all of it is from brk
 HEAP_SIZE = {8: 64 << 20, 4: 1 << 20}
 _HUGE_PAGES_OF_HEAP = 4
 _MAP_HUGETLB = 0x40000
+_MORECORE_SIZE = 1 << 20  # MMAP_AS_MORECORE_SIZE
 _VERSION = re.compile(rb"GNU C Library [^\0\n]{0,200}?release version (\d+\.\d+)")
 
 
@@ -124,11 +125,17 @@ class MallocArena(NamedTuple):
 
 
 class LargeBlocks(NamedTuple):
-    """What ``mp_`` counts of blocks with mappings of their own; *huge_page* is 0 for pages of usual size."""
+    """What ``mp_`` counts of blocks with mappings of their own; *huge_page* is 0 for pages of usual size.
+
+    *is_exact* is whether *size* is what they have. 2.43 counts a header's length too much each time that
+    ``realloc`` changes a block's pages (``mremap_chunk`` subtracts the old size without it). Rounded down to
+    whole pages the sum is right for the first 256 times (512 on 32 bits); later it is too large.
+    """
 
     blocks: int
     size: int
     huge_page: int = 0
+    is_exact: bool = True
 
 
 class Glibc(NamedTuple):
@@ -182,7 +189,7 @@ def read_glibc(scene: Scene, place: GlibcPlace) -> Glibc | None:
     if place.main is None:
         return None
     address, layout = place.main
-    large = find_large_blocks(scene)
+    large = find_large_blocks(scene, layout)
     huge = large.huge_page if large else 0
     step = _HUGE_PAGES_OF_HEAP * huge or HEAP_SIZE[layout.word]
     circle = _circle(scene, address, layout)
@@ -310,7 +317,7 @@ def _circle(scene: Scene, main: int, layout: StateLayout) -> Iterator[tuple[int,
 def _arena(
     scene: Scene, address: int, layout: StateLayout, state: Sequence[int], step: int, *, is_main: bool
 ) -> MallocArena:
-    found = _main(scene, layout, state) if is_main else _heaps(scene, address, layout, state, step)
+    found = _main(scene, layout, state, step) if is_main else _heaps(scene, address, layout, state, step)
     held = sum(segment.end - segment.start for segment in found.segments) + found.overhead
     whole = held == state[layout.system]
     return MallocArena(
@@ -324,14 +331,24 @@ class _Extent(NamedTuple):
     reserved: int
 
 
-def _main(scene: Scene, layout: StateLayout, state: Sequence[int]) -> _Extent:
+def _main(scene: Scene, layout: StateLayout, state: Sequence[int], step: int) -> _Extent:
     """Return the segments of the main arena: one that brk gave, or several if brk failed at some time."""
     if not _is_scattered(layout, state):
         return _brk(scene, layout, state)
-    regions = find_regions(scene, state[layout.top], state[layout.system])
+    least = scene.page_size if layout.fast_bins else _least_region(layout, step)
+    regions = find_regions(scene, state[layout.top], state[layout.system], least)
     segments = tuple(HeapSegment(_aligned(region.start, layout.word), region.end) for region in regions)
     overhead = sum(segment.start - region.start for segment, region in zip(segments, regions, strict=True))
     return _Extent(segments, overhead, 0)
+
+
+def _least_region(layout: StateLayout, step: int) -> int:
+    """Return the least that 2.43 maps where brk fails; 2.35 to 2.37 map less.
+
+    They hand the least and the page size to ``sysmalloc_mmap_fallback`` in the wrong order.
+    """
+    in_huge_pages = step != HEAP_SIZE[layout.word]
+    return min(_MORECORE_SIZE, step // _HUGE_PAGES_OF_HEAP) if in_huge_pages else _MORECORE_SIZE
 
 
 def _is_scattered(layout: StateLayout, state: Sequence[int]) -> bool:
@@ -385,7 +402,7 @@ def _heaps(scene: Scene, address: int, layout: StateLayout, state: Sequence[int]
     return _Extent((), 0, 0)
 
 
-def find_large_blocks(scene: Scene) -> LargeBlocks | None:
+def find_large_blocks(scene: Scene, layout: StateLayout) -> LargeBlocks | None:
     """Find ``mp_`` by what it holds side by side: counts of large blocks, their bytes, where brk began.
 
     Where brk failed from the first call on, the first region that was mapped instead stands for it.
@@ -399,12 +416,15 @@ def find_large_blocks(scene: Scene) -> LargeBlocks | None:
     found = [
         held
         for start, data in variables(scene, library)
-        for held in _like_parameters(bytes(data), scene.word_size)
+        for held in _like_parameters(bytes(data), layout)
         if held.base == 0 or _may_be_first(scene, held.base)
     ]
     # An object that never had a large block looks like four zeros: any other is the one.
     best = max(found, key=lambda held: (held.peak > 0, held.base > 0), default=None)
-    return None if best is None else LargeBlocks(best.blocks, best.size, best.huge_page)
+    if best is None:
+        return None
+    whole = best.size // scene.page_size * scene.page_size
+    return LargeBlocks(best.blocks, whole, best.huge_page, is_exact=layout.fast_bins > 0)
 
 
 def _may_be_first(scene: Scene, base: int) -> bool:
@@ -425,9 +445,9 @@ class _Parameters(NamedTuple):
     huge_page: int
 
 
-def _like_parameters(raw: bytes, word: int) -> Iterator[_Parameters]:
+def _like_parameters(raw: bytes, layout: StateLayout) -> Iterator[_Parameters]:
     """Yield what may be ``mp_``'s counts, sizes and ``sbrk_base``: DEFAULT_MMAP_MAX stands among them."""
-    spelt = _MMAP_MAX.to_bytes(4, "little")
+    word, spelt = layout.word, _MMAP_MAX.to_bytes(4, "little")
     form = struct.Struct("<3Q" if word == 8 else "<3I")
     at = raw.find(spelt)
     while at >= 0:
@@ -435,9 +455,16 @@ def _like_parameters(raw: bytes, word: int) -> Iterator[_Parameters]:
         if at % 4 == 0 and at >= 4 and behind + form.size <= len(raw):
             count, _, most = struct.unpack_from("<3i", raw, at - 4)
             size, peak, base = form.unpack_from(raw, behind)
-            if 0 <= count <= most and size <= peak and (count == 0) == (size == 0) and not peak & 4095:
+            if 0 <= count <= most and size <= peak and _may_be_sums(count, size, peak, layout):
                 yield _Parameters(count, size, peak, base, _huge_page(raw, at - 8, word))
         at = raw.find(spelt, at + 1)
+
+
+def _may_be_sums(count: int, size: int, peak: int, layout: StateLayout) -> bool:
+    """Return whether *count* blocks may have *size* bytes: whole pages, before 2.43 nothing beyond them."""
+    if layout.fast_bins:
+        return (count == 0) == (size == 0) and not peak & 4095
+    return count * 4096 <= size and not (size | peak) % (2 * layout.word)
 
 
 def _huge_page(raw: bytes, flags_at: int, word: int) -> int:

@@ -20,6 +20,7 @@ _MOST_BLOCKS = 65_536  # vm.max_map_count is 65,530
 _ALIGNED_PAGES = 64  # of a block or gap, behind which the header of an aligned block is looked for
 _MOST_ROUNDS = 8  # of looking behind stale headers
 _IS_MMAPPED, _FLAGS = 2, 7
+_MMAP_HP = 1  # of the first word of a header, since 2.43: the block is in huge pages
 
 
 class LargeBlock(NamedTuple):
@@ -39,7 +40,8 @@ class Search(NamedTuple):
 class ChunkForm:
     """How a chunk header looks in a process.
 
-    *short* is the bytes by which the size in it is less than whole pages.
+    *short* is the bytes by which the size in it is less than whole pages: since 2.43 a header's length
+    (``mmap_set_chunk``). Since then its first word has a flag, too.
     """
 
     def __init__(self, scene: Scene, short: int) -> None:
@@ -48,6 +50,7 @@ class ChunkForm:
         self._form = struct.Struct("<2Q" if self._word == 8 else "<2I")
         self.length = self._form.size
         self._short = short
+        self._mark = _MMAP_HP if short else 0
         # On 32 bits a header lies eight bytes in, so that what follows it is aligned to sixteen.
         self.at = 0 if self._word == 8 else 8
 
@@ -56,7 +59,7 @@ class ChunkForm:
         if len(head) < self.length:
             return None
         before, length = self._form.unpack_from(head)
-        start = address - before
+        start = address - (before & ~self._mark)
         end = address + (length & ~_FLAGS) + self._short
         fits = length & _FLAGS == _IS_MMAPPED and not (start | end) % self.page
         if fits and run.start <= start <= address < end <= run.end:
@@ -200,7 +203,7 @@ def _aligned(
 
 def _in_first_page(scene: Scene, start: int, form: ChunkForm, run: PlainRun) -> Iterator[LargeBlock | None]:
     raw = scene.read(start, form.page) or b""
-    for at in range(form.length, len(raw) - form.length, form.length):
+    for at in range(form.at + form.length, len(raw) - form.length, form.length):
         block = form.block(start + at, raw[at : at + form.length], run)
         if block is not None and block.start == start:
             yield block

@@ -1,9 +1,9 @@
 """The regions of glibc's main arena that brk did not give (``sysmalloc``, malloc/malloc.c).
 
 Where brk fails (something is mapped behind its end, or the tunable glibc.malloc.hugetlb=2 is set) malloc maps
-regions of 1 MiB and more instead. Nothing lists them. Each but the newest ends in two headers that were put
-there when it was left (fenceposts), the newest in the top chunk; its chunks lead from its start to its end,
-and all regions together have the bytes that the arena counts.
+regions instead, mostly of 1 MiB and more. Nothing lists them. Each but the newest ends in two headers that
+were put there when it was left (fenceposts), the newest in the top chunk; its chunks lead from its start to
+its end, and all regions together have the bytes that the arena counts.
 """
 
 import struct
@@ -29,9 +29,12 @@ class ArenaRegion(NamedTuple):
     end: int
 
 
-def find_regions(scene: Scene, top: int, system: int) -> tuple[ArenaRegion, ...]:
-    """Return the regions of an arena, that of its *top* chunk last; none if they are not *system* bytes."""
-    walk = _Walk(scene)
+def find_regions(scene: Scene, top: int, system: int, least: int) -> tuple[ArenaRegion, ...]:
+    """Return the regions of an arena, that of its *top* chunk last; none if they are not *system* bytes.
+
+    What was mapped for one has *least* bytes or more; what brk gave may have fewer.
+    """
+    walk = _Walk(scene, least)
     head = walk.header(top)
     if head is None:
         return ()
@@ -52,13 +55,13 @@ def find_regions(scene: Scene, top: int, system: int) -> tuple[ArenaRegion, ...]
 def _without_surplus(walk: "_Walk", found: list[ArenaRegion], system: int, top: int) -> list[ArenaRegion]:
     """Return the regions if they are *system* bytes, or if just one can begin so much later that they are.
 
-    Data below a region may by accident lead into its chunks.
+    Data below a region may by accident lead into its chunks, and so may some page of another region.
     """
     surplus = sum(region.end - region.start for region in found) - system
     if surplus <= 0:
         return found if surplus == 0 else []
     later = [region._replace(start=region.start + surplus) for region in found]
-    fitting = [n for n, region in enumerate(later) if walk.is_region(region, top)]
+    fitting = [n for n, one in enumerate(later) if walk.is_long_enough(one) and walk.is_region(one, top)]
     return [later[n] if n == fitting[0] else one for n, one in enumerate(found)] if len(fitting) == 1 else []
 
 
@@ -73,8 +76,9 @@ def _grounds(scene: Scene) -> Iterator[PlainRun]:
 class _Walk:
     """Walks from chunk to chunk, all of them together bounded."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, least: int) -> None:
         self._scene = scene
+        self._region_least = least
         self._word = scene.word_size
         self._form: Literal["Q", "I"] = "Q" if self._word == 8 else "I"
         self._post = 2 * self._word | _IN_USE
@@ -129,6 +133,12 @@ class _Walk:
         at = [place + self._offset + self._word for place in places]
         heads = self._scene.memory.read_many(at, self._word) if self._scene.memory else [None] * len(at)
         return [int.from_bytes(head or b"", "little") for head in heads]
+
+    def is_long_enough(self, region: ArenaRegion) -> bool:
+        """Return whether malloc may have mapped so little for a region, or brk may have given it."""
+        held = self._scene.at(region.start)
+        is_of_brk = held is not None and held.kind is Kind.HEAP
+        return is_of_brk or region.end - region.start >= self._region_least
 
     def is_region(self, region: ArenaRegion, top: int) -> bool:
         """Return whether chunks fill a region up to its fenceposts, or up to the *top* chunk that ends it."""

@@ -11,6 +11,7 @@ from vmdiff.owners.inside.owned_ranges import owned_ranges
 from vmdiff.owners.scene import Scene
 
 _MOST = 65_536
+_TOO_MUCH = "glibc 2.43 counts some bytes too many whenever realloc changes the pages of a large block"
 _MMAPPED = 2  # the flag of a chunk with a mapping of its own
 
 
@@ -30,6 +31,7 @@ def large_usage(scene: Scene, large: LargeBlocks, name: str) -> Usage:
         reserved=0,
         blocks=large.blocks,
         sizes=tuple((size, sizes[size], 0) for size in sorted(sizes)) if whole else (),
+        partial=None if whole or large.is_exact or not large.blocks else _TOO_MUCH,
     )
 
 
