@@ -28,7 +28,7 @@ from vmdiff.model.held_memory import CachedFile
 _SMALLEST = 1 << 20
 _MOST_FILES = 20  # that are kept
 _MOST_DESCRIPTORS = 20_000  # that are looked at, of all processes
-_SECONDS = 1.0  # for all of them
+_SECONDS = 1.0  # of the processor, for all of them
 _DELETED = " (deleted)"
 _MOUNT = re.compile(r"^mnt_id:\s*([0-9]{1,10})$", re.MULTILINE)
 _BACKED = frozenset({Kind.FILE, Kind.IMAGE, Kind.SHARED_MEMORY})
@@ -49,10 +49,10 @@ def cached_files(members: Sequence[Snapshot], proc: Path = PROC) -> tuple[Cached
     """
     if not may_be_known():
         return ()
-    deadline = time.perf_counter() + _SECONDS
+    deadline = time.thread_time() + _SECONDS
     known: dict[tuple[int, int], CachedFile | None] = {}
     for member, found, folder in islice(_at_hand(members, proc), _MOST_DESCRIPTORS):
-        if time.perf_counter() > deadline:
+        if time.thread_time() > deadline:
             break
         _add(known, found, folder, deadline, mapped=member)
     files = (one for one in known.values() if one is not None)

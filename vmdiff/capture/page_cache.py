@@ -18,7 +18,7 @@ from vmdiff.model import FILE_SIZE, PAGE_CACHE, Kind, Mapping
 
 _LARGE = 16 << 20
 _MOST = 16  # mappings
-_SECONDS = 0.02  # for all of them; the kernel looks at each cached page
+_SECONDS = 0.02  # of the processor, for all of them: the kernel looks at each cached page
 _STEP = 1 << 30
 _CACHESTAT = 451  # wherever the kernel numbers its calls alike: all but alpha and mips
 _MACHINES = frozenset({"x86_64", "aarch64", "riscv64", "s390x", "ppc64le", "loongarch64"})
@@ -42,7 +42,7 @@ def with_file_facts(folder: ProcessFolder, files: FileSystems, named: abc.Mappin
     if not large or not may_be_known():
         return FileFacts(dict(named))
     large = sorted(large, key=lambda index: named[index].size or 0, reverse=True)[:_MOST]
-    deadline = time.perf_counter() + _SECONDS
+    deadline = time.thread_time() + _SECONDS
     added = {}
     for index in large:
         mapping = named[index]
@@ -96,7 +96,10 @@ def may_be_known() -> bool:
 
 
 def cached(descriptor: int, offset: int, size: int, deadline: float) -> Cached | None:
-    """Return what is cached of a stretch of an open file; None where that is unknown, or not in time."""
+    """Return what is cached of a stretch of an open file; None where that is unknown, or too late.
+
+    The *deadline* is of this thread's processor time: by the clock a busy machine would leave files unknown.
+    """
     import ctypes  # 2 ms, for kernels that have cachestat()
 
     from vmdiff.capture.kernel_structs import CacheStat, CacheStatRange
@@ -106,7 +109,7 @@ def cached(descriptor: int, offset: int, size: int, deadline: float) -> Cached |
     for start in range(offset, offset + size, _STEP):
         stretch = CacheStatRange(start, min(_STEP, offset + size - start))
         where = ctypes.byref(stretch), ctypes.byref(found)
-        if time.perf_counter() > deadline or call(_CACHESTAT, descriptor, *where, 0):
+        if time.thread_time() > deadline or call(_CACHESTAT, descriptor, *where, 0):
             return None
         pages += found.nr_cache
         dirty += found.nr_dirty + found.nr_writeback
