@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -98,6 +99,25 @@ def test_a_page_is_the_only_one_to_need_jinja(pair: tuple[Path, Path], tmp_path:
 
     assert "jinja2" in page
     assert "jinja2" not in words
+
+
+def test_no_plugin_for_pydantic_is_loaded(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    package = tmp_path / "foreign-1.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: foreign\nVersion: 1\n")
+    (package / "entry_points.txt").write_text("[pydantic]\nforeign = foreign:plugin\n")
+    (tmp_path / "foreign.py").write_text(
+        "print('loaded')\nclass plugin:\n    new_schema_validator = lambda *_: (None, None, None)\n"
+    )
+    model = "import pydantic\nclass Model(pydantic.BaseModel): pass"
+
+    def printed(*words: object) -> str:
+        """Run Python beside a package with a plugin."""
+        command, found = [sys.executable, *words], {**os.environ, "PYTHONPATH": str(tmp_path)}
+        return subprocess.run(command, env=found, check=True, capture_output=True, text=True).stdout
+
+    assert "loaded" in printed("-c", model)
+    assert "loaded" not in printed("-m", "vmdiff", "show", pair[0])
 
 
 def traced(calls: str, pid: int, folder: Path) -> str:
