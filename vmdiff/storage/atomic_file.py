@@ -48,7 +48,7 @@ def read_from(
     """
     try:
         # Not LARGEST_INPUT at once: memory for it would be mapped and unmapped, however small the file is.
-        first = min(max(expected, _USUAL_INPUT), largest) + 1
+        first = min(expected or _USUAL_INPUT, largest) + 1
         data = stream.read(first) if stream else None
         if stream and data and len(data) == first:
             data += stream.read(largest + 1 - first) or b""
