@@ -76,6 +76,17 @@ def test_a_snapshot_needs_no_renderer_and_no_other_format(tmp_path: Path) -> Non
     assert "vmdiff.owners.runtimes.jvm" not in modules
 
 
+def test_a_snapshot_needs_little_that_importing_typer_and_pydantic_does_not(tmp_path: Path) -> None:
+    model = "import sys, typer, pydantic\nclass Model(pydantic.BaseModel): a: int\nprint(*sys.modules)"
+    plain = subprocess.run([sys.executable, "-c", model], check=True, capture_output=True, text=True)
+    with actor() as process:
+        modules = imported("snap", process.pid, "-o", tmp_path / "x.json")
+
+    others = {name for name in modules.difference(plain.stdout.split()) if not name.startswith("vmdiff")}
+    assert "pydantic.functional_serializers" not in others
+    assert len(others) < 25
+
+
 def test_a_set_without_owners_needs_no_report_no_comparison_and_no_owners(tmp_path: Path) -> None:
     with actor() as process:
         modules = imported("snap", f"tree:{process.pid}", "--no-owners", "-o", tmp_path / "x.json")

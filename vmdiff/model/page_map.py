@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, NamedTuple, Self
 
-from pydantic import Field, field_serializer, model_validator
+from pydantic import Field, model_validator
 
+from vmdiff.model.core_checks import WrittenBy
 from vmdiff.model.frozen import Frozen, Name
 from vmdiff.model.held_memory import CachedFile, DeviceMemory
 from vmdiff.model.mapping import Bytes
@@ -45,7 +46,7 @@ class MappingPages(Frozen, defer_build=True):
     page with data, in order, as base 85; None where no key was at hand.
     """
 
-    start: HexAddress
+    start: Annotated[HexAddress, WrittenBy("{:x}".format)]
     runs: Annotated[str, Field(pattern=_RUNS)]
     fingerprints: str | None = None
 
@@ -61,10 +62,6 @@ class MappingPages(Frozen, defer_build=True):
             if found != data * FINGERPRINT:
                 raise ValueError(f"{found} bytes of fingerprints for {data} pages with data")
         return self
-
-    @field_serializer("start")
-    def _as_written(self, start: int) -> str:
-        return f"{start:x}"
 
     def states(self) -> list[tuple[int, str]]:
         """Return the runs as (pages, state)."""
