@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from vmdiff import units
 from vmdiff.importers.numbers import kilobytes, whole
 from vmdiff.importers.pasted.lines import Line
-from vmdiff.importers.procfs.process_files import STATUS_KEY
+from vmdiff.importers.procfs.process_files import STATUS_KEYS
 from vmdiff.model import Process, Snapshot
 
 _STATUS = re.compile(r"([A-Za-z_][A-Za-z0-9_]{1,40}):[ \t]*(.{0,4096})")
@@ -68,7 +68,7 @@ def surroundings_of(lines: Sequence[Line]) -> Surroundings:
     unread: list[int] = []
     for line in lines:
         text = line.text.strip()
-        if (found := _STATUS.fullmatch(text)) and STATUS_KEY.fullmatch(found[1]):
+        if (found := _STATUS.fullmatch(text)) and found[1] in STATUS_KEYS:
             status.setdefault(found[1], found[2].strip())
             facts_on.append(line.number)
         elif (found := _MEMORY_STAT.fullmatch(text)) and (number := whole(found[2])) is not None:

@@ -12,15 +12,16 @@ KB = 1024
 _LIMIT = re.compile(r"Max (.+?)(?: size)? {2,}(\S+) +(\S+)")
 
 # Keys of /proc/PID/status (fs/proc/array.c, fs/proc/task_mmu.c).
-STATUS_KEY = re.compile(
-    r"Name|Umask|State|Tgid|Ngid|Pid|PPid|TracerPid|Uid|Gid|FDSize|Groups|NStgid|NSpid|NSpgid|NSsid"
-    r"|Kthread|VmPeak|VmSize|VmLck|VmPin|VmHWM|VmRSS|RssAnon|RssFile|RssShmem|VmData|VmStk|VmExe|VmLib"
-    r"|VmPTE|VmPMD|VmSwap|HugetlbPages|CoreDumping|THP_enabled|untag_mask|Threads|SigQ|SigPnd|ShdPnd"
-    r"|SigBlk|SigIgn|SigCgt|CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp|Seccomp_filters"
-    r"|Speculation_Store_Bypass|SpeculationIndirectBranch|Cpus_allowed|Cpus_allowed_list|Mems_allowed"
-    r"|Mems_allowed_list|voluntary_ctxt_switches|nonvoluntary_ctxt_switches|SleepAVG|VmReserved"
-    r"|x86_Thread_features|x86_Thread_features_locked"
-)
+_STATUS = """
+Name Umask State Tgid Ngid Pid PPid TracerPid Uid Gid FDSize Groups NStgid NSpid NSpgid NSsid
+Kthread VmPeak VmSize VmLck VmPin VmHWM VmRSS RssAnon RssFile RssShmem VmData VmStk VmExe VmLib
+VmPTE VmPMD VmSwap HugetlbPages CoreDumping THP_enabled untag_mask Threads SigQ SigPnd ShdPnd SigBlk
+SigIgn SigCgt CapInh CapPrm CapEff CapBnd CapAmb NoNewPrivs Seccomp Seccomp_filters
+Speculation_Store_Bypass SpeculationIndirectBranch Cpus_allowed Cpus_allowed_list Mems_allowed
+Mems_allowed_list voluntary_ctxt_switches nonvoluntary_ctxt_switches SleepAVG VmReserved
+x86_Thread_features x86_Thread_features_locked
+"""
+STATUS_KEYS = frozenset(_STATUS.split())
 
 Limits = dict[str, int | Literal["unlimited"]]
 

@@ -24,7 +24,7 @@ from vmdiff.importers.procfs import fast_reader
 from vmdiff.importers.procfs.fast_reader import LONGEST_KEY, snake_case
 from vmdiff.importers.procfs.kernel_row_text import EXPECTED
 from vmdiff.importers.procfs.maps_row import MapsRow, is_empty_range, read_row, tidied
-from vmdiff.importers.procfs.process_files import STATUS_KEY
+from vmdiff.importers.procfs.process_files import STATUS_KEYS
 from vmdiff.importers.sections import LineRole, Mark, Section
 from vmdiff.model import (
     DERIVED,
@@ -143,7 +143,7 @@ _short_part = lru_cache(maxsize=4096)(_any_part)
 
 def _is_of_others(key: str) -> bool:
     """Return whether a key belongs to another file than smaps."""
-    return bool(STATUS_KEY.fullmatch(key) or _IS_OF_OTHERS.match(key))
+    return key in STATUS_KEYS or bool(_IS_OF_OTHERS.match(key))
 
 
 def _keyed(key: str, number: str | None, unit: str | None, text: str | None) -> _LineBelow:
