@@ -74,6 +74,8 @@ def test_a_snapshot_needs_no_renderer_and_no_other_format(tmp_path: Path) -> Non
     assert "vmdiff.report.view.compose" not in modules
     assert "vmdiff.comparison.compare" not in modules
     assert "vmdiff.owners.runtimes.jvm" not in modules
+    assert "vmdiff.owners.allocators.radix_map" not in modules
+    assert "vmdiff.owners.threads.musl_threads" not in modules
 
 
 def test_a_snapshot_needs_little_that_importing_typer_and_pydantic_does_not(tmp_path: Path) -> None:

@@ -5,12 +5,15 @@ jemalloc's own records is not in the map; its blocks begin with their size.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from vmdiff.owners.allocators.radix_map import PageMap, PageMapFormat, find_page_map
 from vmdiff.owners.claim import Claim
 from vmdiff.owners.machine_words import words
 from vmdiff.owners.mapped_objects import MappedObject
 from vmdiff.owners.scene import Scene
+
+if TYPE_CHECKING:
+    from vmdiff.owners.allocators.radix_map import PageMap
 
 _PAGE = 4096
 _ROOT = 2 << 20  # bytes: 2^18 entries
@@ -24,10 +27,6 @@ def _bounds(record: Sequence[int]) -> tuple[int, int]:
     return start, start + record[2] // _PAGE * _PAGE
 
 
-# An entry has the size class in its upper 16 bits and flags in the lower ones.
-_MAP = PageMapFormat(12, (1 << 48) - 64, _bounds)
-
-
 def jemalloc(scene: Scene) -> Iterator[Claim]:
     """Claim jemalloc's extents, and the blocks of its own records."""
     pages = jemalloc_map(scene)
@@ -35,9 +34,16 @@ def jemalloc(scene: Scene) -> Iterator[Claim]:
         yield from _claims(scene, pages)
 
 
-def jemalloc_map(scene: Scene) -> PageMap | None:
+def jemalloc_map(scene: Scene) -> "PageMap | None":
     """Find jemalloc's map of pages; None where the process has none."""
-    maps = (find_page_map(scene, thing.mappings, _MAP) for thing in _suspects(scene))
+    suspects = tuple(_suspects(scene))
+    if not suspects:
+        return None
+    from vmdiff.owners.allocators.radix_map import PageMapFormat, find_page_map  # 1 ms, for few processes
+
+    # An entry has the size class in its upper 16 bits and flags in the lower ones.
+    form = PageMapFormat(12, (1 << 48) - 64, _bounds)
+    maps = (find_page_map(scene, thing.mappings, form) for thing in suspects)
     return next((found for found in maps if found is not None), None)
 
 
@@ -54,7 +60,7 @@ def _suspects(scene: Scene) -> Iterator[MappedObject]:
                 yield thing
 
 
-def _claims(scene: Scene, pages: PageMap) -> Iterator[Claim]:
+def _claims(scene: Scene, pages: "PageMap") -> Iterator[Claim]:
     for mapping in scene.plain:
         reach = mapping.start
         for start, end in pages.owned(reach, mapping.end):

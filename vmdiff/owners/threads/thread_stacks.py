@@ -12,7 +12,6 @@ from vmdiff.model import AddressIndex, Mapping, PlacedMapping
 from vmdiff.owners.claim import Claim
 from vmdiff.owners.scene import Scene, is_guard, is_plain
 from vmdiff.owners.threads.glibc_threads import GlibcThreads
-from vmdiff.owners.threads.musl_threads import MuslThreads
 from vmdiff.owners.threads.thread_record import ENDED, ThreadLibrary, ThreadRecord, follow, linked, own_ids
 
 _DEFAULT_STACK = 8 << 20
@@ -47,6 +46,8 @@ def _libraries(scene: Scene) -> Iterator[ThreadLibrary]:
     if not scene.has_musl:
         yield GlibcThreads(scene.word_size)
     if scene.word_size == 8 and not scene.find_object("libc.so.6", "libc-2."):
+        from vmdiff.owners.threads.musl_threads import MuslThreads  # where musl is or may be, as in few
+
         yield MuslThreads()
 
 
