@@ -13,6 +13,7 @@ from vmdiff.model import (
     Snapshot,
     Values,
     content,
+    looks,
     place,
 )
 from vmdiff.storage import json_document
@@ -97,6 +98,18 @@ def test_place_is_the_reverse_of_content() -> None:
     mapping = PlacedMapping(0, PAGE, "rw-p", values=Values(rss=PAGE))
 
     assert place([0], [PAGE], [content(mapping)]) == [mapping]
+
+
+def test_neighbours_that_differ_in_their_bounds_alone_have_the_very_same_look() -> None:
+    first, second, other = (PlacedMapping(at, at + PAGE, "rw-p") for at in (0, PAGE, 2 * PAGE))
+    pieces = [other._replace(path="/f", inode="7", offset=offset) for offset in (0, PAGE)]
+    counted = second.with_values(Values())
+
+    alike, again, changed, one, another = looks([first, second, counted, *pieces])
+
+    assert alike is again
+    assert changed != alike  # equal values that are not shared: comparing them would cost more
+    assert one == another != alike
 
 
 @pytest.mark.parametrize(

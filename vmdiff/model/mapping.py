@@ -298,14 +298,23 @@ def place(starts: Iterable[int], ends: Iterable[int], contents: Iterable[Content
 def looks(mappings: Iterable[Mapping]) -> Iterator[abc.Hashable]:
     """Yield everything but the bounds of each mapping as a key, owner and values by identity: quick to make.
 
-    The offset of what has a path is left out, since pieces of one file differ in it.
+    The offset of what has a path is left out, since pieces of one file differ in it. A mapping that differs
+    from the one before it in nothing but the bounds has the very same key: in a large process most do.
     """
-    offset, path, owner, values = _OFFSET, _PATH, _OWNER, _VALUES
+    at_offset, at_path, at_owner, at_values = _OFFSET, _PATH, _OWNER, _VALUES
+    look, fields, owner, values = None, None, None, None
     for mapping in mappings:
-        fields = mapping[2:owner]
-        if mapping[path] is not None and mapping[offset] is not None:
-            fields = mapping[2:offset] + mapping[offset + 1 : owner]
-        yield fields, id(mapping[owner]), id(mapping[values])
+        if (
+            mapping[at_values] is not values
+            or mapping[at_owner] is not owner
+            or mapping[2:at_owner] != fields
+        ):
+            fields, owner, values = mapping[2:at_owner], mapping[at_owner], mapping[at_values]
+            key = fields
+            if mapping[at_path] is not None and mapping[at_offset] is not None:
+                key = mapping[2:at_offset] + mapping[at_offset + 1 : at_owner]
+            look = key, id(owner), id(values)
+        yield look
 
 
 def traits(mappings: Iterable[Mapping]) -> Iterator[tuple[str, Kind, str | None]]:

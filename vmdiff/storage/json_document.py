@@ -92,13 +92,16 @@ class Lines:
     def __call__(self, mappings: Sequence[Mapping]) -> list[bytes]:
         """Return the line of each mapping."""
         lines: list[bytes] = []
+        before, rest = None, b""
         for mapping, look in zip(mappings, looks(mappings), strict=True):
-            start, end, offset = mapping.start, mapping.end, mapping.offset
+            start, end = mapping.start, mapping.end
             if start is None or end is None:
                 lines.append(self._write(mapping.record()))
                 continue
-            parts = self._alike.get(look) or self._alike.setdefault(look, self._parts(mapping))
-            rest = parts[0] if offset is None or len(parts) == 1 else (b"%d" % offset).join(parts)
+            if look is not before:
+                before, offset = look, mapping.offset
+                parts = self._alike.get(look) or self._alike.setdefault(look, self._parts(mapping))
+                rest = parts[0] if offset is None or len(parts) == 1 else (b"%d" % offset).join(parts)
             lines.append(b'{"start":"%x","end":"%x"%b' % (start, end, rest))
         return lines
 
