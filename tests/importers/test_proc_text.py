@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import chain, cycle
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.importers.conftest import doubts_inside
 from vmdiff import importers
 from vmdiff.errors import InputError, ListingError
 from vmdiff.importers import format_registry
-from vmdiff.importers.procfs import tolerant_reader
+from vmdiff.importers.procfs import fast_reader, tolerant_reader
 from vmdiff.model import Kind
 from vmdiff.storage.json_document import dump, load
 
@@ -116,6 +117,26 @@ def test_both_readers_agree_on_any_listing(records, keys):
     )
 
     assert tolerant_reader.quick(text.encode(), "x") == slowly(text)
+
+
+_numbers = st.integers(0, 1 << 64) | st.integers(0, 1 << 48).map(lambda number: number << 12 & (1 << 48) - 1)
+
+
+@settings(max_examples=times(100), deadline=None)
+@given(
+    st.lists(st.tuples(_numbers, _numbers), min_size=1, max_size=8),
+    st.lists(st.sampled_from(["{:08x}", "{:012x}", "{:016x}", "{:017x}"]), min_size=1, max_size=3),
+)
+def test_bounds_are_read_however_many_digits_they_have(bounds, widths):
+    numbers = [width.format(number) for number, width in zip(chain(*bounds), cycle(widths), strict=False)]
+    text = "".join(
+        f"{start}-{end} rw-p 00000000 00:00 0\n"
+        for start, end in zip(numbers[::2], numbers[1::2], strict=True)
+    )
+
+    read = fast_reader.parse([text.encode()], source="x").mappings
+
+    assert [mapping[:2] for mapping in read] == bounds
 
 
 @settings(max_examples=times(100), deadline=None)

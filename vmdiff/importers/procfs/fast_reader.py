@@ -11,10 +11,12 @@ Facts: Documentation/filesystems/proc.rst; fs/proc/task_mmu.c. The only escape i
 """
 
 import re
+import struct
+from binascii import unhexlify
 from collections import abc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import chain, compress, repeat
+from itertools import chain, compress
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
@@ -39,12 +41,13 @@ from vmdiff.model.mapping import KNOWN_KEYS
 
 LONGEST_KEY = 64  # characters; the kernel's have up to 15
 _KEY = rb"[A-Za-z_]\w{0,%d}" % (LONGEST_KEY - 1)
-# Start, end, the rest of the header, and the lines after it.
+# The bounds, the rest of the header, and the lines after it.
 _TO_END = rb"[^\n]*+\n"
-_START = rb"^([0-9a-f]{1,17})-([0-9a-f]{1,17}) ([^\n]*+)\n"
+_START = rb"^([0-9a-f]{1,17}-[0-9a-f]{1,17}) ([^\n]*+)\n"
 _RECORD = re.compile(_START + rb"((?:" + _KEY + rb":" + _TO_END + rb")*)", re.MULTILINE)
-_GROUPS = 4
-_HEADER = b"%b-%b %b\n"
+_GROUPS = 3
+_HEADER = b"%b %b\n"
+_DIGITS = 16  # of a number of 64 bits
 _NUMBER_OR_0 = rb"(?:0|([1-9][0-9]{0,19}))"  # as the kernel writes numbers, without group for 0
 _LINE = re.compile(rb"^(" + _KEY + rb"):[ \t]*([^\n]*)\n", re.MULTILINE)
 _QUANTITY = re.compile(rb"([0-9]{1,20})(?:[ \t]+([A-Za-z]+))?[ \t]*")
@@ -127,18 +130,16 @@ def parse(
         ListingError: a line is neither a header nor a ``Key: value`` after one.
     """
     decode = _Decoder(records or KnownRecords(page_size))
-    known = decode.known
     headers: list[bytes] = []
     mappings: list[Mapping] = []
     for piece in _pieces(chunks, source):
         headers.append(piece.headers())
         try:
-            contents = [
-                known.get(what) or decode(*what) for what in zip(piece.rests, piece.blocks, strict=True)
-            ]
+            contents = list(map(decode.__getitem__, zip(piece.rests, piece.blocks, strict=True)))
         except _NoRecordError as error:
             raise piece.refusal(error, source) from error
-        mappings += place(map(int, piece.starts, repeat(16)), map(int, piece.ends, repeat(16)), contents)
+        numbers = _numbers(piece.bounds)
+        mappings += place(numbers[::2], numbers[1::2], contents)
     return Listing(
         _with_images(mappings, decode.executable),
         tuple(decode.counters),
@@ -146,6 +147,22 @@ def parse(
         b"".join(headers),
         decode.uniform,
     )
+
+
+def _numbers(bounds: list[bytes]) -> Sequence[int]:
+    """Read bounds, such as ``7f00-7f80``: their numbers in turn.
+
+    Where all have as many digits, as nearly always, they are read together: in a third of the time.
+    """
+    if not bounds:
+        return ()
+    text, count = b"-".join(bounds), 2 * len(bounds)
+    width = text.index(b"-")
+    alike = len(text) == count * (width + 1) - 1 and text[width :: width + 1] == b"-" * (count - 1)
+    if not alike or width > _DIGITS:
+        return [int(number, 16) for number in text.split(b"-")]
+    zeros = b"0" * (_DIGITS - width)
+    return struct.unpack(f">{count}Q", unhexlify(zeros + text.replace(b"-", zeros)))
 
 
 @lru_cache(maxsize=256)
@@ -178,15 +195,14 @@ class _TextPiece(NamedTuple):
     length: int
     line: int
     form: _Form
-    starts: list[bytes]
-    ends: list[bytes]
+    bounds: list[bytes]
     rests: list[bytes]
     blocks: list[bytes]
 
     def headers(self) -> bytes:
         if self.form.lines == 1:
             return self.text[: self.length]
-        return b"".join(map(_HEADER.__mod__, zip(self.starts, self.ends, self.rests, strict=True)))
+        return b"".join(map(_HEADER.__mod__, zip(self.bounds, self.rests, strict=True)))
 
     def lines(self) -> int:
         """Count the lines that are in records."""
@@ -235,7 +251,7 @@ def _cut(text: bytes, line: int, form: _Form, *, ended: bool) -> _TextPiece | No
     if ended:
         between.append(left)
     elif parts:
-        header = _HEADER % tuple([column.pop() for column in columns][:3])
+        header = _HEADER % tuple([column.pop() for column in columns][:2])
         length = text.rfind(b"\n" + header) + 1
     else:
         between.append(left if b"\n" in left else b"")
@@ -254,7 +270,7 @@ def _usual(text: bytes) -> _Form | None:
     first = _RECORD.match(text) if len(text) >= _WORTH_IT else None
     if first is None or first.end() == len(text):
         return None
-    block = first[4]
+    block = first[3]
     if not block:
         return _HEADER_ALONE
     if not block.startswith(b"Size:") or not _ends_in_flags(block):
@@ -306,8 +322,8 @@ def _header(rest: bytes) -> _Fields | None:
 def _with_images(mappings: list[Mapping], executable: set[str]) -> tuple[Mapping, ...]:
     """Make private mappings of files that are executable somewhere `Kind.IMAGE`."""
     if executable:
-        there = map(executable.__contains__, map(attrgetter("path"), mappings))
-        for index in list(compress(range(len(mappings)), there)):  # few, in a large process
+        named = compress(range(len(mappings)), map(attrgetter("path"), mappings))
+        for index in [at for at in named if mappings[at].path in executable]:
             mappings[index] = _as_image(mappings[index])
     return tuple(mappings)
 
@@ -399,14 +415,14 @@ def _remember(known: dict[_Key, _Value], key: _Key, found: _Value) -> _Value:
     return found
 
 
-class _Decoder:
-    """Decodes the records of one listing; gathers the keys and images there were."""
+class _Decoder(dict[tuple[bytes, bytes], Content]):
+    """Decodes the records of one listing, by header and block; gathers the keys and images there were."""
 
     def __init__(self, records: KnownRecords) -> None:
+        super().__init__()
         self.counters: dict[str, None] = {}  # in the kernel's order
         self.attributes: dict[str, None] = {}
         self.executable: set[str] = set()
-        self.known: dict[tuple[bytes, ...], Content] = {}  # by header and block
         self._reports: set[tuple[bytes, ...] | None] = set()
         self._last: _Report | None = None
         self._records = records
@@ -416,8 +432,9 @@ class _Decoder:
         """Whether every mapping reports the same keys, as kernels write them."""
         return len(self._reports) <= 1 and None not in self._reports
 
-    def __call__(self, rest: bytes, block: bytes) -> Content:
-        """Decode a record."""
+    def __missing__(self, record: tuple[bytes, bytes]) -> Content:
+        """Decode a record that is not known yet."""
+        rest, block = record
         perms, offset, names = (*rest.split(b" ", 2), b"", b"")[:3]
         if _OFFSET.fullmatch(offset) is None:
             raise _NoRecordError(rest, block, rest)
@@ -428,7 +445,7 @@ class _Decoder:
             self.executable.add(executable)
         number = int(offset, 16)
         found = at_offset(alike, number)
-        return found if number else _remember(self.known, (rest, block), found)
+        return found if number else _remember(self, record, found)
 
     def _note(self, report: _Report) -> None:
         self._last = report
