@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import compress
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -128,8 +129,8 @@ def _with_names(
 ) -> _Named:
     """Settle what other files of the process say of the mappings that have a name."""
     files = machine.file_systems(folder.text("mountinfo"))
-    paths = map(attrgetter("path"), mappings)
-    named = {index: mappings[index] for index, path in enumerate(paths) if path is not None}
+    with_path = compress(range(len(mappings)), map(attrgetter("path"), mappings))
+    named = {index: mappings[index] for index in with_path}
     settled = mapped_names.settle(folder, files, named)
     identified = mapped_names.with_build_ids(folder, files, settled.mappings)
     whole = FileFacts(identified.mappings)

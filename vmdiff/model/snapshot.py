@@ -3,7 +3,8 @@
 import re
 from collections import Counter, abc
 from functools import cached_property
-from operator import attrgetter, itemgetter, le, lt
+from itertools import chain, compress
+from operator import attrgetter, is_not, itemgetter, le, lt
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
@@ -374,7 +375,9 @@ def _strange_keys(origin: Origin, mappings: abc.Sequence[Mapping]) -> abc.Iterat
     for name in (counters | attributes) & (KNOWN_KEYS - set(KNOWN_COUNTERS)):
         yield "$.origin.counters", f"{name!r} is a key of its own, neither counter nor attribute"
     blocks = list(map(attrgetter("values"), mappings))
-    distinct = dict(zip(map(id, blocks), blocks, strict=True))  # few: most mappings share theirs
+    # Neighbours mostly share theirs, so they are looked at where they change.
+    firsts = list(compress(blocks, map(is_not, blocks, chain((None,), blocks))))
+    distinct = dict(zip(map(id, firsts), firsts, strict=True))
     amounts = {block.amounts for block in distinct.values()}
     if None not in amounts and set().union(*amounts) <= counters - {"size"}:
         return  # as nearly always, and four times as fast
