@@ -7,8 +7,9 @@ _FACTORS: dict[str, int] = {unit.lower(): 1 << 10 * power for power, unit in enu
 _FACTORS |= {"": 1, **{letter: 1 << 10 * power for power, letter in enumerate("bkmgtpe")}}
 _FACTORS |= {f"{letter}b": 1 << 10 * power for power, letter in enumerate("kmgtpe", start=1)}
 
-_TIME = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ms|s|)\s*")
-_SIZE = re.compile(r"\s*([0-9]{1,20})(?:\.([0-9]{1,6}))?\s*([A-Za-z]*)\s*")
+# Compiled when one is read: a snapshot only writes sizes.
+_TIME = r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ms|s|)\s*"
+_SIZE = r"\s*([0-9]{1,20})(?:\.([0-9]{1,6}))?\s*([A-Za-z]*)\s*"
 
 
 def size(count: int) -> str:
@@ -59,7 +60,7 @@ def parse_rate(text: str) -> float:
     return parse_size(amount) / _TIMES[time]
 
 
-_SPAN = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ms|s|min|h|d|day|days|)\s*")
+_SPAN = r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ms|s|min|h|d|day|days|)\s*"
 
 
 def parse_span(text: str) -> float:
@@ -68,7 +69,7 @@ def parse_span(text: str) -> float:
     Raises:
         ValueError: the text is no stretch of time longer than nothing.
     """
-    found = _SPAN.fullmatch(text)
+    found = re.fullmatch(_SPAN, text)
     seconds = 0.0 if found is None else float(found[1]) * _factor(found[2])
     if seconds <= 0:
         raise ValueError(f"{text!r} is not a time such as 10s, 5min or 8h")
@@ -85,7 +86,7 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: the text is no size.
     """
-    found = _SIZE.fullmatch(text)
+    found = re.fullmatch(_SIZE, text)
     if found is None or (factor := _FACTORS.get(found[3].lower())) is None:
         raise ValueError(f"{text!r} is not a size such as 4096, 64KiB or 1.5GiB")
     fraction = found[2] or ""
@@ -98,7 +99,7 @@ def parse_time(text: str) -> float:
     Raises:
         ValueError: the text is no time.
     """
-    found = _TIME.fullmatch(text)
+    found = re.fullmatch(_TIME, text)
     if found is None:
         raise ValueError(f"{text!r} is not a time such as 200ms or 1.5s")
     return float(found[1]) / (1000 if found[2] == "ms" else 1)
