@@ -14,7 +14,7 @@ from tests.spaces import snapshots as generated
 from vmdiff import compare, save
 from vmdiff.errors import InputError
 from vmdiff.fleet import batch
-from vmdiff.fleet.batch import batches, rows
+from vmdiff.fleet.batch import Tables, batches, rows
 from vmdiff.fleet.columns import COUNTERS, FACTS, OF_A_PIECE, VERSION
 from vmdiff.fleet.example_fleet import snapshots
 from vmdiff.fleet.export import Export
@@ -270,6 +270,15 @@ def test_snapshots_together_have_the_rows_that_each_has_alone(several: list[Snap
             values = [row[counter] for row in mine]
             if None not in values and snapshot.mappings:
                 assert sum(values) == snapshot.total(counter)
+
+
+@given(st.lists(generated(unknowns=True), max_size=3), st.integers(0, 9))
+def test_what_is_remembered_of_earlier_snapshots_changes_no_row(several: list[Snapshot], most: int) -> None:
+    tables = Tables(most)
+    for snapshot in [*several, *several]:
+        (found,) = tables.batches([SnapshotColumns.of(snapshot)])
+        assert found.snapshots == rows(snapshot).snapshots
+        assert list(map(told, found.table.to_pylist())) == list(map(told, rows(snapshot).table.to_pylist()))
 
 
 def told(row: dict[str, object]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pydantic_core import to_json
 
 from vmdiff.fleet.columns import FACTS, array, printable, spread, tag_columns
+from vmdiff.fleet.likenesses import Likenesses
 from vmdiff.fleet.piece_columns import PieceColumns
 from vmdiff.model import Snapshot
 from vmdiff.model.snapshot_columns import SnapshotColumns
@@ -15,6 +16,7 @@ from vmdiff.model.snapshot_columns import SnapshotColumns
 # Late imports: the packages of an extra are needed by nobody who does not ask for it.
 
 UNKNOWN_DAY = "unknown"
+_MOST_LIKENESSES = 20_000  # that are remembered, some 10 MB
 
 
 class Batch(NamedTuple):
@@ -52,25 +54,43 @@ def rows(snapshot: Snapshot) -> Batch:
 
 def batches(several: abc.Iterable[SnapshotColumns]) -> list[Batch]:
     """Return the rows of several snapshots: a table for those of one day that measure the same counters."""
-    alike: dict[tuple[str, tuple[str, ...]], list[SnapshotColumns]] = {}
-    for columns in several:
-        alike.setdefault((_day(columns.shell.taken_at), columns.shell.counters), []).append(columns)
-    return [_batch(day, counters, some) for (day, counters), some in alike.items()]
+    return Tables().batches(several)
 
 
-def _batch(day: str, counters: abc.Sequence[str], several: abc.Sequence[SnapshotColumns]) -> Batch:
+class Tables:
+    """Makes tables of snapshots; remembers what is alike between those of one call and the next."""
+
+    def __init__(self, most: int = _MOST_LIKENESSES) -> None:
+        """Forget what is alike as soon as that is more than *most*."""
+        self._most = most
+        self._likenesses: dict[tuple[str, ...], Likenesses] = {}  # by counters
+
+    def batches(self, several: abc.Iterable[SnapshotColumns]) -> list[Batch]:
+        """Return the rows of several snapshots: a table for those of one day that have the same counters."""
+        if sum(len(one) + 1 for one in self._likenesses.values()) > self._most:
+            self._likenesses.clear()
+        alike: dict[tuple[str, tuple[str, ...]], list[SnapshotColumns]] = {}
+        for columns in several:
+            alike.setdefault((_day(columns.shell.taken_at), columns.shell.counters), []).append(columns)
+        pieces = [PieceColumns(self._of(counters), some) for (_, counters), some in alike.items()]
+        # All of them are known by now: so what none had before becomes columns in one step.
+        return [_batch(day, some, each) for ((day, _), some), each in zip(alike.items(), pieces, strict=True)]
+
+    def _of(self, counters: tuple[str, ...]) -> Likenesses:
+        return self._likenesses.setdefault(counters, Likenesses(counters))
+
+
+def _batch(day: str, several: abc.Sequence[SnapshotColumns], pieces: PieceColumns) -> Batch:
     import pyarrow as pa  # an extra
 
     identities = [identify(columns) for columns in several]
-    pieces = PieceColumns(counters)
-    counts = [pieces.append(columns) for columns in several]
-    places = pa.array([at for at, count in enumerate(counts) for _ in range(count)], type=pa.int32())
+    places = pa.array([at for at, count in enumerate(pieces.counts) for _ in range(count)], type=pa.int32())
     facts = [_facts(columns.shell, identity) for columns, identity in zip(several, identities, strict=True)]
     arrays = {
         name: spread(array(name, [one.get(name) for one in facts]), places)
         for name in dict.fromkeys(name for one in facts for name in one)
     }
-    return Batch(day, tuple(zip(identities, counts, strict=True)), pa.table(arrays | pieces.arrays()))
+    return Batch(day, tuple(zip(identities, pieces.counts, strict=True)), pa.table(arrays | pieces.arrays()))
 
 
 def identify(columns: SnapshotColumns) -> str:

@@ -4,14 +4,14 @@ import os
 from collections import abc, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache, partial
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from vmdiff import sources
 from vmdiff.errors import InputError, VmdiffError
-from vmdiff.fleet.batch import Batch, batches
+from vmdiff.fleet.batch import Batch, Tables
 from vmdiff.fleet.columns import tag_columns
 from vmdiff.fleet.export import Export, Exported
 from vmdiff.model.snapshot_columns import SnapshotColumns
@@ -75,7 +75,7 @@ def _files(named: abc.Sequence[str]) -> Iterator[str]:
 def _reads(files: abc.Sequence[str]) -> Iterator[Read]:
     """Read the files in their order; many of them in as many processes as there are processors."""
     # The first ones here: what reading needs is then loaded when the others are forked.
-    yield from map(partial(_read, sources.EverySnapshot()), _chunks(files[:_FEW]))
+    yield from map(_RowReader().read, _chunks(files[:_FEW]))
     if len(files) <= _FEW:
         return
     left, workers = _chunks(files[_FEW:]), os.cpu_count() or 1
@@ -105,30 +105,36 @@ def _chunks(files: abc.Iterable[str]) -> Iterator[abc.Sequence[str]]:
         yield chunk
 
 
+class _RowReader:
+    """Reads files and turns what is in them into rows; remembers what is alike in them."""
+
+    def __init__(self) -> None:
+        self._snapshots, self._tables = sources.EverySnapshot(), Tables()
+
+    def read(self, files: abc.Sequence[str]) -> Read:
+        """Return the rows of the snapshots in some files, some snapshots at a time."""
+        made: list[Batch] = []
+        problems: list[tuple[str, str]] = []
+        waiting: list[SnapshotColumns] = []
+        for file in files:
+            try:
+                waiting += _every(self._snapshots, file)
+            except VmdiffError as error:
+                problems.append((file, str(error)))
+            if len(waiting) >= _SNAPSHOTS_AT_ONCE:
+                made += self._tables.batches(waiting)
+                waiting.clear()
+        return Read((*made, *self._tables.batches(waiting)), tuple(problems))
+
+
 @cache
-def _of_this_process() -> sources.EverySnapshot:
+def _of_this_process() -> _RowReader:
     """Return the reader of a reading process, which remembers what is alike until the export is done."""
-    return sources.EverySnapshot()
+    return _RowReader()
 
 
 def _read_beside(files: abc.Sequence[str]) -> Read:
-    return _read(_of_this_process(), files)
-
-
-def _read(moments: sources.EverySnapshot, files: abc.Sequence[str]) -> Read:
-    """Read files, and turn what is in them into rows, some snapshots at a time."""
-    made: list[Batch] = []
-    problems: list[tuple[str, str]] = []
-    waiting: list[SnapshotColumns] = []
-    for file in files:
-        try:
-            waiting += _every(moments, file)
-        except VmdiffError as error:
-            problems.append((file, str(error)))
-        if len(waiting) >= _SNAPSHOTS_AT_ONCE:
-            made += batches(waiting)
-            waiting.clear()
-    return Read((*made, *batches(waiting)), tuple(problems))
+    return _of_this_process().read(files)
 
 
 def _every(moments: sources.EverySnapshot, file: str) -> tuple[SnapshotColumns, ...]:

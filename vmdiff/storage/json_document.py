@@ -185,7 +185,7 @@ class DocumentReader:
         self._most = most
         self._lines: dict[bytes, Mapping] = {}
         self._contents: dict[bytes, Content] = {}
-        self._fitting: dict[Hashable, set[int]] = {}  # contents that may be in a snapshot of some origin
+        self._fitting: dict[Hashable, dict[bytes, Content]] = {}  # those that were in snapshots of an origin
 
     def load(self, data: bytes, *, source: str) -> Snapshot:
         """Read a snapshot document; *source* only names the place in errors.
@@ -211,26 +211,33 @@ class DocumentReader:
         with suppress(ValidationError, InvariantError):
             if written := _taken_apart(data):
                 shell, lines = written
-                if (read := self._read_columns(lines)) is not None:
-                    return self._checked(SnapshotColumns(Snapshot.model_validate_json(shell), *read))
+                if (columns := self._fitting_columns(Snapshot.model_validate_json(shell), lines)) is not None:
+                    return columns
         return SnapshotColumns.of(_read_strictly(data, source))
 
-    def _checked(self, columns: SnapshotColumns) -> SnapshotColumns:
-        """Return the columns of a valid snapshot; a content that others of its origin had was checked there.
+    def _fitting_columns(self, shell: Snapshot, lines: bytes) -> SnapshotColumns | None:
+        """Read the lines of a snapshot; a content that others of its origin had was checked there.
 
         Raises:
             InvariantError: its mappings contradict each other or the origin.
         """
-        shell, starts, ends, contents = columns
+        if sum(len(one) + 1 for one in self._fitting.values()) > self._most:
+            self._fitting.clear()
+        known = self._fitting.setdefault((shell.origin.counters, shell.origin.attributes), {})
+        if (written := _split(lines)) is None:
+            return None
+        starts, ends, rests = written
         if not in_order(starts, ends):
             raise InvariantError([("$.mappings", "out of order")])
-        origin = shell.origin
-        fitting = self._fitting.setdefault((origin.counters, origin.attributes), set())
-        fresh = [at for at, one in enumerate(map(id, contents)) if one not in fitting]
-        if fresh:
-            shell.with_mappings(mapping_of(starts[at], ends[at], contents[at]) for at in fresh)
-            fitting.update(id(contents[at]) for at in fresh if not is_cut(contents[at]))
-        return columns
+        contents: list[Any] = list(map(known.get, rests))
+        if places := [at for at, one in enumerate(contents) if one is None]:
+            if (fresh := _validated({rests[at] for at in places})) is None:
+                return None
+            for at in places:
+                contents[at] = fresh[rests[at]]
+            shell.with_mappings(mapping_of(starts[at], ends[at], contents[at]) for at in places)
+            known.update((rest, one) for rest, one in fresh.items() if not is_cut(one))
+        return SnapshotColumns(shell, starts, ends, contents)
 
     def _read_lines(self, lines: bytes) -> list[Mapping] | None:
         """Read lines as `Lines` writes them, those that are not known yet; None where one looks otherwise."""
@@ -247,28 +254,29 @@ class DocumentReader:
         return read if fresh is every else list(map(self._lines.__getitem__, every))
 
     def _read_fresh(self, lines: bytes) -> list[Mapping] | None:
-        read = self._read_columns(lines)
-        return None if read is None else place(*read)
-
-    def _read_columns(self, lines: bytes) -> tuple[list[int], list[int], list[Content]] | None:
-        """Read the bounds and the contents of lines; None where one looks otherwise.
-
-        Most mappings of a big process are alike but for their bounds, so what follows the bounds is
-        validated once for each distinct text. Any problem, and any other look, is left to the usual way.
-        """
-        if max(len(self._contents), sum(len(one) + 1 for one in self._fitting.values())) > self._most:
+        if len(self._contents) > self._most:
             self._contents.clear()
-            self._fitting.clear()
-        parts = _MAPPING.split(lines)
-        between, starts, ends, rests = (parts[at::4] for at in range(4))
-        if any(between):
+        if (written := _split(lines)) is None:
             return None
+        starts, ends, rests = written
         fresh = _validated(set(rests).difference(self._contents))  # not `- keys()`, which walks all of these
         if fresh is None:
             return None
         self._contents.update(fresh)
-        contents = list(map(self._contents.__getitem__, rests))
-        return list(map(int, starts, repeat(16))), list(map(int, ends, repeat(16))), contents
+        return place(starts, ends, map(self._contents.__getitem__, rests))
+
+
+def _split(lines: bytes) -> tuple[list[int], list[int], list[bytes]] | None:
+    """Return the bounds of lines, and what follows them; None where one looks otherwise.
+
+    Most mappings of a big process are alike but for their bounds, so what follows the bounds is
+    validated once for each distinct text. Any problem, and any other look, is left to the usual way.
+    """
+    parts = _MAPPING.split(lines)
+    between, starts, ends, rests = (parts[at::4] for at in range(4))
+    if any(between):
+        return None
+    return list(map(int, starts, repeat(16))), list(map(int, ends, repeat(16))), rests
 
 
 def _require_few(data: bytes, source: str) -> None:
