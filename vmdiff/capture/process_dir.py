@@ -25,7 +25,9 @@ _PIECE = 256 << 10  # what is handed on at once
 # fs/proc/task_mmu.c, smaps_rollup_open): a short read has all of it. Of other files a short read may end with
 # a record, and more come (fs/seq_file.c).
 _ONE_RECORD = frozenset({"stat", "status", "cgroup", "auxv", "smaps_rollup"})
-_BUFFER, _BUFFERS = 3 << 10, 64  # of a vector
+# Of a vector. After each a thread that reads ahead waits for the interpreter, for up to 5 ms
+# (sys.getswitchinterval), so there are enough of them that it stays ahead.
+_BUFFER, _BUFFERS = 3 << 10, 128
 KERNEL_THREAD = 0x00200000  # PF_KTHREAD, include/linux/sched.h
 
 
