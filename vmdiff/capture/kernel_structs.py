@@ -5,29 +5,7 @@ Loading ctypes takes 2 ms, so this module is imported where one of them is used.
 
 import ctypes
 
-_U32, _U64 = ctypes.c_uint32, ctypes.c_uint64
-
-
-class ProcmapQuery(ctypes.Structure):
-    """``struct procmap_query`` of include/uapi/linux/fs.h, since 6.11."""
-
-    _fields_ = (
-        ("size", _U64),
-        ("query_flags", _U64),
-        ("query_addr", _U64),
-        ("vma_start", _U64),
-        ("vma_end", _U64),
-        ("vma_flags", _U64),
-        ("vma_page_size", _U64),
-        ("vma_offset", _U64),
-        ("inode", _U64),
-        ("dev_major", _U32),
-        ("dev_minor", _U32),
-        ("vma_name_size", _U32),
-        ("build_id_size", _U32),
-        ("vma_name_addr", _U64),
-        ("build_id_addr", _U64),
-    )
+_U64 = ctypes.c_uint64
 
 
 class PageScan(ctypes.Structure):

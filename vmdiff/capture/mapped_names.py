@@ -8,6 +8,8 @@ only looks like it.
 
 import fcntl
 import os
+import struct
+from array import array
 from collections import abc
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
@@ -17,7 +19,10 @@ from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.importers.procfs.kernel_row_text import name_of
 from vmdiff.model import DELETED, Kind, Mapping, PlacedMapping
 
-_PROCMAP_QUERY = 0xC0686611  # include/uapi/linux/fs.h
+# include/uapi/linux/fs.h, since 6.11: of procmap_query size, query_addr, build_id_size, build_id_addr;
+# between them are flags, what the kernel knows of the mapping, and room for its name.
+_PROCMAP_QUERY = 0xC0686611
+_QUERY = struct.Struct("=Q8xQ60xI8xQ")
 _LONGEST_BUILD_ID = 64
 
 
@@ -110,16 +115,13 @@ def _build_ids(
 
 def _asker(descriptor: int) -> Callable[[int], str]:
     """Return a function that asks for the build id of what is mapped at an address; empty if it has none."""
-    import ctypes  # 2 ms, for processes that have images
-
-    from vmdiff.capture.kernel_structs import ProcmapQuery
-
-    room = ctypes.create_string_buffer(_LONGEST_BUILD_ID)
-    query = ProcmapQuery(size=ctypes.sizeof(ProcmapQuery), build_id_addr=ctypes.addressof(room))
+    room = array("B", bytes(_LONGEST_BUILD_ID))  # tells its address, and loads in a tenth of ctypes' 2 ms
+    place, length = room.buffer_info()
 
     def asked(address: int) -> str:
-        query.query_addr, query.build_id_size = address, _LONGEST_BUILD_ID
+        query = bytearray(_QUERY.pack(_QUERY.size, address, length, place))
         fcntl.ioctl(descriptor, _PROCMAP_QUERY, query)
-        return room.raw[: query.build_id_size].hex()
+        *_, found, _ = _QUERY.unpack(query)
+        return room[:found].tobytes().hex()
 
     return asked
