@@ -12,6 +12,7 @@ import vmdiff
 from tests.acts import actor
 from tests.owners.living import compiled, running
 from vmdiff.capture import ProcessFolder, read
+from vmdiff.elf import note_entries
 from vmdiff.errors import ProcessError
 from vmdiff.importers.procfs.kernel_totals import with_gap
 from vmdiff.model import Mapping, Origin, Snapshot
@@ -145,3 +146,16 @@ def test_what_the_mappings_miss_of_the_kernels_total_is_said_for_people(
     )
 
     assert with_gap(taken).origin.doubts == doubts
+
+
+def test_build_ids_are_those_of_the_files() -> None:
+    with ProcessFolder(os.getpid()) as folder:
+        stated = {m.path: m.build_id for m in read(folder, detail="maps").mappings if m.path and m.build_id}
+
+    assert stated == {path: _noted_build_id(Path(path).read_bytes()) for path in stated}
+
+
+def _noted_build_id(data: bytes) -> str:
+    found = note_entries.build_id(lambda at, length: data[at : at + length], loaded=False)
+    assert found is not None
+    return found.hex()
