@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from vmdiff.fleet.columns import FACTS, array, printable, spread, tag_columns
 from vmdiff.fleet.likenesses import Likenesses
-from vmdiff.fleet.piece_columns import PieceColumns
+from vmdiff.fleet.piece_columns import PackedPieces, PieceColumns
 from vmdiff.model import Snapshot
 from vmdiff.model.snapshot_columns import SnapshotColumns
 
@@ -20,30 +20,43 @@ _MOST_LIKENESSES = 20_000  # that are remembered, some 10 MB
 
 
 class Batch(NamedTuple):
-    """The rows of some snapshots of one day (UTC), in a pyarrow table.
+    """The rows of some snapshots of one day (UTC), packed: what is equal in many rows is there once.
 
-    *snapshots* are their identities, each with how many rows it has, in the order of the rows.
+    *snapshots* are their identities, each with how many rows it has, in the order of the rows. *facts* has
+    columns (pyarrow arrays) with a value a snapshot, *pieces* what tells its rows apart.
     """
 
     day: str
     snapshots: tuple[tuple[str, int], ...]
-    table: Any
+    facts: abc.Mapping[str, Any]
+    pieces: PackedPieces
 
-    def without(self, known: abc.Set[str]) -> "Batch":
-        """Return the rows of the snapshots that are not *known*, each once."""
-        seen, kept, parts, at = set(known), [], [], 0
-        for identity, count in self.snapshots:
-            if identity not in seen:
-                seen.add(identity)
-                kept.append((identity, count))
-                parts.append(self.table.slice(at, count))
-            at += count
-        if len(kept) == len(self.snapshots):
-            return self
+    @property
+    def table(self) -> Any:
+        """The rows, a pyarrow table; four times as large as a batch."""
         import pyarrow as pa  # an extra
 
-        table = pa.concat_tables(parts) if parts else self.table.slice(0, 0)
-        return Batch(self.day, tuple(kept), table)
+        counts = (count for _, count in self.snapshots)
+        places = pa.array([at for at, count in enumerate(counts) for _ in range(count)], type=pa.int32())
+        facts = {name: spread(values, places) for name, values in self.facts.items()}
+        return pa.table(facts | self.pieces.arrays())
+
+    def without(self, known: abc.Set[str]) -> tuple[list[str], Any]:
+        """Return the snapshots that are not *known*, each once, and a table of their rows; None for none."""
+        places: dict[str, tuple[int, int]] = {}
+        at = 0
+        for identity, count in self.snapshots:
+            if identity not in known:
+                places.setdefault(identity, (at, count))
+            at += count
+        if not places:
+            return [], None
+        table = self.table
+        if len(places) < len(self.snapshots):
+            import pyarrow as pa  # an extra
+
+            table = pa.concat_tables([table.slice(first, count) for first, count in places.values()])
+        return list(places), table
 
 
 def rows(snapshot: Snapshot) -> Batch:
@@ -81,16 +94,11 @@ class Tables:
 
 
 def _batch(day: str, several: abc.Sequence[SnapshotColumns], pieces: PieceColumns) -> Batch:
-    import pyarrow as pa  # an extra
-
     identities = [identify(columns) for columns in several]
-    places = pa.array([at for at, count in enumerate(pieces.counts) for _ in range(count)], type=pa.int32())
     facts = [_facts(columns.shell, identity) for columns, identity in zip(several, identities, strict=True)]
-    arrays = {
-        name: spread(array(name, [one.get(name) for one in facts]), places)
-        for name in dict.fromkeys(name for one in facts for name in one)
-    }
-    return Batch(day, tuple(zip(identities, pieces.counts, strict=True)), pa.table(arrays | pieces.arrays()))
+    names = dict.fromkeys(name for one in facts for name in one)
+    arrays = {name: array(name, [one.get(name) for one in facts]) for name in names}
+    return Batch(day, tuple(zip(identities, pieces.counts, strict=True)), arrays, pieces.packed())
 
 
 def identify(columns: SnapshotColumns) -> str:

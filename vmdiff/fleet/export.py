@@ -78,11 +78,9 @@ class Export:
         day = self._days.get(batch.day)
         if day is None:
             day = self._days[batch.day] = _Day(self._pa, self._pq, self._out / f"day={batch.day}")
-        fresh = batch.without(day.known)
-        self.known += len(batch.snapshots) - len(fresh.snapshots)
-        self.written += len(fresh.snapshots)
-        if fresh.snapshots:
-            day.add(fresh)
+        fresh = day.add(batch)
+        self.known += len(batch.snapshots) - fresh
+        self.written += fresh
         while self.waiting > self._most_waiting:
             max(self._days.values(), key=lambda one: one.waiting).flush()
 
@@ -128,15 +126,18 @@ class _Day:
             raise OutputError(f"{folder}: {error.strerror}") from error
         self.known = {name for part in self._parts for name in _named(pq, part)}
 
-    def add(self, batch: Batch) -> None:
-        """Take the rows of snapshots that are not here yet."""
-        names = [identity for identity, _ in batch.snapshots]
+    def add(self, batch: Batch) -> int:
+        """Take the rows of the snapshots that are not here yet; return how many these are."""
+        names, table = batch.without(self.known)
+        if not names:
+            return 0
         self.known.update(names)
         self._added += names
-        self._waiting.append(batch.table)
-        self.waiting += batch.table.num_rows
+        self._waiting.append(table)
+        self.waiting += table.num_rows
         if self.waiting >= _ROWS_A_GROUP:
             self.flush()
+        return len(names)
 
     def close(self) -> None:
         """Write what waits, and give the file its name."""

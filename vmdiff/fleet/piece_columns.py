@@ -4,7 +4,7 @@ A row is its bounds and the number of its likeness: what follows the bounds is c
 """
 
 from collections import abc
-from typing import Any
+from typing import Any, NamedTuple
 
 from vmdiff.fleet.columns import COUNTERS, addresses, spread
 from vmdiff.fleet.likenesses import CUT, Likenesses
@@ -13,6 +13,28 @@ from vmdiff.model.piece import PRIVATE, pieces_of
 from vmdiff.model.snapshot_columns import SnapshotColumns, mapping_of
 
 # Late imports: the packages of an extra are needed by nobody who does not ask for it.
+
+
+class PackedPieces(NamedTuple):
+    """The columns of pieces as arrays: the bounds of each, and what follows them once for all that are alike.
+
+    *which* is the place in the columns of *alike* of each piece.
+    """
+
+    low: Any
+    high: Any
+    which: Any
+    alike: abc.Mapping[str, Any]
+
+    def arrays(self) -> dict[str, Any]:
+        """Return an array for each column; its type is null where nothing is known."""
+        import pyarrow as pa  # an extra
+
+        low, high, which, alike = self
+        said, accessible = (alike[name].take(which) for name in DERIVED)
+        columns = {name: spread(values, which) for name, values in alike.items() if name not in DERIVED}
+        columns |= {"low": low, "high": high, **_sizes(low, high, said, accessible)}
+        return {name: pa.nulls(len(which)) for name in COUNTERS} | columns
 
 
 class PieceColumns:
@@ -37,17 +59,13 @@ class PieceColumns:
         self._extend(which[begin:], starts[begin:], ends[begin:])
         return len(self._which) - before
 
-    def arrays(self) -> dict[str, Any]:
-        """Return an array for each column; its type is null where nothing is known."""
+    def packed(self) -> PackedPieces:
+        """Return the columns."""
         import pyarrow as pa  # an extra
 
-        which = pa.array(self._which, type=pa.int32())
-        low, high = addresses(self._lows), addresses(self._highs)
-        alike = self._likenesses.columns()
-        said, accessible = (alike[name].take(which) for name in DERIVED)
-        columns = {name: spread(values, which) for name, values in alike.items() if name not in DERIVED}
-        columns |= {"low": low, "high": high, **_sizes(low, high, said, accessible)}
-        return {name: pa.nulls(len(which)) for name in COUNTERS} | columns
+        coded = pa.array(self._which, type=pa.int32()).dictionary_encode()
+        alike = {name: values.take(coded.dictionary) for name, values in self._likenesses.columns().items()}
+        return PackedPieces(addresses(self._lows), addresses(self._highs), coded.indices, alike)
 
     def _extend(
         self, which: abc.Sequence[int], lows: abc.Sequence[int | None], highs: abc.Sequence[int | None]
