@@ -33,7 +33,7 @@ class Batch(NamedTuple):
 
     @property
     def table(self) -> Any:
-        """The rows, a pyarrow table; four times as large as a batch."""
+        """The rows, a pyarrow table; six times as large as a batch."""
         import pyarrow as pa  # an extra
 
         counts = (count for _, count in self.snapshots)

@@ -19,6 +19,7 @@ from vmdiff.model.snapshot_columns import SnapshotColumns
 _FILES_AT_ONCE = 128  # that a process reads between two results: the more, the more mappings are alike
 _BYTES_AT_ONCE = 8 << 20  # of these files
 _SNAPSHOTS_AT_ONCE = 128  # whose rows are one table; a file may hold more than one
+_AHEAD = 4  # results a reading process that may wait, or are being made; one is some 2 MB
 _FEW = 64  # files that are read before other processes would have started
 _SKIPPED_NAMED = 5
 
@@ -80,11 +81,13 @@ def _reads(files: abc.Sequence[str]) -> Iterator[Read]:
         return
     left, workers = _chunks(files[_FEW:]), os.cpu_count() or 1
     with ProcessPoolExecutor(workers) as pool:
-        # No more than a few results wait, so that memory does not grow with the number of files.
-        ahead = deque(pool.submit(_read_beside, chunk) for chunk in islice(left, workers + 1))
+        # Some results wait, so that nobody stops reading while a large piece is written; no more than a few,
+        # so that memory does not grow with the number of files.
+        ahead = deque(pool.submit(_read_beside, chunk) for chunk in islice(left, _AHEAD * workers))
         while ahead:
-            yield ahead.popleft().result()
+            done = ahead.popleft().result()
             ahead.extend(pool.submit(_read_beside, chunk) for chunk in islice(left, 1))
+            yield done
 
 
 def _chunks(files: abc.Iterable[str]) -> Iterator[abc.Sequence[str]]:
