@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -34,17 +35,27 @@ FAMILIES = [
 ]
 
 
-def agreeing_copy(root: int, pids: list[int], proc: Path) -> tuple[Path, SnapshotSet] | None:
-    """Copy the processes' files; None where PSS moved between smaps and the kernel's own sum of it.
+class Looks(NamedTuple):
+    """The sets of processes that stand still, read twice, and their files copied to *proc* and read from there."""
 
-    Any other process that starts or ends changes the PSS of libraries. smaps rounds the PSS of each mapping
-    down to KiB (fs/proc/task_mmu.c).
+    live: tuple[SnapshotSet, SnapshotSet]
+    proc: Path
+    copy: SnapshotSet
+
+
+def agreeing_looks(root: int, pids: list[int], proc: Path) -> Looks | None:
+    """Look at the processes; None where their pages moved meanwhile.
+
+    The kernel takes pages of files away from who does not use them, and any other process that starts or ends
+    changes the PSS of libraries. smaps rounds the PSS of each mapping down to KiB (fs/proc/task_mmu.c).
     """
+    first, second = (sources.snap_set([f"tree:{root}"], owners=False) for _ in range(2))
     families.copied(pids, proc)
     copy = read_set(choose([f"tree:{root}"], proc), read, freeze=False, limit=None, proc=proc)
     more = families.stated_by_the_kernel(pids, "Pss", proc) - (total(copy).pss or 0)
+    at_rest = total(first).rss == total(second).rss == total(copy).rss
     agrees = 0 <= more <= 1024 * sum(len(one.mappings) for one in copy.members)
-    return (proc, copy) if agrees else None
+    return Looks((first, second), proc, copy) if at_rest and agrees else None
 
 
 @pytest.mark.parametrize(("family", "roles"), FAMILIES)
@@ -52,10 +63,8 @@ def test_sums_are_the_kernels_and_smems_and_roles_are_told(
     family: Callable[[], AbstractContextManager[int]], roles: dict[str, int], tmp_path: Path
 ) -> None:
     with family() as root, families.standing_still(root) as pids:
-        live = [sources.snap_set([f"tree:{root}"], owners=False) for _ in range(2)]
-        proc, copy = next(
-            filter(None, (agreeing_copy(root, pids, tmp_path / str(n) / "proc") for n in count()))
-        )
+        looks = (agreeing_looks(root, pids, tmp_path / str(n) / "proc") for n in count())
+        live, proc, copy = next(filter(None, looks))
     held, smem = total(copy), families.stated_by_smem(proc)
     assert len(copy.members) == len(live[0].members) == smem["processes"] == len(pids)
     assert (held.pss, held.rss, held.private) == (smem["pss"], smem["rss"], smem["uss"])
@@ -65,7 +74,6 @@ def test_sums_are_the_kernels_and_smems_and_roles_are_told(
     alone = total(stated)
     assert (alone.rss, alone.private, alone.swap) == (smem["rss"], smem["uss"], smem["swap"])
     assert alone.pss == families.stated_by_the_kernel(pids, "Pss", proc)
-    assert total(live[0]).rss == total(live[1]).rss == held.rss
     assert {pair.became for pair in compare_sets(*live).pairs} == {Became.SAME}
     found = Counter(one.process.role for one in live[0].members)
     assert all(found[role] >= least for role, least in roles.items()), found
