@@ -47,9 +47,7 @@ def compare(
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 if any mapping changed.")] = False,
 ) -> None:
     """Show what changed between two snapshots; of more than two, what grows steadily."""
-    output.check_free(to, force=force)
-    if form is Format.HTML:
-        output.check_html(to)
+    output.check(to, form, force=force)
     if leaks_command.is_report(before) or leaks_command.is_report(after):
         leaks_command.compare(
             before, after or "", form.value, fail_on or (), to, force=force, show_all=show_all
@@ -77,11 +75,11 @@ def compare(
     asked = view_choices.conditions(fail_on)
     pair = sources.resolve_pair(before, after, notify=output.say)
     comparison = compare_snapshots(*pair, match=match)
-    held = [condition for condition in asked if condition.holds(comparison)]
+    held = [condition.text for condition in asked if condition.holds(comparison)]
     text = RENDERERS[form].comparison(comparison, findings.find(comparison), options)
     output.show(text, to, force=force)
     redacting.warn(form, {before: comparison.before, after or before: comparison.after})
-    view_choices.say_what_holds(held)
+    output.say_what_holds(held)
     if exit_code and (comparison.differs or copied_on_write(comparison)):
         raise typer.Exit(1)
 

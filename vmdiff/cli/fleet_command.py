@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from vmdiff.cli import output
+from vmdiff.cli.result_file import Force
 
 # Late imports: a command loads only what it uses, so --help starts quickly (tests/test_economy.py).
 
@@ -60,7 +61,7 @@ def fleet(
         FleetFormat, typer.Option("--format", help="How to write the answer.")
     ] = FleetFormat.TERMINAL,
     to: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to FILE.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it exists.")] = False,
+    force: Force = False,
 ) -> None:
     """Ask a question of the snapshots of many hosts.
 

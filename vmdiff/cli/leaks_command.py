@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vmdiff.cli import output
+from vmdiff.cli.result_file import Force, Output
 from vmdiff.errors import MatchError
 
 if TYPE_CHECKING:
@@ -49,16 +50,11 @@ def leaks(
     form: Annotated[
         LeakFormat, typer.Option("--format", help="How to write the result.")
     ] = LeakFormat.TERMINAL,
-    to: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write to FILE; - is standard output."),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it exists.")] = False,
+    to: Output = None,
+    force: Force = False,
 ) -> None:
     """Find memory that nothing in a process points to; it stands still while it is copied."""
-    output.check_free(to, force=force)
-    if form is LeakFormat.HTML:
-        output.check_html(to)
+    output.check(to, form, force=force)
     from vmdiff.leaks import leak_condition, leak_report
 
     for text in fail_on or ():
@@ -83,12 +79,9 @@ def _show(
     from vmdiff.leaks import leak_condition
 
     asked = [leak_condition.parse(text) for text in fail_on]
-    held = [condition for condition in asked if condition.holds(report)]
+    held = [condition.text for condition in asked if condition.holds(report)]
     output.show(_rendered(report, form, show_all=show_all), to, force=force)
-    for condition in held:
-        output.say(f"condition holds: {condition.text}")
-    if held:
-        raise typer.Exit(1)
+    output.say_what_holds(held)
 
 
 def is_report(name: str | None) -> bool:

@@ -4,11 +4,13 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import typer
 
 from vmdiff.errors import InputError, OutputError
 from vmdiff.harmless_text import printable
@@ -73,13 +75,14 @@ def _paged(text: str) -> bool:
     return command is not None and pager.show(text.encode(errors="backslashreplace"), command)
 
 
-def check_html(to: Path | None) -> None:
-    """Find out before the work that an HTML report would fill a terminal with markup.
+def check(to: Path | None, form: str, *, force: bool) -> None:
+    """Find out before the work that its result could not be written, or would fill a terminal with markup.
 
     Raises:
-        OutputError: standard output is a terminal.
+        OutputError: as `check_free`; or it is HTML, and standard output is a terminal.
     """
-    if is_stdout(to) and is_terminal():
+    check_free(to, force=force)
+    if form == "html" and is_stdout(to) and is_terminal():
         raise OutputError("an HTML report is for a browser; -o report.html writes it to a file")
 
 
@@ -91,6 +94,14 @@ def check_free(to: Path | None, *, force: bool) -> None:
     """
     if to is not None and not is_stdout(to) and not force:
         atomic_file.check_free(to)
+
+
+def say_what_holds(held: Sequence[str]) -> None:
+    """Name the conditions that hold; leave with status 1 if one does."""
+    for condition in held:
+        say(f"condition holds: {condition}")
+    if held:
+        raise typer.Exit(1)
 
 
 def free_name(snapshot: "Snapshot") -> Path:

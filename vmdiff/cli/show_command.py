@@ -30,9 +30,7 @@ def show(
     ] = None,
 ) -> None:
     """Show what one snapshot holds."""
-    output.check_free(to, force=force)
-    if form is Format.HTML:
-        output.check_html(to)
+    output.check(to, form, force=force)
     options = view_choices.chosen(by, sort, minimum, only, show_all, to)
     from vmdiff import findings, sources
 
@@ -44,8 +42,8 @@ def show(
         return
     asked = view_choices.conditions(fail_on)
     snapshot = sources.resolve(file, notify=output.say)
-    held = [condition for condition in asked if condition.holds_in(snapshot)]
+    held = [condition.text for condition in asked if condition.holds_in(snapshot)]
     text = RENDERERS[form].snapshot(snapshot, findings.find_in(snapshot), options)
     output.show(text, to, force=force)
     redacting.warn(form, {file: snapshot})
-    view_choices.say_what_holds(held)
+    output.say_what_holds(held)

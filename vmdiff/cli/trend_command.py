@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from vmdiff.cli import output
+from vmdiff.cli.result_file import Force, Output
 from vmdiff.errors import ConditionError
 from vmdiff.report import TREND_RENDERERS, By, Format, ViewOptions
 
@@ -28,11 +29,8 @@ def trend(
     ] = None,
     show_all: Annotated[bool, typer.Option("--all", help="Show every group.")] = False,
     form: Annotated[Format, typer.Option("--format", help="How to write the result.")] = Format.TERMINAL,
-    to: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write to FILE; - is standard output."),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it exists.")] = False,
+    to: Output = None,
+    force: Force = False,
     fail_on: Annotated[
         list[str] | None,
         typer.Option(metavar="CONDITION", help='Exit 1 if it holds: "owner:jemalloc rss > 1MiB/h".'),
@@ -61,9 +59,7 @@ def show(
     counter: str | None = None,
 ) -> None:
     """Judge a series and write the result; leave with 1 where a condition holds."""
-    output.check_free(to, force=force)
-    if form is Format.HTML:
-        output.check_html(to)
+    output.check(to, form, force=force)
     if form not in TREND_RENDERERS:
         forms = ", ".join(TREND_RENDERERS)
         raise typer.BadParameter(f"a trend has no {form}; it has {forms}", param_hint="--format")
@@ -77,9 +73,6 @@ def show(
     found = judged(
         Series(snapshots, mappings=options.by is By.MAPPING or form is Format.HTML), counter=counter
     )
-    held = [condition for condition in asked if condition.holds(found)]
+    held = [condition.text for condition in asked if condition.holds(found)]
     output.show(TREND_RENDERERS[form].trend(found, findings.find_over_time(found), options), to, force=force)
-    for condition in held:
-        output.say(f"condition holds: {condition.text}")
-    if held:
-        raise typer.Exit(1)
+    output.say_what_holds(held)

@@ -67,11 +67,3 @@ def conditions(texts: Sequence[str] | None) -> "list[Condition]":
     from vmdiff.conditions import parse
 
     return [parse(text) for text in texts]
-
-
-def say_what_holds(held: "list[Condition]") -> None:
-    """Name the conditions that hold; leave with status 1 if one does."""
-    for condition in held:
-        output.say(f"condition holds: {condition.text}")
-    if held:
-        raise typer.Exit(1)
