@@ -54,7 +54,6 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     # The thread that reads ahead needs the interpreter often, and only for a moment.
     sys.setswitchinterval(_TURN)
     gc.disable()  # a command is short and makes no cycles worth finding; looking takes a third of its time
-    atexit.register(gc.freeze)  # nor at its end, where looking took 15 of 150 ms
     sys.exit(_run(words))
 
 
