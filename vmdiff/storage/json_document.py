@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from itertools import islice, repeat
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
@@ -43,6 +43,8 @@ _AT_ONCE = 512  # mappings
 _MOST_LINES = 200_000  # that a reader remembers
 _MOST_VALUES = 400_000  # whose problems are gathered at once: pydantic needs 2 KB for each
 _MOST_PROBLEMS = 1000
+
+_Read = TypeVar("_Read")
 
 
 def dump(snapshot: Snapshot, lines_of: "Lines | RepeatedLines | None" = None) -> Iterator[bytes]:
@@ -193,13 +195,8 @@ class DocumentReader:
         Raises:
             DocumentError: it is no snapshot of a version that this vmdiff knows, with every problem.
         """
-        _require_few(data, source)
-        with suppress(ValidationError, InvariantError):
-            if written := _taken_apart(data):
-                shell, lines = written
-                if (mappings := self._read_lines(lines)) is not None:
-                    return Snapshot.model_validate_json(shell).with_mappings(mappings)
-        return _read_strictly(data, source)
+        found = _by_lines(data, source, self._whole)
+        return _read_strictly(data, source) if found is None else found
 
     def columns(self, data: bytes, *, source: str) -> SnapshotColumns:
         """Read a snapshot document as columns; contents are the same objects as in others from this reader.
@@ -207,13 +204,17 @@ class DocumentReader:
         Raises:
             DocumentError: it is no snapshot of a version that this vmdiff knows, with every problem.
         """
-        _require_few(data, source)
-        with suppress(ValidationError, InvariantError):
-            if written := _taken_apart(data):
-                shell, lines = written
-                if (columns := self._fitting_columns(Snapshot.model_validate_json(shell), lines)) is not None:
-                    return columns
-        return SnapshotColumns.of(_read_strictly(data, source))
+        found = _by_lines(data, source, self._fitting_columns)
+        return SnapshotColumns.of(_read_strictly(data, source)) if found is None else found
+
+    def _whole(self, shell: Snapshot, lines: bytes) -> Snapshot | None:
+        """Read the lines of a snapshot; None where one looks otherwise.
+
+        Raises:
+            InvariantError: its mappings contradict each other or the origin.
+        """
+        mappings = self._read_lines(lines)
+        return None if mappings is None else shell.with_mappings(mappings)
 
     def _fitting_columns(self, shell: Snapshot, lines: bytes) -> SnapshotColumns | None:
         """Read the lines of a snapshot; a content that others of its origin had was checked there.
@@ -277,6 +278,22 @@ def _split(lines: bytes) -> tuple[list[int], list[int], list[bytes]] | None:
     if any(between):
         return None
     return list(map(int, starts, repeat(16))), list(map(int, ends, repeat(16))), rests
+
+
+def _by_lines(data: bytes, source: str, read: Callable[[Snapshot, bytes], _Read | None]) -> _Read | None:
+    """Read a document that looks like `dump`'s: *read* has its snapshot without mappings, and their lines.
+
+    None where it looks otherwise, or anything is wrong: what that is, the strict way says.
+
+    Raises:
+        DocumentError: it has too many mappings.
+    """
+    _require_few(data, source)
+    with suppress(ValidationError, InvariantError):
+        if written := _taken_apart(data):
+            shell, lines = written
+            return read(Snapshot.model_validate_json(shell), lines)
+    return None
 
 
 def _require_few(data: bytes, source: str) -> None:
