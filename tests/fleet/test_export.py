@@ -14,7 +14,7 @@ from tests.spaces import snapshots as generated
 from vmdiff import compare, save
 from vmdiff.errors import InputError
 from vmdiff.fleet import batch
-from vmdiff.fleet.batch import Tables, batches, rows
+from vmdiff.fleet.batch import Tables, rows
 from vmdiff.fleet.columns import COUNTERS, FACTS, OF_A_PIECE, VERSION
 from vmdiff.fleet.example_fleet import snapshots
 from vmdiff.fleet.export import Export
@@ -261,7 +261,9 @@ def test_pieces_and_whole_mappings_have_the_sizes_that_their_bounds_and_permissi
 
 @given(st.lists(generated(unknowns=True), max_size=3))
 def test_snapshots_together_have_the_rows_that_each_has_alone(several: list[Snapshot]) -> None:
-    together = [row for one in batches(map(SnapshotColumns.of, several)) for row in one.table.to_pylist()]
+    together = [
+        row for one in Tables().batches(map(SnapshotColumns.of, several)) for row in one.table.to_pylist()
+    ]
     alone = [row for snapshot in several for row in rows(snapshot).table.to_pylist()]
     assert sorted(map(told, together)) == sorted(map(told, alone))
     for snapshot in several:

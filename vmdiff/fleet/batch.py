@@ -61,13 +61,8 @@ class Batch(NamedTuple):
 
 def rows(snapshot: Snapshot) -> Batch:
     """Return the rows of a snapshot, one a piece, in address order."""
-    (batch,) = batches([SnapshotColumns.of(snapshot)])
+    (batch,) = Tables().batches([SnapshotColumns.of(snapshot)])
     return batch
-
-
-def batches(several: abc.Iterable[SnapshotColumns]) -> list[Batch]:
-    """Return the rows of several snapshots: a table for those of one day that measure the same counters."""
-    return Tables().batches(several)
 
 
 class Tables:
