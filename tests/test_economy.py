@@ -17,6 +17,7 @@ from pydantic_core import to_json
 import vmdiff
 from tests.acts import actor
 from tests.draw import mappings, snapshot
+from tests.tracing import traced
 from tests.work import lines
 from vmdiff.capture import ProcessFolder, read
 from vmdiff.importers.procfs import fast_reader
@@ -133,20 +134,19 @@ def test_no_plugin_for_pydantic_is_loaded(pair: tuple[Path, Path], tmp_path: Pat
     assert "loaded" not in printed("-m", "vmdiff", "show", pair[0])
 
 
-def traced(calls: str, pid: int, folder: Path) -> str:
+def calls_of_snap(calls: str, pid: int, folder: Path) -> str:
     """Take a snapshot of a process under strace; give the log of those system calls."""
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
     log = folder / "log"
-    strace = ["strace", "-f", "--seccomp-bpf", "-y", "-e", f"trace={calls}", "-o", log]
     command = [sys.executable, "-m", "vmdiff", "snap", "--no-owners", "-o", folder / "x.json", str(pid)]
-    subprocess.run([*strace, *command], check=True)
+    subprocess.run(traced(calls, command, "-y", log=log), check=True)
     return log.read_text()
 
 
 def test_every_file_of_a_process_is_opened_as_often_as_it_must_be(tmp_path: Path) -> None:
     with actor() as process:
-        opened = re.findall(r'"([^"]+)", O_RDONLY', traced("openat", process.pid, tmp_path))
+        opened = re.findall(r'"([^"]+)", O_RDONLY', calls_of_snap("openat", process.pid, tmp_path))
 
     assert opened.count("smaps") == 1
     assert opened.count("smaps_rollup") == 1
@@ -159,9 +159,7 @@ def test_totals_are_read_without_mappings_threads_and_descriptors(tmp_path: Path
     log, words = tmp_path / "log", ("--detail", "totals", "-o", tmp_path / "x.json")
     with actor() as process:
         command = [sys.executable, "-m", "vmdiff", "snap", f"tree:{process.pid}", *words]
-        subprocess.run(
-            ["strace", "-f", "--seccomp-bpf", "-e", "trace=openat", "-o", log, *command], check=True
-        )
+        subprocess.run(traced("openat", command, log=log), check=True)
     opened = re.findall(r'openat\(\d+, "([^"]+)", O_RDONLY', log.read_text())
 
     assert sorted(opened) == [
@@ -197,7 +195,7 @@ def test_many_mappings_are_read_in_few_calls(tmp_path: Path) -> None:
     with actor() as process:
         process.act("stripes")
         pages = len(Path(f"/proc/{process.pid}/smaps").read_bytes()) // 4096
-        made = traced("read,readv", process.pid, tmp_path)
+        made = calls_of_snap("read,readv", process.pid, tmp_path)
     calls = re.findall(rf"read(?:v)?\(\d+</proc/{process.pid}/smaps>", made)
 
     assert pages > 2000

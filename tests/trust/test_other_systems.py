@@ -12,6 +12,7 @@ import pytest
 
 import vmdiff
 from tests.draw import mappings, snapshot
+from tests.tracing import traced
 from vmdiff.storage import atomic_file
 
 ROOT = Path(__file__).parent.parent.parent
@@ -155,8 +156,7 @@ def failing(calls: dict[str, str], command: Sequence[object]) -> "subprocess.Com
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
     injected = [word for call, error in calls.items() for word in ("-e", f"inject={call}:error={error}")]
-    traced = ["--seccomp-bpf", "-e", f"trace={','.join(calls) or 'none'}", *injected]  # stops at no others
-    done = ["strace", "-f", "-o", "/dev/null", *traced, *map(str, command)]
+    done = traced(",".join(calls) or "none", command, *injected)
     return subprocess.run(done, capture_output=True, text=True)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import vmdiff
 from tests.acts import actor
+from tests.tracing import traced
 
 CALLS = "open,openat,openat2,creat,truncate,execve,execveat,fork,vfork,clone,clone3,socket,connect,kill,tgkill,ptrace"
 WRITES = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND|O_TMPFILE")
@@ -20,21 +21,8 @@ pytestmark = pytest.mark.skipif(not shutil.which("strace"), reason="strace is no
 def calls_of(folder: Path, *words: object) -> list[str]:
     """Run a command under strace; give the calls of `CALLS` that it made and that did not fail."""
     log = folder / "strace.log"
-    command = [
-        "strace",
-        "-f",
-        "--seccomp-bpf",  # stops at the traced calls only
-        "-o",
-        log,
-        "-e",
-        f"trace={CALLS}",
-        sys.executable,
-        "-B",
-        "-m",
-        "vmdiff",
-        *words,
-    ]
-    subprocess.run([str(word) for word in command], check=True, capture_output=True)
+    command = traced(CALLS, [sys.executable, "-B", "-m", "vmdiff", *words], log=log)
+    subprocess.run(command, check=True, capture_output=True)
     lines = [line.split(maxsplit=1)[1] for line in log.read_text().splitlines()]
     return [line for line in lines if "(" in line and " = -1 " not in line]
 

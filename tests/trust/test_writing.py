@@ -13,6 +13,7 @@ import pytest
 import vmdiff
 from tests.acts import actor
 from tests.draw import mappings, snapshot
+from tests.tracing import traced
 from vmdiff.errors import OutputError
 from vmdiff.storage import atomic_file
 
@@ -56,12 +57,6 @@ def output_of(command: Sequence[object], folder: Path) -> Path:
 
 
 WRITING = {"openat", "flock", "fchown", "write", "fsync", "linkat", "rename", "unlink", "close"}
-
-
-def traced(calls: str, command: Sequence[object], *options: str, log: object = "/dev/null") -> list[str]:
-    """Return the command line that traces *calls*, at which alone the process is stopped."""
-    tracing = ["strace", "-f", "--seccomp-bpf", "-e", f"trace={calls}", *options, "-o", str(log)]
-    return [*tracing, *map(str, command)]
 
 
 def calls(command: Sequence[object], log: Path) -> dict[str, int]:
