@@ -16,7 +16,6 @@ from vmdiff.owners.mapped_objects import MappedObject
 from vmdiff.owners.scene import Scene, is_plain
 
 _NAMES = ("_PyRuntime", "PyType_Type", "Py_Version")
-_PYTHON = re.compile(r"python|\.cpython-")
 _PROGRAM = re.compile(r"python\d")
 _COOKIE = int.from_bytes(b"xdebugpy", "little")
 _VERSIONED_NAME = re.compile(r"python(\d)\.(\d+)(t?)")
@@ -78,18 +77,14 @@ def holds_records(mapping: Mapping) -> bool:
 
 def interpreter(scene: Scene) -> Interpreter | None:
     """Return the interpreter that is mapped, initialised or not; None if there is none."""
-    if scene.word_size != 8 or not is_python(scene):
+    # Of an interpreter, its library and extension modules (.cpython-311-...) each has it in its name.
+    if scene.word_size != 8 or scene.find_object("python") is None:
         return None
     for library in _libraries(scene):
         symbols = library.symbols(_NAMES)
         if "PyType_Type" in symbols:
             return _described(scene, library, symbols)
     return None
-
-
-def is_python(scene: Scene) -> bool:
-    """Return whether an interpreter, its library or an extension module is mapped."""
-    return any(_PYTHON.search(thing.name) for thing in scene.objects)
 
 
 def _libraries(scene: Scene) -> Iterator[MappedObject]:
