@@ -29,6 +29,7 @@ _ONE_RECORD = frozenset({"stat", "status", "cgroup", "auxv", "smaps_rollup"})
 # (sys.getswitchinterval), so there are enough of them that it stays ahead.
 _BUFFER, _BUFFERS = 3 << 10, 128
 KERNEL_THREAD = 0x00200000  # PF_KTHREAD, include/linux/sched.h
+_EXITING = 0x00000004  # PF_EXITING, set before the memory is given back (do_exit, kernel/exit.c)
 
 
 def check_system() -> None:
@@ -203,7 +204,7 @@ class ProcessFolder:
         """Make sure that the process has memory to look at.
 
         Raises:
-            ProcessError: it is a kernel thread, or a zombie.
+            ProcessError: it is a kernel thread, a zombie, or becomes one: to free its pages takes a while.
         """
         if stat.flags & KERNEL_THREAD:
             raise ProcessError(f"process {self.pid} is a kernel thread: it has no memory of its own")
@@ -211,6 +212,8 @@ class ProcessFolder:
             raise ProcessError(
                 f"process {self.pid} is a zombie: it has exited, its memory is gone (parent: {stat.parent})"
             )
+        if stat.flags & _EXITING:
+            raise ProcessError(f"process {self.pid} is exiting: the kernel takes its memory back")
 
     def explain(self, error: OSError) -> ProcessError:
         """Return the error that states in one line why the process cannot be observed, and what to do."""
