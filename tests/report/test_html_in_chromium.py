@@ -16,7 +16,7 @@ from vmdiff.comparison.compare import compare
 from vmdiff.findings import find, find_in
 from vmdiff.model import Snapshot
 from vmdiff.report import RENDERERS, Format, ViewOptions
-from vmdiff.report.view.page_picture import HELD, HUGE
+from vmdiff.report.view.memory_page_picture import HELD, HUGE
 
 pytestmark = pytest.mark.xdist_group("chromium")
 

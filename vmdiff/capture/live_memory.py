@@ -1,6 +1,6 @@
 """Look into the memory of a live process without changing it.
 
-Implements the port that owner rules ask (``vmdiff/owners/memory.py``). Reading memory and stack
+Implements the port that owner rules ask (``vmdiff/owners/memory_port.py``). Reading memory and stack
 pointers needs the permission of a debugger (PTRACE_MODE_ATTACH), pages and files less. Whatever is
 refused is answered with None and remembered in `LiveMemory.denied`.
 """

@@ -44,7 +44,7 @@ RENDERERS: abc.Mapping[Format, Renderer] = {
     Format.TERMINAL: Renderer("vmdiff.report.terminal.screen"),
     Format.TEXT: Renderer("vmdiff.report.plain_text"),
     Format.MARKDOWN: Renderer("vmdiff.report.markdown"),
-    Format.HTML: Renderer("vmdiff.report.html.page"),
+    Format.HTML: Renderer("vmdiff.report.html.report_page"),
     Format.JSON: Renderer("vmdiff.report.json.comparison_document"),
     Format.FOLDED: Renderer("vmdiff.report.profiles.folded"),
     Format.PPROF: Renderer("vmdiff.report.profiles.pprof"),

@@ -1,7 +1,7 @@
 """The figures behind the HTML page of a set, or of two, as JSON for its script.
 
 What they say of memory is in the leaves, a process's piece each; the groups are their sums. Figures are
-bytes, null where unknown, texts are stored once, as in `page_data`.
+bytes, null where unknown, texts are stored once, as in `report_data`.
 """
 
 from collections import abc
@@ -14,7 +14,7 @@ from vmdiff.model.snapshot_set import SnapshotSet, role_of
 from vmdiff.report import wording
 from vmdiff.report.html import leaves
 from vmdiff.report.html.leaves import Figures, Leaf
-from vmdiff.report.html.page_data import safe
+from vmdiff.report.html.report_data import safe
 from vmdiff.report.view.figures import Column
 from vmdiff.sets.set_comparison import Became, MemberPair, SetComparison
 from vmdiff.sets.set_totals import grouped, total

@@ -7,7 +7,7 @@ from vmdiff.answer.of_set import answer_of_set, answer_of_sets
 from vmdiff.model.snapshot_set import SnapshotSet
 from vmdiff.report import wording
 from vmdiff.report.html import set_data
-from vmdiff.report.html.page import ADDED_UP, figures_of, rendered
+from vmdiff.report.html.report_page import ADDED_UP, figures_of, rendered
 from vmdiff.report.set_report import comparison_sections, set_sections
 from vmdiff.report.terminal.plain_table import TextColumn
 from vmdiff.report.view.compose import Figure

@@ -10,7 +10,7 @@ from dataclasses import replace
 from vmdiff.findings import Finding
 from vmdiff.report import wording
 from vmdiff.report.html import timeline_data
-from vmdiff.report.html.page import asset, policy, script
+from vmdiff.report.html.report_page import asset, policy, script
 from vmdiff.report.options import ViewOptions
 from vmdiff.report.view import trend_rows
 from vmdiff.series.trends import Trend

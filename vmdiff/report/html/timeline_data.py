@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from vmdiff.model import add
 from vmdiff.report import wording
-from vmdiff.report.html.page_data import safe
+from vmdiff.report.html.report_data import safe
 from vmdiff.series.figure_columns import MAPPING
 from vmdiff.series.trends import GroupTrend, Trend
 

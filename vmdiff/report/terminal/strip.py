@@ -13,10 +13,10 @@ from typing import NamedTuple
 from vmdiff.comparison.change import ChangeName
 from vmdiff.comparison.compare import Comparison
 from vmdiff.model import Kind, Mapping, PlacedMapping, Snapshot
-from vmdiff.report.terminal import page_lanes
-from vmdiff.report.terminal.page_lanes import IN_MEMORY, DrawnRange, Shares
-from vmdiff.report.view import page_picture
-from vmdiff.report.view.page_picture import PageStretch
+from vmdiff.report.terminal import memory_page_lanes
+from vmdiff.report.terminal.memory_page_lanes import IN_MEMORY, DrawnRange, Shares
+from vmdiff.report.view import memory_page_picture
+from vmdiff.report.view.memory_page_picture import PageStretch
 
 Span = tuple[str, str]
 Line = list[Span]
@@ -58,7 +58,7 @@ def of_comparison(found: Comparison, width: int, *, colour: bool) -> Iterator[Li
     for side, snapshot in (("before", found.before), ("after", found.after)):
         yield [(side.ljust(_NAMES), "dim"), *drawing.side(side, snapshot)]
     yield [(" " * _NAMES, ""), *(_mark(piece, changed) for piece in drawing.columns)]
-    lanes = drawing.lanes(list(page_picture.moved(found)), page_lanes.MOVED)
+    lanes = drawing.lanes(list(memory_page_picture.moved(found)), memory_page_lanes.MOVED)
     yield from lanes
     measured = any("rss" in snapshot.counters for snapshot in (found.before, found.after))
     drawn = [piece.after or piece.before for piece in drawing.columns]
@@ -73,7 +73,7 @@ def of_snapshot(taken: Snapshot, width: int, *, colour: bool) -> Iterator[Line]:
     drawing = _Drawing((), taken.placed, width - _NAMES if looked else width, set())
     name = [("memory".ljust(_NAMES), "dim")] if looked else []
     yield [*name, *drawing.side("after", taken)]
-    lanes = drawing.lanes(list(page_picture.held(taken)), page_lanes.HELD)
+    lanes = drawing.lanes(list(memory_page_picture.held(taken)), memory_page_lanes.HELD)
     yield from lanes
     drawn = [piece.after for piece in drawing.columns]
     yield _legend(drawn, colour=colour, measured="rss" in taken.counters, lanes=bool(lanes))
@@ -125,7 +125,7 @@ class _Drawing:
             yield from (_drawn(getattr(tile, side), measured=measured) for tile in self.columns)
             return
         looked = {one.start for one in snapshot.pages.mappings}
-        shares = Shares(self._ranges, page_picture.held(snapshot), self._width)
+        shares = Shares(self._ranges, memory_page_picture.held(snapshot), self._width)
         for at, tile in enumerate(self.columns):
             mapping = getattr(tile, side)
             exact = shares.of(at, *IN_MEMORY) if mapping and mapping.start in looked else None

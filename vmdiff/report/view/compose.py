@@ -1,7 +1,7 @@
 """What a view says, chosen once: words, figures, signs, units, order and folding.
 
 A renderer takes a `ComparisonView` or a `SnapshotView` and dresses it; it decides nothing about what
-is said. Every text in here has been through `words.printable` and is one line.
+is said. Every text in here has been through `wording.printable` and is one line.
 
 One invariant: in every table the cells of the rows and of the folds add up to the cells of the total
 (where they are known), and the total equals the headline.

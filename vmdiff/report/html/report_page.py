@@ -2,8 +2,8 @@
 
 The page is written so that it says everything that matters without any script: headline, findings,
 groups, the largest changes, facts. Its script then draws the address space and makes the table sortable
-and searchable, out of the figures that `html_data` puts beside it. Every text comes from the view
-or through `words`; jinja2 escapes it once more. The content security policy lets nothing run or load
+and searchable, out of the figures that `report_data` puts beside it. Every text comes from the view
+or through `wording`; jinja2 escapes it once more. The content security policy lets nothing run or load
 but the one style sheet and the one script, by their hashes.
 """
 
@@ -19,7 +19,7 @@ from vmdiff.comparison.compare import Comparison
 from vmdiff.findings import Finding
 from vmdiff.model import Snapshot
 from vmdiff.report import wording
-from vmdiff.report.html import facts_table, page_bars, page_data, usage_bars
+from vmdiff.report.html import facts_table, memory_page_bars, report_data, usage_bars
 from vmdiff.report.options import ViewOptions
 from vmdiff.report.view import compose
 from vmdiff.report.view.compose import ComparisonView, Figure, Row, SnapshotView, Table
@@ -47,8 +47,8 @@ def comparison(found: Comparison, findings: Sequence[Finding], options: ViewOpti
         sides=("before", "after"),
         fact_groups=facts_table.of(found.before, found.after),
         usage=usage_bars.of_comparison(found),
-        pages=page_bars.of_comparison(found),
-        data=page_data.of_comparison(found, shown.table),
+        pages=memory_page_bars.of_comparison(found),
+        data=report_data.of_comparison(found, shown.table),
         carried=(found.before, found.after),
     )
 
@@ -68,8 +68,8 @@ def snapshot(taken: Snapshot, findings: Sequence[Finding], options: ViewOptions)
         sides=("value",),
         fact_groups=facts_table.of(taken),
         usage=usage_bars.of_snapshot(taken),
-        pages=page_bars.of_snapshot(taken),
-        data=page_data.of_snapshot(taken, shown.table),
+        pages=memory_page_bars.of_snapshot(taken),
+        data=report_data.of_snapshot(taken, shown.table),
         carried=(taken,),
     )
 

@@ -14,9 +14,9 @@ from vmdiff.findings import find, find_in
 from vmdiff.model import Snapshot
 from vmdiff.model.page_map import MappingPages, PageContents, encoded
 from vmdiff.report import RENDERERS, Format, ViewOptions
-from vmdiff.report.html import page_bars
-from vmdiff.report.view import page_picture
-from vmdiff.report.view.page_picture import CELLS, HELD, HUGE, MOVED, PageCell, PageStretch
+from vmdiff.report.html import memory_page_bars
+from vmdiff.report.view import memory_page_picture
+from vmdiff.report.view.memory_page_picture import CELLS, HELD, HUGE, MOVED, PageCell, PageStretch
 from vmdiff.storage import html_embedding
 
 START = 0x7F00_0000_0000
@@ -53,7 +53,7 @@ def counted(drawings: list[str]) -> Counter[str]:
 @settings(deadline=None)
 @given(LETTERS)
 def test_rows_and_cells_add_up_to_what_there_is(drawings: list[str]) -> None:
-    picture = page_picture.of_snapshot(looked(*drawings))
+    picture = memory_page_picture.of_snapshot(looked(*drawings))
 
     assert picture is not None
     assert Counter(picture.total) == counted(drawings)
@@ -73,7 +73,7 @@ def test_rows_and_cells_add_up_to_what_there_is(drawings: list[str]) -> None:
 @given(LETTERS, LETTERS)
 def test_what_became_of_pages_adds_up_to_what_owners_have(before: list[str], after: list[str]) -> None:
     found = compare(looked(*before), looked(*after), match="address")
-    picture = page_picture.of_comparison(found)
+    picture = memory_page_picture.of_comparison(found)
 
     assert picture is not None
     assert found.pages is not None
@@ -84,10 +84,10 @@ def test_what_became_of_pages_adds_up_to_what_owners_have(before: list[str], aft
 @given(st.lists(st.integers(0, 1 << 30), min_size=7, max_size=7), st.integers(1, 1 << 40))
 def test_whatever_there_is_in_a_cell_is_seen(amounts: list[int], absent: int) -> None:
     cell = PageCell(sum(amounts) + absent, dict(zip(MOVED, amounts, strict=True)))
-    drawn = page_bars.heights(cell, list(MOVED))
+    drawn = memory_page_bars.heights(cell, list(MOVED))
 
     assert [high > 0 for high in drawn] == [amount > 0 for amount in amounts]
-    assert sum(drawn) < page_bars.HEIGHT
+    assert sum(drawn) < memory_page_bars.HEIGHT
 
 
 @given(st.lists(st.integers(0, 200), min_size=2, max_size=40, unique=True), st.integers(1, 300))
@@ -95,20 +95,22 @@ def test_cells_cut_stretches_at_their_borders(places: list[int], count: int) -> 
     borders = sorted(place * PAGE for place in places)
     stretches = [PageStretch(at * PAGE, (at + 1) * PAGE, "data") for at in range(0, count, 2)]
 
-    for (low, high), cell in zip(pairwise(borders), page_picture.cells(stretches, borders), strict=True):
+    for (low, high), cell in zip(
+        pairwise(borders), memory_page_picture.cells(stretches, borders), strict=True
+    ):
         inside = [one for one in stretches if low <= one.start < high]
         assert cell == PageCell(high - low, {"data": len(inside) * PAGE} if inside else {})
 
 
 def test_the_mapping_with_most_in_each_state_is_drawn() -> None:
-    picture = page_picture.of_snapshot(looked(*["d" * 9] * 40, "s", "d" * 9))
+    picture = memory_page_picture.of_snapshot(looked(*["d" * 9] * 40, "s", "d" * 9))
 
     assert picture is not None
     assert any(row.amounts == {"swapped": PAGE} for row in picture.rows)
 
 
 def test_a_bar_tells_in_words_where_pages_are() -> None:
-    bars = page_bars.of_snapshot(looked("d" * 60 + "a" * 20))
+    bars = memory_page_bars.of_snapshot(looked("d" * 60 + "a" * 20))
 
     assert bars is not None
     assert bars.rows[0].words.endswith("in 8 parts: 100%, 100%, 100%, 100%, 100%, 100%, 0%, 0%")
@@ -118,8 +120,8 @@ def test_where_moves_are_unknown_the_pages_are_shown_as_they_are_after() -> None
     before, after = pictures.server(), pictures.looked_into()
     found = compare(before, after, match="address")
 
-    assert page_picture.of_comparison(found) is None
-    bars = page_bars.of_comparison(found)
+    assert memory_page_picture.of_comparison(found) is None
+    bars = memory_page_bars.of_comparison(found)
     assert bars is not None
     assert bars.title == "Where pages are"
 

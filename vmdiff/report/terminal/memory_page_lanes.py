@@ -6,7 +6,7 @@ The least share is drawn: one page of a million is one of eight steps high.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from vmdiff.report.view.page_picture import HUGE, PageStretch
+from vmdiff.report.view.memory_page_picture import HUGE, PageStretch
 
 HELD = {"zeros": "zeros", "repeated": "repeats", "swapped": "swapped", HUGE: "huge"}
 MOVED = {

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from vmdiff.comparison.compare import Comparison
 from vmdiff.model import Snapshot
 from vmdiff.report import wording
-from vmdiff.report.view import page_picture
-from vmdiff.report.view.page_picture import HUGE, Amounts, PageCell, PagePicture, PageRow
+from vmdiff.report.view import memory_page_picture
+from vmdiff.report.view.memory_page_picture import HUGE, Amounts, PageCell, PagePicture, PageRow
 
 HEIGHT = 24
 _LEAST = 3  # of a state that there is at all; 7 of these fit
@@ -48,13 +48,13 @@ class PageBars(NamedTuple):
 
 def of_snapshot(taken: Snapshot) -> PageBars | None:
     """Return where pages are, None where nobody looked."""
-    picture = page_picture.of_snapshot(taken)
+    picture = memory_page_picture.of_snapshot(taken)
     return None if picture is None or not picture.rows else _bars(picture, moved=False)
 
 
 def of_comparison(found: Comparison) -> PageBars | None:
     """Return what became of pages; where that cannot be told, where pages are after."""
-    picture = page_picture.of_comparison(found)
+    picture = memory_page_picture.of_comparison(found)
     if picture is None or not picture.rows:
         return of_snapshot(found.after)
     return _bars(picture, moved=True)

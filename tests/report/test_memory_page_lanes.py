@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tests.report import pictures
 from vmdiff.comparison.compare import compare
 from vmdiff.report.terminal import strip
-from vmdiff.report.terminal.page_lanes import DrawnRange, Shares
-from vmdiff.report.view.page_picture import PageStretch
+from vmdiff.report.terminal.memory_page_lanes import DrawnRange, Shares
+from vmdiff.report.view.memory_page_picture import PageStretch
 
 WIDTH = 20
 
