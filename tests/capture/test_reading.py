@@ -14,7 +14,7 @@ from tests.owners.living import compiled, running
 from vmdiff.capture import ProcessFolder, read
 from vmdiff.elf import note_entries
 from vmdiff.errors import ProcessError
-from vmdiff.importers.procfs.kernel_totals import with_gap
+from vmdiff.importers.procfs.smaps_rollup import with_gap
 from vmdiff.model import Mapping, Origin, Snapshot
 
 FLIP = Path(__file__).parent.parent.parent / "fixtures" / "programs" / "flip.c"

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmdiff.comparison.process_facts import FactChange
+from vmdiff.comparison.differing_facts import FactChange
 from vmdiff.model import Mapping, Owner, Part, kind_of
 from vmdiff.model import owner as owned_by
 from vmdiff.report import wording
-from vmdiff.report.view.process_changes import Fact, facts
+from vmdiff.report.view.fact_words import Fact, facts
 
 
 @pytest.mark.parametrize(

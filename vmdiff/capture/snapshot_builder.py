@@ -16,7 +16,7 @@ from vmdiff.capture.machine_facts import Machine
 from vmdiff.capture.page_cache import FileFacts, with_file_facts
 from vmdiff.capture.process_dir import ProcessFolder
 from vmdiff.capture.raw_reading import Detail, Reading
-from vmdiff.importers.procfs import fast_reader, kernel_totals
+from vmdiff.importers.procfs import fast_reader, smaps_rollup
 from vmdiff.importers.procfs.stat_line import Stat
 from vmdiff.model import Mapping, Origin, Snapshot
 
@@ -34,7 +34,7 @@ def listing_of(
 
 def rollup_of(text: Iterable[bytes]) -> dict[str, int | None] | None:
     """Read the kernel's own totals in bytes, or None where it gives none (before 4.14)."""
-    return kernel_totals.totals_of(text)
+    return smaps_rollup.totals_of(text)
 
 
 def totals_alone(rollup: dict[str, int | None], stat: Stat, *, same_process: bool) -> Reading:
@@ -85,7 +85,7 @@ def assembled(
         process=process,
         rollup=reading.rollup,
     )
-    return kernel_totals.with_gap(snapshot)
+    return smaps_rollup.with_gap(snapshot)
 
 
 def _whole(mappings: tuple[Mapping, ...], *, origin: Origin, **fields: Any) -> Snapshot:

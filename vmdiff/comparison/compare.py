@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from vmdiff.comparison import process_facts
+from vmdiff.comparison import differing_facts
 from vmdiff.comparison.change import Change, ChangeName
 from vmdiff.comparison.crowds import number_crowds
 from vmdiff.comparison.match_mode import Match
@@ -111,9 +111,9 @@ class Comparison:
         return moves_by_owner(self.before, self.after, self.moved_pages, self.after.pages.page_size)
 
     @cached_property
-    def process(self) -> tuple[process_facts.FactChange, ...]:
+    def process(self) -> tuple[differing_facts.FactChange, ...]:
         """What differs besides the mappings."""
-        return process_facts.differences(self.before, self.after)
+        return differing_facts.differences(self.before, self.after)
 
 
 def compare(

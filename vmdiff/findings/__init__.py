@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from vmdiff.comparison.compare import Comparison
 from vmdiff.findings import (
     beside_mappings,
+    comparability,
     file_pages,
     fork_sharing,
     freed_and_kept,
@@ -22,7 +23,6 @@ from vmdiff.findings import (
     runtime_areas,
     state,
     swap_moves,
-    trust,
     writable_code,
     written_and_zero,
 )
@@ -43,8 +43,8 @@ __all__ = [
 ]
 
 COMPARISON_RULES: tuple[Callable[[Comparison], Iterator[Finding]], ...] = (
-    trust.unsteady_sides,
-    trust.different_counters,
+    comparability.unsteady_sides,
+    comparability.different_counters,
     limits.of_after,
     freed_and_kept.in_use_growth,
     freed_and_kept.freed_and_kept,
@@ -74,10 +74,10 @@ COMPARISON_RULES: tuple[Callable[[Comparison], Iterator[Finding]], ...] = (
     locked_pages.locked,
     written_and_zero.written_pages,
     written_and_zero.pages_not_compared,
-    trust.different_runs,
+    comparability.different_runs,
 )
 SNAPSHOT_RULES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
-    trust.unsteady,
+    comparability.unsteady,
     limits.mapping_count,
     freed_and_kept.kept_now,
     freed_and_kept.unread_now,

@@ -7,7 +7,7 @@ from vmdiff import units
 from vmdiff.fleet.fleet_answer import FleetAnswer, Value
 from vmdiff.fleet.questions import QUESTIONS, Unit
 from vmdiff.harmless_text import printable
-from vmdiff.report.terminal.plain_table import TextColumn, plain_table
+from vmdiff.report.text_table import TextColumn, text_table
 
 Align = Literal["left", "right"]
 
@@ -74,7 +74,7 @@ def text(answer: FleetAnswer, *, width: int = 80) -> str:
     """Write the answer for a terminal or a mail."""
     if not answer.rows:
         return "nothing found\n"
-    return plain_table([_text_column(column, answer) for column in headings(answer)], width=width)
+    return text_table([_text_column(column, answer) for column in headings(answer)], width=width)
 
 
 def _text_column(column: Heading, answer: FleetAnswer) -> TextColumn:

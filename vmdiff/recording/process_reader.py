@@ -8,8 +8,8 @@ from vmdiff.capture.live_memory import LiveMemory
 from vmdiff.capture.machine_facts import Machine
 from vmdiff.model import Snapshot
 from vmdiff.owners import KnownFiles, Scene
-from vmdiff.recording import owner_memory
-from vmdiff.recording.owner_memory import Rest
+from vmdiff.recording import kept_owners
+from vmdiff.recording.kept_owners import Rest
 
 
 class OwnedReading(NamedTuple):
@@ -44,13 +44,13 @@ class ProcessReader:
         why = self._why(bare, identity)
         if why is None and self._last is not None:
             with LiveMemory(folder.pid, folder=folder, mappings=bare.mappings) as memory:
-                self._last = owner_memory.kept(self._last, bare, memory)
+                self._last = kept_owners.kept(self._last, bare, memory)
             self._since += 1
         else:
             self._last = Rest(self._looked_at(folder, bare), None)
             self._since = 0
-            touched = owner_memory.touched_without_owner(self._last.scene.snapshot, self._last.scene.snapshot)
-            self._seen = touched if why == owner_memory.LAYOUT else self._seen | touched
+            touched = kept_owners.touched_without_owner(self._last.scene.snapshot, self._last.scene.snapshot)
+            self._seen = touched if why == kept_owners.LAYOUT else self._seen | touched
         self._identity = identity
         return OwnedReading(self._last.scene.snapshot, why)
 
@@ -61,10 +61,10 @@ class ProcessReader:
         """
         scene = sources.looked_at(folder, bare, inside=self._inside, known=self._known)
         before = None if self._last is None else self._last.scene.snapshot
-        if before is None or not owner_memory.loses_owners(before, scene.snapshot):
+        if before is None or not kept_owners.loses_owners(before, scene.snapshot):
             return scene
         again = sources.looked_at(folder, read(folder), inside=self._inside, known=self._known)
-        return again.with_owners(owner_memory.carried(before, again.snapshot), None)
+        return again.with_owners(kept_owners.carried(before, again.snapshot), None)
 
     def _why(self, bare: Snapshot, identity: tuple[object, ...]) -> str | None:
         """Return why owners are looked for again; None if those of the last look hold."""
@@ -72,8 +72,8 @@ class ProcessReader:
             return "first point"
         if self._inside:
             return "to look inside"
-        if self._since >= owner_memory.LOOKS:
+        if self._since >= kept_owners.LOOKS:
             return "its turn"
         if identity != self._identity:
             return "another program"
-        return ", ".join(owner_memory.reasons(self._last.scene.snapshot, bare, self._seen)) or None
+        return ", ".join(kept_owners.reasons(self._last.scene.snapshot, bare, self._seen)) or None

@@ -8,7 +8,7 @@ from vmdiff.harmless_text import printable
 from vmdiff.model.held_memory import CachedFile
 from vmdiff.model.piece import NOT_SPLIT
 from vmdiff.model.snapshot_set import ControlGroup, SnapshotSet
-from vmdiff.report.terminal.plain_table import TextColumn, plain_table
+from vmdiff.report.text_table import TextColumn, text_table
 from vmdiff.sets.cgroup_account import account, account_change
 from vmdiff.sets.set_comparison import Became, MemberPair, SetComparison
 from vmdiff.sets.set_totals import (
@@ -253,7 +253,7 @@ def _written(sections: abc.Iterable[tuple[str, list[TextColumn]]], width: int) -
     parts = []
     for title, columns in sections:
         heading = f"{printable(title)}\n" if title else ""
-        parts.append("\n" + heading + (plain_table(columns, width=width) if columns else ""))
+        parts.append("\n" + heading + (text_table(columns, width=width) if columns else ""))
     return "".join(parts)
 
 

@@ -16,7 +16,7 @@ from vmdiff.importers.draft import NOT_READ, places
 from vmdiff.importers.format_protocol import TextFormat
 from vmdiff.importers.pasted.lines import Line, cut_into_lines, decode
 from vmdiff.importers.pasted.prefixes import at_line_start
-from vmdiff.importers.procfs import fast_reader, kernel_totals, process_files
+from vmdiff.importers.procfs import fast_reader, process_files, smaps_rollup
 from vmdiff.importers.procfs.process_files import fields, kb, number
 from vmdiff.importers.procfs.stat_line import Stat, stat_of
 from vmdiff.importers.sections import LineRole, Mark, Section
@@ -70,7 +70,7 @@ def snapshot_of(process: Framed, source: str) -> Snapshot:
         rollup=_rollup(whole),
         mappings=layout.listing.mappings,
     )
-    return kernel_totals.with_gap(snapshot)
+    return smaps_rollup.with_gap(snapshot)
 
 
 class _Whole:
@@ -149,7 +149,7 @@ def _doubts(
 
 def _rollup(whole: _Whole) -> dict[str, int | None] | None:
     data = whole.data("smaps_rollup")
-    return None if data is None else kernel_totals.totals_of([data])
+    return None if data is None else smaps_rollup.totals_of([data])
 
 
 def _host(whole: _Whole, page_size: int | None) -> Host:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from vmdiff.owners.inside.pool_view import PoolView
 from vmdiff.owners.inside.used_blocks import BlockRange, UsedBlocks
-from vmdiff.owners.runtimes.cpython_arenas import Arena, arenas, find_arenas, pools
+from vmdiff.owners.runtimes.cpython_records import Arena, arenas, find_arenas, pools
 from vmdiff.owners.runtimes.cpython_runtime import interpreter
 from vmdiff.owners.scene import Scene
 

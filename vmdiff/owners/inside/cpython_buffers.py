@@ -7,7 +7,7 @@ from typing import Protocol
 
 from vmdiff.owners.inside.cpython_types import TypeObject
 from vmdiff.owners.machine_words import raw_each, unpacked, words
-from vmdiff.owners.runtimes.cpython_arenas import Pool
+from vmdiff.owners.runtimes.cpython_records import Pool
 from vmdiff.owners.runtimes.cpython_runtime import holds_records
 from vmdiff.owners.scene import Scene
 

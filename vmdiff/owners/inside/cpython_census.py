@@ -17,7 +17,7 @@ from vmdiff.owners.inside.cpython_evidence import BlockEvidence
 from vmdiff.owners.inside.cpython_types import TypeObject, Types
 from vmdiff.owners.inside.pool_view import PoolView
 from vmdiff.owners.machine_words import raw_each
-from vmdiff.owners.runtimes.cpython_arenas import Pool
+from vmdiff.owners.runtimes.cpython_records import Pool
 from vmdiff.owners.runtimes.cpython_runtime import Interpreter
 
 NO_OBJECT = "(no object)"

@@ -8,7 +8,7 @@ from vmdiff.model import Usage
 from vmdiff.owners.inside.budget import Budget
 from vmdiff.owners.inside.two_readings import MOVED, two_readings
 from vmdiff.owners.runtimes.cpython import ARENA
-from vmdiff.owners.runtimes.cpython_arenas import Arena, Pool, arenas, find_arenas, pools
+from vmdiff.owners.runtimes.cpython_records import Arena, Pool, arenas, find_arenas, pools
 from vmdiff.owners.runtimes.cpython_runtime import Interpreter, interpreter
 from vmdiff.owners.scene import Scene
 

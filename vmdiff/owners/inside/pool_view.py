@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from vmdiff.owners.runtimes.cpython_arenas import Pool
+from vmdiff.owners.runtimes.cpython_records import Pool
 
 _HEADER_WORDS = 6
 _PLACES = (1, 3, 5)  # the words of a block where a type may be

@@ -8,7 +8,7 @@ mimalloc instead.
 from collections.abc import Iterator
 
 from vmdiff.owners.claim import Claim
-from vmdiff.owners.runtimes.cpython_arenas import arenas, find_arenas
+from vmdiff.owners.runtimes.cpython_records import arenas, find_arenas
 from vmdiff.owners.runtimes.cpython_runtime import interpreter
 from vmdiff.owners.scene import Scene
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from vmdiff.owners.claim import Claim
 from vmdiff.owners.machine_words import is_block, raw_each, word_each, words
 from vmdiff.owners.runtimes.hotspot_structs import HotSpot
-from vmdiff.owners.runtimes.java_heap import JavaHeap
+from vmdiff.owners.runtimes.java_strings import JavaHeap
 from vmdiff.owners.scene import Scene
 
 _EVIDENCE = "HotSpot's JavaThread has these bounds of its stack, and its OSThread this thread id"

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from vmdiff.model import Snapshot
 from vmdiff.report import wording
-from vmdiff.report.view import process_changes
+from vmdiff.report.view import fact_words
 
 _LONGEST = 2000  # letters of a command line that anybody reads
 _NAMES = frozenset({"pid", "parent", "start_ticks"})  # numbers that nobody adds up
@@ -94,7 +94,7 @@ def _process(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
 def _limits(limits: dict[str, Any]) -> str:
     """Name the limits that limit anything."""
     told = [
-        f"{wording.name(name).replace('_', ' ')} {process_changes.text(f'limits.{name}', value)}"
+        f"{wording.name(name).replace('_', ' ')} {fact_words.text(f'limits.{name}', value)}"
         for name, value in limits.items()
         if value != _UNLIMITED
     ]
@@ -104,7 +104,7 @@ def _limits(limits: dict[str, Any]) -> str:
 
 def _plain(values: dict[str, Any], prefix: str) -> dict[str, str]:
     return {
-        key.replace("_", " "): str(value) if key in _NAMES else process_changes.text(prefix + key, value)
+        key.replace("_", " "): str(value) if key in _NAMES else fact_words.text(prefix + key, value)
         for key, value in values.items()
         if value is not None
     }

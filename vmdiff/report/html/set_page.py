@@ -9,7 +9,7 @@ from vmdiff.report import wording
 from vmdiff.report.html import set_data
 from vmdiff.report.html.report_page import ADDED_UP, figures_of, rendered
 from vmdiff.report.set_report import comparison_sections, set_sections
-from vmdiff.report.terminal.plain_table import TextColumn
+from vmdiff.report.text_table import TextColumn
 from vmdiff.report.view.compose import Figure
 from vmdiff.sets.set_comparison import Became, SetComparison
 from vmdiff.sets.set_totals import Held, total

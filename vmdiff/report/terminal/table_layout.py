@@ -22,8 +22,8 @@ from vmdiff.report.view.compose import (
     SnapshotView,
     Table,
 )
+from vmdiff.report.view.fact_words import Fact
 from vmdiff.report.view.figures import RESIDENT, SWAP
-from vmdiff.report.view.process_changes import Fact
 from vmdiff.report.view.tables import HOW_TO_SEE, shortened
 
 Span = tuple[str, str]

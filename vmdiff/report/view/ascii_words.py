@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from vmdiff.report.view.compose import ComparisonView, Figure, Remark, SnapshotView
-from vmdiff.report.view.process_changes import Fact
+from vmdiff.report.view.fact_words import Fact
 from vmdiff.report.view.tables import Row, Table
 
 _FORMS = str.maketrans(

@@ -20,10 +20,10 @@ from vmdiff.model import Snapshot
 from vmdiff.report import wording
 from vmdiff.report.options import By, ViewOptions
 from vmdiff.report.view.change_rows import changes_table
+from vmdiff.report.view.fact_words import Fact, facts
 from vmdiff.report.view.figures import HEADLINE, NARROW, Cell, Column, columns_of, value_of
 from vmdiff.report.view.group_rows import changed_groups, held_groups_table, usual_groups
 from vmdiff.report.view.mapping_rows import mappings_table
-from vmdiff.report.view.process_changes import Fact, facts
 from vmdiff.report.view.tables import Role, Row, Table, summed_row
 
 __all__ = [

@@ -6,7 +6,7 @@ from deepdiff import DeepDiff
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmdiff.comparison.process_facts import differences
+from vmdiff.comparison.differing_facts import differences
 from vmdiff.model import Origin, Process, Snapshot, Thread
 
 names = st.sampled_from(["a", "b.c", "d", "8"])

@@ -39,7 +39,7 @@ class TextColumn(NamedTuple):
         return max(len(self.title), *map(len, self.cells), 0)
 
 
-def plain_table(columns: abc.Sequence[TextColumn], *, width: int) -> str:
+def text_table(columns: abc.Sequence[TextColumn], *, width: int) -> str:
     """Write the table, a line a row or more; what no terminal should be sent is escaped."""
     from rich.console import Console
     from rich.table import Table

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from vmdiff.comparison.process_facts import FactChange
+from vmdiff.comparison.differing_facts import FactChange
 from vmdiff.report import wording
 
 

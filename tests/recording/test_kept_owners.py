@@ -5,8 +5,8 @@ import pytest
 from tests.series.moments import START, moment
 from vmdiff.model import Thread, Usage
 from vmdiff.owners import Scene
-from vmdiff.recording import owner_memory
-from vmdiff.recording.owner_memory import Rest
+from vmdiff.recording import kept_owners
+from vmdiff.recording.kept_owners import Rest
 
 
 def bare(snapshot):
@@ -21,7 +21,7 @@ def with_threads(snapshot, *tids):
 def test_nothing_that_changed_is_no_reason():
     before = moment(START, pool=5)
 
-    assert list(owner_memory.reasons(before, bare(moment(START, pool=9)))) == []
+    assert list(kept_owners.reasons(before, bare(moment(START, pool=9)))) == []
 
 
 @pytest.mark.parametrize(
@@ -32,13 +32,13 @@ def test_nothing_that_changed_is_no_reason():
     ],
 )
 def test_what_changed_is_named(after, reason):
-    assert list(owner_memory.reasons(with_threads(moment(START, pool=5), 1), bare(after)))[:1] == [reason]
+    assert list(kept_owners.reasons(with_threads(moment(START, pool=5), 1), bare(after)))[:1] == [reason]
 
 
 def test_memory_without_owner_that_is_touched_is_looked_at():
     before = bare(moment(START, pool=0))
 
-    assert list(owner_memory.reasons(before, bare(moment(START, pool=1)))) == [
+    assert list(kept_owners.reasons(before, bare(moment(START, pool=1)))) == [
         "memory touched for the first time"
     ]
 
@@ -77,7 +77,7 @@ def looked_at(snapshot, activity=None):
 def test_kept_owners_stand_beside_new_figures():
     after = bare(moment(START, pool=9))
 
-    kept = owner_memory.kept(looked_at(moment(START, pool=5)), after, StillMemory(None))
+    kept = kept_owners.kept(looked_at(moment(START, pool=5)), after, StillMemory(None))
 
     assert kept.scene.snapshot == moment(START, pool=9).model_copy(update={"usage": ()})
 
@@ -96,7 +96,7 @@ def test_kept_owners_stand_beside_new_figures():
 def test_usage_is_kept_only_if_nothing_can_have_changed_it(before, after, pool, usage, remembered):
     last = looked_at(moment(START, pool=5), before)
 
-    kept = owner_memory.kept(last, bare(moment(START, pool=pool)), StillMemory(after))
+    kept = kept_owners.kept(last, bare(moment(START, pool=pool)), StillMemory(after))
 
     assert (kept.scene.snapshot.usage, kept.activity) == (usage, remembered)
 
@@ -104,21 +104,21 @@ def test_usage_is_kept_only_if_nothing_can_have_changed_it(before, after, pool, 
 def test_memory_that_stays_and_loses_its_owner_is_noticed():
     before = moment(START, pool=5)
 
-    assert owner_memory.loses_owners(before, bare(before))
-    assert not owner_memory.loses_owners(before, moment(START, pool=9))
-    assert not owner_memory.loses_owners(bare(before), bare(before))
-    assert not owner_memory.loses_owners(before, moment(START))
+    assert kept_owners.loses_owners(before, bare(before))
+    assert not kept_owners.loses_owners(before, moment(START, pool=9))
+    assert not kept_owners.loses_owners(bare(before), bare(before))
+    assert not kept_owners.loses_owners(before, moment(START))
 
 
 def test_what_a_look_found_no_owner_for_is_not_looked_at_whenever_it_is_touched():
     before, after = bare(moment(START, pool=0)), bare(moment(START, pool=1))
-    seen = owner_memory.touched_without_owner(after, after)
+    seen = kept_owners.touched_without_owner(after, after)
 
-    assert list(owner_memory.reasons(before, after, seen)) == []
+    assert list(kept_owners.reasons(before, after, seen)) == []
 
 
 def test_memory_that_lost_its_owner_twice_has_the_one_before_as_likely():
-    (mapping,) = owner_memory.carried(moment(START, pool=5), bare(moment(START, pool=9))).mappings
+    (mapping,) = kept_owners.carried(moment(START, pool=5), bare(moment(START, pool=9))).mappings
 
     assert (mapping.owner.name, mapping.owner.certainty, mapping.values["rss"]) == ("pool", "likely", 9 << 20)
-    assert owner_memory.carried(moment(START, pool=5), moment(START, pool=9)) == moment(START, pool=9)
+    assert kept_owners.carried(moment(START, pool=5), moment(START, pool=9)) == moment(START, pool=9)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vmdiff.importers.procfs.kernel_totals import totals_of
+from vmdiff.importers.procfs.smaps_rollup import totals_of
 
 HEADER = b"55c8a73ec000-7ffcd4c40000 ---p 00000000 00:00 0                          [rollup]\n"
 
