@@ -17,8 +17,8 @@ from vmdiff.findings.freed_and_kept import (
     moved_inside,
     named_types,
 )
+from vmdiff.findings.huge_pages import came_huge
 from vmdiff.findings.runtime_areas import new_wasm_memories
-from vmdiff.findings.state import came_huge
 from vmdiff.model import Kind, Mapping, Snapshot
 from vmdiff.model.memory_figures import figure_of_two
 from vmdiff.units import signed, size

@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING
 from vmdiff.comparison.compare import Comparison
 from vmdiff.findings import (
     beside_mappings,
+    beside_resident,
     comparability,
+    deleted_files,
     file_pages,
     fork_sharing,
     freed_and_kept,
     growth,
+    huge_pages,
     inner_accounts,
+    library_gaps,
     limits,
     locked_pages,
     runtime_areas,
-    state,
     swap_moves,
     writable_code,
     written_and_zero,
@@ -42,10 +45,29 @@ __all__ = [
     "find_over_time",
 ]
 
+# What holds of one snapshot, and is news to a comparison if it did not hold before.
+_STATES = (
+    limits.mapping_count,
+    limits.limits,
+    deleted_files.deleted_files,
+    deleted_files.deleted_data,
+    deleted_files.unmapped_files,
+    library_gaps.library_gaps,
+)
+
+
+def _came_true(comparison: Comparison) -> Iterator[Finding]:
+    """Yield what `_STATES` find after, and did not before."""
+    for rule in _STATES:
+        if found := list(rule(comparison.after)):
+            known = {(finding.id, finding.message) for finding in rule(comparison.before)}
+            yield from (finding for finding in found if (finding.id, finding.message) not in known)
+
+
 COMPARISON_RULES: tuple[Callable[[Comparison], Iterator[Finding]], ...] = (
     comparability.unsteady_sides,
     comparability.different_counters,
-    limits.of_after,
+    _came_true,
     freed_and_kept.in_use_growth,
     freed_and_kept.freed_and_kept,
     freed_and_kept.unread,
@@ -64,13 +86,13 @@ COMPARISON_RULES: tuple[Callable[[Comparison], Iterator[Finding]], ...] = (
     growth.large_blocks,
     growth.new_threads,
     growth.reservation,
-    state.freed_but_resident,
-    state.huge_pages,
-    state.hugetlb,
+    beside_resident.freed_but_resident,
+    huge_pages.huge_pages,
+    huge_pages.hugetlb,
     fork_sharing.became_shared,
     fork_sharing.sharing_broken,
-    state.peak_between,
-    state.page_tables,
+    beside_resident.peak_between,
+    beside_resident.page_tables,
     locked_pages.locked,
     written_and_zero.written_pages,
     written_and_zero.pages_not_compared,
@@ -82,10 +104,10 @@ SNAPSHOT_RULES: tuple[Callable[[Snapshot], Iterator[Finding]], ...] = (
     freed_and_kept.kept_now,
     freed_and_kept.unread_now,
     limits.limits,
-    limits.deleted_files,
-    limits.deleted_data,
-    limits.unmapped_files,
-    limits.library_gaps,
+    deleted_files.deleted_files,
+    deleted_files.deleted_data,
+    deleted_files.unmapped_files,
+    library_gaps.library_gaps,
     written_and_zero.zeros_in_memory,
     written_and_zero.zeros_in_huge_pages,
     written_and_zero.repeated_pages,
