@@ -511,15 +511,27 @@ def _choice(name: str) -> tuple[str, int | None]:
     return (name, None) if os.path.lexists(name) else (file, int(number))
 
 
-def save(snapshot: "Snapshot", path: Path | str, *, force: bool = False) -> None:
-    """Write a snapshot to a file, compressed where its name ends in ``.gz``; whole or not at all.
+def document(taken: "Snapshot | SnapshotSet") -> abc.Iterator[bytes]:
+    """Write a snapshot or a set as its document, in pieces."""
+    from vmdiff.model import Snapshot
+    from vmdiff.storage import json_document
+
+    if isinstance(taken, Snapshot):
+        return json_document.dump(taken)
+    from vmdiff.storage import set_document
+
+    return set_document.dump(taken)
+
+
+def save(taken: "Snapshot | SnapshotSet", path: Path | str, *, force: bool = False) -> None:
+    """Write a snapshot or a set to a file, compressed where its name ends in ``.gz``; whole or not at all.
 
     Raises:
         OutputError: the file exists (without *force*), or cannot be written.
     """
     from vmdiff.storage import json_document
 
-    chunks = json_document.dump(snapshot)
+    chunks = document(taken)
     if str(path).endswith(".gz"):
         chunks = json_document.compressed(chunks)
     atomic_file.write(path, chunks, force=force)
@@ -595,20 +607,6 @@ def snap_via(
     except InputError as error:
         raise ProcessError(str(error)) from error
     return (_owned_by_looks(snapshot) if owners else snapshot).model_copy(update=kept)
-
-
-def save_set(snapshots: "SnapshotSet", path: Path | str, *, force: bool = False) -> None:
-    """Write a set to a file, as `save` does a snapshot.
-
-    Raises:
-        OutputError: the file exists (without *force*), or cannot be written.
-    """
-    from vmdiff.storage import json_document, set_document
-
-    chunks = set_document.dump(snapshots)
-    if str(path).endswith(".gz"):
-        chunks = json_document.compressed(chunks)
-    atomic_file.write(path, chunks, force=force)
 
 
 def resolve_set(named: str) -> "SnapshotSet | None":

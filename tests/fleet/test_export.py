@@ -24,7 +24,6 @@ from vmdiff.model import Mapping, Origin, Owner, Part, Snapshot
 from vmdiff.model.snapshot_columns import SnapshotColumns
 from vmdiff.model.snapshot_set import SnapshotSet
 from vmdiff.report import RENDERERS, Format, ViewOptions
-from vmdiff.sources import save_set
 from vmdiff.storage.series_folder import FolderWriter
 
 pq = pytest.importorskip("pyarrow.parquet")
@@ -355,9 +354,7 @@ def test_a_recording_a_set_a_report_and_a_text_of_several_listings_are_all_that_
         at = datetime(2026, 11, 5, 12, minute, tzinfo=UTC)
         recorded.write(few[0].model_copy(update={"taken_at": at}))
     member = few[1].model_copy(update={"tags": {}})
-    save_set(
-        SnapshotSet(members=(member, few[2]), tags={"version": "9", "rack": "7"}), folder / "set.json.gz"
-    )
+    save(SnapshotSet(members=(member, few[2]), tags={"version": "9", "rack": "7"}), folder / "set.json.gz")
     comparison = compare(few[3], few[4])
     (folder / "report.html").write_text(
         str(RENDERERS[Format.HTML].comparison(comparison, (), ViewOptions())), encoding="utf-8"

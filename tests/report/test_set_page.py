@@ -89,7 +89,7 @@ def test_the_sets_ride_inside_and_are_read_back(tmp_path: Path) -> None:
     before, after = server_sets()
     files = [tmp_path / "before.json", tmp_path / "after.json"]
     for one, file in zip((before, after), files, strict=True):
-        sources.save_set(one, file)
+        sources.save(one, file)
     shown, compared = tmp_path / "set.html", tmp_path / "sets.html"
     run, app = CliRunner().invoke, app_for([])
 

@@ -24,7 +24,7 @@ def snapshots() -> SnapshotSet:
 
 @pytest.mark.parametrize("name", ["set.json", "set.json.gz"])
 def test_what_is_written_is_read_back(snapshots: SnapshotSet, tmp_path, name: str) -> None:
-    sources.save_set(snapshots, tmp_path / name)
+    sources.save(snapshots, tmp_path / name)
     assert sources.load_set(tmp_path / name) == snapshots
 
 

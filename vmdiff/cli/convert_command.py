@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vmdiff.cli import output, snapshot_writing
+from vmdiff.cli import document_writing, output
 from vmdiff.cli.result_file import Force
 
 # Late imports: a command loads only what it uses, so --help starts quickly (tests/test_economy.py).
@@ -23,9 +23,5 @@ def convert(
     from vmdiff import sources
 
     output.check_free(to, force=force)
-    if (several := sources.resolve_set(file)) is not None:
-        from vmdiff.cli import set_writing
-
-        set_writing.save(several, to, force=force)
-        return
-    snapshot_writing.save(sources.resolve(file, notify=output.say), to, force=force)
+    taken = sources.resolve_set(file) or sources.resolve(file, notify=output.say)
+    document_writing.save(taken, to, force=force)

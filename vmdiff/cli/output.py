@@ -1,23 +1,17 @@
 """Where results go: standard output or a file, whole; everything else goes to standard error."""
 
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
 from vmdiff.errors import InputError, OutputError
 from vmdiff.harmless_text import printable
 from vmdiff.storage import atomic_file
-
-if TYPE_CHECKING:
-    from vmdiff.model import Snapshot
 
 PLAIN_WIDTH = 80
 _STDOUT = Path("-")
@@ -102,13 +96,6 @@ def say_what_holds(held: Sequence[str]) -> None:
         say(f"condition holds: {condition}")
     if held:
         raise typer.Exit(1)
-
-
-def free_name(snapshot: "Snapshot") -> Path:
-    """Return ``NAME-PID-UTCTIME.json``, whatever the process calls itself."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "_", snapshot.process.name or "process").strip("._-") or "process"
-    taken_at = snapshot.taken_at or datetime.now(UTC)
-    return Path(f"{name}-{snapshot.process.pid}-{taken_at:%Y%m%dT%H%M%SZ}.json")
 
 
 def write(result: str | bytes, to: Path | None = None, *, force: bool = False) -> None:

@@ -93,7 +93,7 @@ def _redact_sets(
         raise InputError("sets of processes are redacted together with sets only, not with snapshots")
     _make_folder_of(targets)
     for target, redacted in zip(targets, redaction.redact_sets(whole, key=key), strict=True):
-        sources.save_set(redacted, target, force=force)
+        sources.save(redacted, target, force=force)
 
 
 def _make_folder_of(targets: Sequence[Path]) -> None:
@@ -102,11 +102,14 @@ def _make_folder_of(targets: Sequence[Path]) -> None:
     _make(targets[0].parent)
 
 
-def one(snapshot: "Snapshot", key: Path | None) -> "Snapshot":
+def one(taken: "Snapshot | SnapshotSet", key: Path | None) -> "Snapshot | SnapshotSet":
     """Redact what was just taken."""
     from vmdiff import redaction
+    from vmdiff.model import Snapshot
 
-    return redaction.redact([snapshot], key=read_key(key))[0]
+    if isinstance(taken, Snapshot):
+        return redaction.redact([taken], key=read_key(key))[0]
+    return redaction.redact_sets([taken], key=read_key(key))[0]
 
 
 def read_key(path: Path | None, use: str = "redact later snapshots alike") -> bytes | None:

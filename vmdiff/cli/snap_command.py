@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmdiff.cli import kept_text, output, redacting, snapshot_writing, tags
+from vmdiff.cli import document_writing, kept_text, output, redacting, tags
 from vmdiff.cli.result_file import Force, Output
 
 if TYPE_CHECKING:
@@ -123,15 +123,14 @@ def snap(
         via_command.snap(via, targets, to, force=force, redact=redact, key=key, **options)
         return
     if means_a_set(targets):
-        from vmdiff.cli import set_writing
-
-        set_writing.snap(targets, to, force=force, redact=redact, key=key, **options)
+        several = sources.snap_set(targets, **options)
+        document_writing.write(several, to, force=force, redact=redact, key=key)
         return
     pid = process_number(targets[0])
     key_of_pages = redacting.read_key(page_key, "compare pages of later snapshots")
     snapshot = sources.snap(pid, notify=output.say, page_key=key_of_pages, **options)
     _say_how_taken(snapshot, pid)
-    snapshot_writing.write(snapshot, to, force=force, redact=redact, key=key)
+    document_writing.write(snapshot, to, force=force, redact=redact, key=key)
 
 
 def _check_pages(detail: Detail, page_key: Path | None, *, alone: bool) -> None:

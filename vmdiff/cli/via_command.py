@@ -6,8 +6,7 @@ from typing import Any
 
 import typer
 
-from vmdiff.cli import snapshot_writing
-from vmdiff.model.snapshot_set import SnapshotSet
+from vmdiff.cli import document_writing
 
 # Late imports: a command loads only what it uses, so --help starts quickly (tests/test_economy.py).
 
@@ -35,9 +34,4 @@ def snap(
     found = sources.snap_via(
         via, targets, owners=options["owners"], label=options["label"], tags=options["tags"]
     )
-    if isinstance(found, SnapshotSet):
-        from vmdiff.cli import set_writing
-
-        set_writing.write(found, to, force=force, redact=redact, key=key)
-        return
-    snapshot_writing.write(found, to, force=force, redact=redact, key=key)
+    document_writing.write(found, to, force=force, redact=redact, key=key)
