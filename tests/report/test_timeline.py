@@ -72,6 +72,20 @@ def test_it_draws_compares_two_marks_and_works_by_keyboard(growing, chromium, tm
         assert opened.requests == [file.as_uri()]
 
 
+def test_dark_follows_the_system_and_the_button(growing, chromium, tmp_path):
+    file = tmp_path / "timeline.html"
+    file.write_text(growing, encoding="utf-8")
+    with chromium.page(file, dark=True) as opened:
+        opened(READY)
+        first = "getComputedStyle(document.querySelector('#picture polygon')).fill"
+        dark = opened(first)
+        assert opened.texts("#theme") == ["Light"]
+        opened.click("#theme")
+        assert opened("document.getElementById('theme').getAttribute('aria-label')") == "Use dark colours"
+        assert opened(first) != dark
+        assert opened.complaints == []
+
+
 def test_a_drag_over_the_picture_sets_both_marks(growing, chromium, tmp_path):
     file = tmp_path / "timeline.html"
     file.write_text(growing, encoding="utf-8")

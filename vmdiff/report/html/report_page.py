@@ -27,7 +27,7 @@ from vmdiff.storage import html_embedding
 
 _SCRIPT = (
     "words", "data", "rows", "table", "detail", "filters", "colours", "chart", "choice", "squares", "tree",
-    "composition", "space", "picture", "theme", "page",
+    "composition", "space", "picture", "dark", "theme", "page",
 )  # fmt: skip
 _STATIC_ROWS = 60  # what a reader without scripts sees of the table
 

@@ -24,6 +24,7 @@ _SCRIPT = (
     "squares",
     "tree",
     "composition",
+    "dark",
     "theme",
     "set_page",
 )

@@ -15,7 +15,7 @@ from vmdiff.report.options import ViewOptions
 from vmdiff.report.view import trend_rows
 from vmdiff.series.trends import Trend
 
-_SCRIPT = ("words", "timeline")
+_SCRIPT = ("words", "dark", "timeline")
 
 
 def trend(found: Trend, findings: Sequence[Finding], options: ViewOptions) -> str:

@@ -1,19 +1,12 @@
-// Light, dark, paper and size; and the box beside the mouse. What is to be painted anew is each page's `repaint`.
+// Paper and size, besides light and dark; and the box beside the mouse. What is to be painted anew is each page's `repaint`.
 
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : dark.matches);
 let onPaper = false;
 
 function theme() {
-  const button = byId("theme");
-  const name = () => { button.textContent = isDark() ? "Light" : "Dark"; button.setAttribute("aria-label", `Use ${isDark() ? "light" : "dark"} colours`); };
-  button.hidden = false;
-  button.addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; name(); repaint(); });
-  dark.addEventListener("change", () => { name(); repaint(); });
+  darkButton(repaint);
   addEventListener("resize", () => refit());
   addEventListener("beforeprint", () => paper(true));
   addEventListener("afterprint", () => paper(false));
-  name();
 }
 
 let screenTheme = "";

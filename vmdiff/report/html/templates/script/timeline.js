@@ -253,19 +253,7 @@ function choices() {
   }));
 }
 
-// ---- light, dark, and the beginning of it all
-
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : dark.matches);
-
-function theme() {
-  const button = byId("theme");
-  const name = () => { button.textContent = isDark() ? "Light" : "Dark"; };
-  button.hidden = false;
-  button.addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; name(); });
-  dark.addEventListener("change", name);
-  name();
-}
+// ---- the beginning of it all
 
 function begin() {
   choices();
@@ -273,7 +261,7 @@ function begin() {
   mark(time.from, time.to);
 }
 
-theme();
+darkButton(() => {});  // all its colours are the style sheet's
 if (D.times.length > 1) unpack().then((columns) => {
   time.columns = columns;
   if (!(time.by in D.groups)) time.by = Object.keys(D.groups)[0];
