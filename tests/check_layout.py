@@ -4,6 +4,7 @@ Run by ``make check``.
 """
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ CLOCKS = {
     "timeit",
 }
 WAITS = Path("tests/waiting.py")  # the one place that pauses
+NAMED_FILE = re.compile(r"`((?:\w+/)*\w+\.py)`")
 AGAIN = ("reruns", "flaky", "pytest-retry")
 
 Source = tuple[Path, str, ast.Module]
@@ -42,6 +44,7 @@ def main() -> None:
         *(problem for source in package for problem in (*long_functions(source), *late_imports(source))),
         *(problem for source in tests for problem in clocks(source)),
         *runs_again(),
+        *gone_files(),
     ]
     for what, where in found:
         print(f"{what}: {where}")
@@ -125,6 +128,17 @@ def runs_again() -> Iterator[Problem]:
         yield from (
             Problem(f"{word} in {name}", "a retry hides what fails") for word in AGAIN if word in text
         )
+
+
+def gone_files() -> Iterator[Problem]:
+    """Yield the Python files that docstrings and documentation name in backticks and that are not there."""
+    ours = [
+        path for folder in ("vmdiff", "tests", "fuzz", "benchmarks") for path in (ROOT / folder).rglob("*.py")
+    ]
+    for path in (*ours, *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
+        for name in set(NAMED_FILE.findall(path.read_text(encoding="utf-8"))):
+            if not any(file.match(name) for file in ours):
+                yield Problem(f"no file {name}", f"named in {path.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
