@@ -63,6 +63,15 @@ def test_what_was_planted_is_found_and_nothing_else(planted, threads):
     assert sessions.held.blocks >= 2 * 1998  # with the node that each of them holds
 
 
+def test_what_is_kept_beside_a_guard_is_not_lost(tmp_path_factory):
+    with _running(_built(tmp_path_factory, "gcc", "guarded.c")) as (process, said):
+        if said == "no guards":
+            pytest.skip("this kernel has no guard regions")
+        report = find_leaks(process.pid)
+    assert report.lost.blocks == 0
+    assert not [one for one in report.searched.not_ if "could not be read" in one]
+
+
 @pytest.mark.parametrize(
     ("compiler", "source", "options"),
     [

@@ -173,6 +173,10 @@ def test_guards_are_found(memory: LiveMemory) -> None:
 
         assert memory.guards(address, address + 8 * PAGE) == [(start, start + PAGE)]
         assert memory.residency([address, address + 8 * PAGE]) == [(7 * PAGE, 0, None)]
+        assert memory.populated(address, address + 8 * PAGE) == [
+            (address, start),
+            (start + PAGE, address + 8 * PAGE),
+        ]
 
 
 def test_a_waiting_thread_shows_its_stack(memory: LiveMemory) -> None:

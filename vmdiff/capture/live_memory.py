@@ -294,16 +294,21 @@ class LiveMemory:
     def populated(self, start: int, end: int) -> list[tuple[int, int]] | None:
         """Return the ranges in ``[start, end)`` that have pages in memory or swap; None where unknown.
 
-        Pages that the kernel's own page of zeros stands for are left out.
+        Pages that the kernel's own page of zeros stands for are left out, and guards, which cannot be read:
+        glibc 2.42 and later have them between the stacks of threads, all in one mapping. Kernels that do not
+        tell guards show them as swapped, so a range is in one of the two.
         """
         regions = self._scan(start, end, _PRESENT | _SWAPPED)
         if regions is None:
             return None
+        held = [
+            (low, high, what & _PRESENT)
+            for low, high, what in regions
+            if not (what & _GUARD or (what & _PRESENT and what & _ZERO))
+        ]
         found: list[tuple[int, int]] = []
-        for low, high, what in regions:
-            if what & _PRESENT and what & _ZERO:
-                continue
-            if found and found[-1][1] == low:
+        for at, (low, high, present) in enumerate(held):
+            if at and held[at - 1][1:] == (low, present):
                 found[-1] = found[-1][0], high
             else:
                 found.append((low, high))
