@@ -88,7 +88,7 @@ class _Lister:
 
     def _walked(self, arena: MallocArena) -> tuple[BlockWalk, set[int]]:
         """Return the chunks of an arena that look used, and which of them are in its fast bins."""
-        if not arena.segments:
+        if arena.system and not arena.segments:
             raise UnreadableError("its heaps do not add up to what it has from the kernel")
         walk = BlockWalk(self._scene, arena.top)
         for segment in arena.segments:

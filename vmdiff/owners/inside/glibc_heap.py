@@ -94,6 +94,8 @@ def _usages(scene: Scene, budget: Budget) -> Iterator[Usage]:
     if found is None:
         yield from _nothing_found(scene)
         return
+    if not any(arena.system for arena in found.arenas) and not (found.large and found.large.blocks):
+        return  # initialised and never asked: another allocator stands before it
     yield from _Arenas(scene, budget, found).usages()
     if found.large is not None:
         yield large_usage(scene, found.large, _name(found))
