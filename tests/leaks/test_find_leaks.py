@@ -14,6 +14,7 @@ import pytest
 
 from tests import waiting
 from tests.effort import times
+from tests.owners.inside.glibcs import Glibc, command
 from tests.owners.real import library
 from vmdiff.errors import ConditionError
 from vmdiff.leaks import leak_condition, leak_report, leak_text
@@ -90,6 +91,14 @@ def test_blocks_of_each_allocator_and_language_are_searched(tmp_path_factory, co
     with _running(program) as (process, said):
         report = find_leaks(process.pid)
     assert 0.999 * int(said) <= report.lost.blocks <= int(said)
+
+
+def test_blocks_of_the_newest_jemalloc_are_searched():
+    program = command(Glibc("sid", 64), str(_PROGRAMS / "planted.c"), "libjemalloc.so.2")
+    with _running(*program) as (process, said):
+        report = find_leaks(process.pid)
+    assert 0.999 * int(said) <= report.lost.blocks <= int(said)
+    assert len(report.searched.not_) == 1  # encoded pointers
 
 
 @pytest.mark.parametrize(

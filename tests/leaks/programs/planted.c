@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 struct node { struct node *next; long value[5]; };
-static struct node *head, *hidden;
-static void *tagged, *high, *interior, *resized;
+static struct node *volatile head, *volatile hidden;
+static void *volatile tagged, *volatile high, *volatile interior, *volatile resized;
 static long lost;
 
 static void *fresh(size_t size) { void *p = malloc(size); memset(p, 'x', size); return p; }

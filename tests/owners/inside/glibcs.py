@@ -25,8 +25,11 @@ class Glibc(NamedTuple):
 EVERY = [Glibc(release, bits) for release in (None, *RELEASES) for bits in (64, 32)]
 
 
-def command(glibc: Glibc, source: str) -> list[Path | str]:
-    """Return what runs a program of ``programs/`` with a glibc; skip the test where there is none."""
+def command(glibc: Glibc, source: str, *others: str) -> list[Path | str]:
+    """Return what runs a program of ``programs/`` with a glibc; skip the test where there is none.
+
+    *others* are libraries that were unpacked with it.
+    """
     if glibc.release is None:
         return [compiled(PROGRAMS / source, *(["-m32"] if glibc.bits == 32 else []))]
     found = UNPACKED / glibc.release
@@ -35,16 +38,16 @@ def command(glibc: Glibc, source: str) -> list[Path | str]:
     folder = "x86_64-linux-gnu" if glibc.bits == 64 else "lib32"
     library = next(path for path in found.rglob("libc.so.6") if path.parent.name == folder)
     loader = next(library.parent.glob("ld-linux*.so.2"))
-    return [loader, "--library-path", library.parent, linked(PROGRAMS / source, library, glibc.bits)]
+    return [loader, "--library-path", library.parent, linked(PROGRAMS / source, library, glibc.bits, *others)]
 
 
 @functools.cache
-def linked(source: Path, library: Path, bits: int) -> Path:
-    """Link a program to another C library than the machine's, once a test run."""
+def linked(source: Path, library: Path, bits: int, *others: str) -> Path:
+    """Link a program to another C library than the machine's, and libraries beside it, once a test run."""
     program = Path(tempfile.mkdtemp(prefix="vmdiff-owners-")) / source.stem
     threads = library.parent / "libpthread.so.0"  # before 2.34 a library of its own
     old = ["-DBEFORE_2_33", threads] if (library.parent / "libpthread-2.31.so").exists() else []
     options = ["-no-pie", "-fno-pie", "-nostartfiles", "-nodefaultlibs", "-Wl,--allow-shlib-undefined"]
-    files = [source, PROGRAMS / "start.c", *old, library]
+    files = [source, PROGRAMS / "start.c", *old, *(library.parent / other for other in others), library]
     subprocess.run(["gcc", f"-m{bits}", "-O1", *options, "-o", program, *files], check=True)
     return program

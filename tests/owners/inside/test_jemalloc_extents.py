@@ -1,23 +1,34 @@
 """What is read of jemalloc from outside equals its own statistics, to the byte."""
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.owners.inside.glibcs import PROGRAMS
+from tests.owners.inside.glibcs import PROGRAMS, Glibc, command
 from tests.owners.inside.looking import accessible, at_rest, inside, of, whole
 from tests.owners.living import compiled, running
 from tests.owners.real import library
 from vmdiff.model import Usage
 from vmdiff.owners.inside import Budget
 
+SOURCE = "jemalloc_stats.c"
+
+
+def built(*options: str) -> list[Path | str]:
+    return [compiled(PROGRAMS / SOURCE, *options)]
+
+
+def newest() -> list[Path | str]:
+    """Return what runs the program with jemalloc 5.3.1 or later, which has large blocks of whole pages."""
+    return command(Glibc("sid", 64), SOURCE, "libjemalloc.so.2")
+
 
 def looked_at(
-    options: tuple[str, ...], *arguments: object, **environment: str
+    program: list[Path | str], *arguments: object, **environment: str
 ) -> tuple[Usage, dict[str, int]]:
-    program = compiled(PROGRAMS / "jemalloc_stats.c", *options)
-    with running([program, *arguments], **environment) as (process, said):
+    with running([*program, *arguments], **environment) as (process, said):
         at_rest(process.pid)
         (usage,) = of(inside(process.pid), "jemalloc")
         extents = accessible(process.pid, "jemalloc", label=None)
@@ -38,32 +49,46 @@ def check(usage: Usage, said: dict[str, int]) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_every_byte_is_where_the_statistics_have_it(seed: int) -> None:
     library("libjemalloc.so")
-    check(*looked_at(("-ljemalloc",), 30_000, 10 + 200 * seed, seed))
+    check(*looked_at(built("-ljemalloc"), 30_000, 10 + 200 * seed, seed))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_byte_is_where_the_newest_has_it(seed: int) -> None:
+    usage, said = looked_at(newest(), 30_000, 10 + 200 * seed, seed)
+    check(usage, said)
+    assert (usage.source, usage.certainty) == ("jemalloc 5.3.1 extent records", "certain")
 
 
 def test_a_program_that_has_it_built_in_is_read_too() -> None:
     built_in = str(library("libjemalloc.a"))
-    check(*looked_at((built_in, "-lm", "-ldl", "-lstdc++"), 30_000, 300, 7))
+    check(*looked_at(built(built_in, "-lm", "-ldl", "-lstdc++"), 30_000, 300, 7))
 
 
-@pytest.mark.parametrize("settings", ["narenas:1,dirty_decay_ms:0", "retain:false", "tcache:false,narenas:8"])
+SETTINGS = ("narenas:1,dirty_decay_ms:0", "retain:false", "tcache:false,narenas:8")
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
 def test_settings_change_nothing_of_that(settings: str) -> None:
     library("libjemalloc.so")
-    check(*looked_at(("-ljemalloc",), 20_000, 200, 3, MALLOC_CONF=settings))
+    check(*looked_at(built("-ljemalloc"), 20_000, 200, 3, MALLOC_CONF=settings))
+
+
+@pytest.mark.parametrize("settings", [*SETTINGS, "cache_oblivious:false", "disable_large_size_classes:false"])
+def test_settings_change_nothing_of_the_newest(settings: str) -> None:
+    check(*looked_at(newest(), 20_000, 200, 3, MALLOC_CONF=settings))
 
 
 def test_too_many_extents_for_the_time_are_unknown_and_not_none() -> None:
-    program = compiled(PROGRAMS / "jemalloc_stats.c", "-ljemalloc")
-    with running([program, 30_000, 500, 1]) as (process, _):
+    with running([*built("-ljemalloc"), 30_000, 500, 1]) as (process, _):
         (usage,) = of(inside(process.pid, Budget(walk=0, steps=10, seconds=None)), "jemalloc")
 
     assert (usage.in_use, usage.free) == (None, None)
     assert "--inside" in (usage.partial or "")
 
 
-def test_another_malloc_has_no_usage_of_glibcs() -> None:
-    program = compiled(PROGRAMS / "jemalloc_stats.c", "-ljemalloc")
-    with running([program, 10_000, 500, 1]) as (process, _):
+@pytest.mark.parametrize("program", [lambda: built("-ljemalloc"), newest], ids=["", "newest"])
+def test_another_malloc_has_no_usage_of_glibcs(program: Callable[[], list[Path | str]]) -> None:
+    with running([*program(), 10_000, 500, 1]) as (process, _):
         assert {one.owner for one in inside(process.pid)} == {"jemalloc"}
 
 

@@ -20,8 +20,9 @@ from vmdiff.owners.scene import Scene
 
 _OWNER = "jemalloc"
 _BITS_AT, _BITS = 64, 64  # bytes of a record: where the bits are, and how many bytes they take
-# A cache: where its newest pointer is, a count of requests, and a word of four 16-bit fields: the low bits
-# of where the pointers were fewest, of where they are when it is full, and when it is empty.
+# A cache: where its newest pointer is, a count of requests, and a word of four 16-bit fields: the low bits of
+# where the pointers were fewest, of where they are when it is full, and when it is empty; since 5.3.1 how
+# many it holds at most.
 _CACHE = 3  # words
 _LEAST_CACHES = 16  # of one thread that lead from one to the next; there are some 40
 _LOW = 0xFFFF
@@ -150,14 +151,16 @@ def _is_cache(held: Sequence[int], at: int) -> bool:
     bits = held[at + 2]
     full, empty = bits >> 16 & _LOW, bits >> 32 & _LOW
     room = empty - full & _LOW
-    return not (bits >> 48 or held[at] % WORD) and room > 0 and (held[at] - full & _LOW) <= room
+    if bits >> 48 not in {0, room // WORD} or held[at] % WORD:
+        return False
+    return room > 0 and (held[at] - full & _LOW) <= room
 
 
 def _follows(held: Sequence[int], at: int) -> bool:
     """Return whether the next cache's contents begin where those of the one at *at* end."""
     if at + 2 * _CACHE > len(held):
         return False
-    return held[at + 2] >> 32 == held[at + 2 + _CACHE] >> 16 & _LOW
+    return held[at + 2] >> 32 & _LOW == held[at + 2 + _CACHE] >> 16 & _LOW
 
 
 def _empty(held: Sequence[int], at: int) -> int:

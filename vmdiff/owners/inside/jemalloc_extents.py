@@ -2,8 +2,12 @@
 
 Sources: include/jemalloc/internal/{edata,extent_structs,rtree,sc}.h of 5.0 to 5.3. A record is a word of
 bits, the address and the size of the extent. The map repeats the size class of an extent in use, and whether
-it is a slab of small regions: so each layout of the bits that is known is tried, and the one that agrees with
-the map for every extent is the right one.
+it is a slab of small regions: so each layout that is known is tried, and the one that agrees with the map for
+every extent is the right one.
+
+A large extent is one block and, as jemalloc is built by default, a page more, so that the block can begin
+anywhere in the first page (``--enable-cache-oblivious``). Until 5.3.0 the block has the size of its class;
+5.3.1 rounds it up to pages only, and its class is the next larger one (edata_usize_get).
 """
 
 from collections import Counter
@@ -40,14 +44,21 @@ def _size_classes() -> tuple[int, ...]:
 
 
 _SIZES = _size_classes()
+_LARGE = _SIZES.index(4 * _PAGE)  # the first class that is not cut out of slabs
 
 
-class BitLayout(NamedTuple):
-    """Where a record's word of bits has the state, the size class and the number of free regions."""
+class RecordLayout(NamedTuple):
+    """Where a record's word of bits has the state, the size class and the number of free regions.
+
+    *padding* is how many bytes of a large extent are no part of its block, which has the size of its class,
+    or else is of *whole_pages*.
+    """
 
     name: str
     state_at: int
     state_bits: int
+    padding: int
+    whole_pages: bool = False
 
     @property
     def class_at(self) -> int:
@@ -56,7 +67,14 @@ class BitLayout(NamedTuple):
 
 
 # 5.3 put `guarded` in front of the state and widened that.
-LAYOUTS = (BitLayout("5.3", 17, 3), BitLayout("5.0 to 5.2", 16, 2))
+LAYOUTS = (
+    RecordLayout("5.3", 17, 3, _PAGE),
+    RecordLayout("5.3", 17, 3, 0),
+    RecordLayout("5.0 to 5.2", 16, 2, _PAGE),
+    RecordLayout("5.0 to 5.2", 16, 2, 0),
+    RecordLayout("5.3.1", 17, 3, _PAGE, whole_pages=True),
+    RecordLayout("5.3.1", 17, 3, 0, whole_pages=True),
+)
 
 
 class JemallocExtent(NamedTuple):
@@ -76,6 +94,11 @@ class JemallocExtent(NamedTuple):
     def is_slab(self) -> bool:
         """Whether it is cut into regions of one size."""
         return bool(self.bits >> _SLAB_AT & 1)
+
+    @property
+    def is_shifted(self) -> bool:
+        """Whether its first block begins within a page: then it has a page more than the block."""
+        return self.address % _PAGE != 0
 
 
 def jemalloc_usage(scene: Scene, budget: Budget) -> Iterator[Usage]:
@@ -123,8 +146,8 @@ def active_extents(scene: Scene) -> list[ActiveExtent] | None:
     return [_active(layout, extent) for extent in found if _state(layout, extent) == _ACTIVE]
 
 
-def _active(layout: BitLayout, extent: JemallocExtent) -> ActiveExtent:
-    block = _SIZES[_class(layout, extent)]
+def _active(layout: RecordLayout, extent: JemallocExtent) -> ActiveExtent:
+    block = _block(layout, extent)
     if not extent.is_slab:
         return ActiveExtent(extent.record, extent.address, block, 1, None)
     return ActiveExtent(extent.record, extent.address, block, extent.size // block, _free(layout, extent))
@@ -158,13 +181,13 @@ def _extents(scene: Scene, entries: Mapping[int, frozenset[int]]) -> tuple[Jemal
     return tuple(found)
 
 
-def _agrees(layout: BitLayout, extents: Sequence[JemallocExtent]) -> bool:
+def _agrees(layout: RecordLayout, extents: Sequence[JemallocExtent]) -> bool:
     """Return whether a layout fits: extents in use have the class that the map has, and slabs room for it."""
     active = [extent for extent in extents if _state(layout, extent) == _ACTIVE]
     return bool(active) and all(_is_sound(layout, extent) for extent in active)
 
 
-def _is_sound(layout: BitLayout, extent: JemallocExtent) -> bool:
+def _is_sound(layout: RecordLayout, extent: JemallocExtent) -> bool:
     size_class = _class(layout, extent)
     told = {(entry >> _CLASS_AT, bool(entry & _SLAB)) for entry in extent.entries}
     if (size_class, extent.is_slab) not in told or size_class >= len(_SIZES):
@@ -172,22 +195,33 @@ def _is_sound(layout: BitLayout, extent: JemallocExtent) -> bool:
     count, rest = divmod(extent.size, _SIZES[size_class])
     if extent.is_slab:
         return not rest and _free(layout, extent) <= count <= _MOST_REGIONS
-    return _SIZES[size_class] <= extent.size
+    if size_class < _LARGE:  # a small block that profiling put into an extent of its own
+        return _SIZES[size_class] <= extent.size
+    size = extent.size - layout.padding
+    least = _SIZES[size_class - 1] + 1 if layout.whole_pages else _SIZES[size_class]
+    return least <= size <= _SIZES[size_class] and (layout.padding > 0 or not extent.is_shifted)
 
 
-def _state(layout: BitLayout, extent: JemallocExtent) -> int:
+def _block(layout: RecordLayout, extent: JemallocExtent) -> int:
+    """Return the bytes of each block of an extent in use."""
+    size_class = _class(layout, extent)
+    alone = not extent.is_slab and size_class >= _LARGE
+    return extent.size - layout.padding if alone else _SIZES[size_class]
+
+
+def _state(layout: RecordLayout, extent: JemallocExtent) -> int:
     return extent.bits >> layout.state_at & (1 << layout.state_bits) - 1
 
 
-def _class(layout: BitLayout, extent: JemallocExtent) -> int:
+def _class(layout: RecordLayout, extent: JemallocExtent) -> int:
     return extent.bits >> layout.class_at & 0xFF
 
 
-def _free(layout: BitLayout, extent: JemallocExtent) -> int:
+def _free(layout: RecordLayout, extent: JemallocExtent) -> int:
     return extent.bits >> layout.class_at + 8 & 0x3FF
 
 
-def _usage(layout: BitLayout, extents: Sequence[JemallocExtent], *, steady: bool) -> Usage:
+def _usage(layout: RecordLayout, extents: Sequence[JemallocExtent], *, steady: bool) -> Usage:
     used: Counter[int] = Counter()
     free: Counter[int] = Counter()
     held: Counter[int] = Counter()  # bytes by state
@@ -195,15 +229,16 @@ def _usage(layout: BitLayout, extents: Sequence[JemallocExtent], *, steady: bool
         held[_state(layout, extent)] += extent.size
         if _state(layout, extent) != _ACTIVE:
             continue
-        size = _SIZES[_class(layout, extent)]
+        size = _block(layout, extent)
         unused = _free(layout, extent) if extent.is_slab else 0
         used[size] += extent.size // size - unused if extent.is_slab else 1
         free[size] += unused
     in_use, in_slabs = (sum(size * count for size, count in some.items()) for some in (used, free))
+    padded = not layout.whole_pages or not layout.padding or any(extent.is_shifted for extent in extents)
     return Usage(
         owner=_OWNER,
         source=f"jemalloc {layout.name} extent records",
-        certainty="certain",
+        certainty="certain" if padded else "likely",  # a page of each large block may be part of it
         in_use=in_use,
         free=in_slabs + held[_DIRTY] + held[_MUZZY],
         overhead=held[_ACTIVE] - in_use - in_slabs,
