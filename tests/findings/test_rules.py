@@ -5,7 +5,7 @@ import pytest
 from tests.report.worlds import KIB, MIB, NOON, PAGE, compare, mapping, snapshot
 from vmdiff.comparison.compare import compare as compare_snapshots
 from vmdiff.findings import COMPARISON_RULES, find, find_in
-from vmdiff.model import Host, Origin, Owner, Part, Snapshot
+from vmdiff.model import Host, Origin, Owner, Part, Process, Snapshot, Thread
 from vmdiff.model import owner as owned_by
 
 BASE = mapping(1, 4, "r-xp", "/bin/x", rss=4 * KIB)
@@ -46,6 +46,38 @@ def owned(name, rss):
 def stacks(count):
     owner = owned_by("thread stack", "register", "seen", label="worker")
     return [mapping(0x20000 + 512 * at, 256)._replace(owner=owner) for at in range(count)]
+
+
+def merged_stacks(*tids, threads):
+    """One mapping with the stacks of some threads, as glibc 2.42 and later make them, in a process of *threads*."""
+    start = 0x20000 << 12
+    parts = tuple(
+        Part(start=start + at * MIB, end=start + (at + 1) * MIB, name="thread stack", basis="register",
+             certainty="certain", evidence="", label=f"worker {tid}", tid=tid)
+        for at, tid in enumerate(tids)
+    )  # fmt: skip
+    whole = mapping(0x20000, len(tids) * MIB // 4096)
+    owner = Owner(name="mixed", certainty="certain", basis="record", parts=parts)
+    listed = tuple(Thread(tid=tid) for tid in threads)
+    process = Process(pid=1, start_ticks=5, threads=listed or None)
+    return taken(whole._replace(owner=owner)).model_copy(update={"process": process})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        pytest.param(((1,), (1,)), ((1, 2, 3), (1, 2, 3)), True, id="two-threads-more"),
+        pytest.param(((1,), (1,)), ((1, 2), (1, 2)), False, id="one-more"),
+        pytest.param(((1,), (1, 2, 3)), ((1, 2, 3), (1, 2, 3)), False, id="stacks-that-were-not-known"),
+        pytest.param(((1,), ()), ((1, 2, 3), (1, 2, 3)), False, id="threads-that-were-not-listed"),
+        pytest.param(((1,), (1,)), ((1, 2, 3), (1,)), False, id="threads-that-ended"),
+    ],
+)
+def test_stacks_in_one_mapping_are_new_where_their_threads_are(before, after, found):
+    comparison = compare_snapshots(
+        *(merged_stacks(*tids, threads=threads) for tids, threads in (before, after)), match="address"
+    )
+    assert ("new-threads" in {finding.id for finding in find(comparison)}) is found
 
 
 def arenas(count):

@@ -1,7 +1,10 @@
 """Where memory came from: malloc, another owner, threads, reservations."""
 
+from collections.abc import Iterator
+
 from vmdiff.comparison.change import Change
 from vmdiff.comparison.compare import Comparison
+from vmdiff.comparison.match_mode import Match
 from vmdiff.findings.finding import (
     NOTEWORTHY,
     Finding,
@@ -87,16 +90,36 @@ def new_threads(comparison: Comparison) -> Found:
     Precondition: where threads are listed, the stack's thread is among them: glibc keeps stacks of
     threads that have ended for those to come.
     """
-    living = {thread.tid for thread in comparison.after.process.threads or ()}
-    stacks = [change for change in arrived(comparison) if _is_stack_of(change, living)]
+    stacks = [*_stacks_of_their_own(comparison), *_stacks_beside_others(comparison)]
     if len(stacks) < 2:
         return
-    names = [change.after[0].owner.label or "?" for change in stacks if change.after[0].owner]
-    virtual = sum(change.delta.get("size") or 0 for change in stacks)
+    names = [label or "?" for label, _ in stacks]
+    virtual = sum(length for _, length in stacks)
     message = f"{counted(len(stacks), 'new thread stack')} ({listed(names)}), {size(virtual)} of addresses"
-    yield Finding(
-        "new-threads", "info", message, tuple(f"size {signed(c.delta.get('size') or 0)}" for c in stacks[:9])
-    )
+    yield Finding("new-threads", "info", message, tuple(f"size {signed(length)}" for _, length in stacks[:9]))
+
+
+def _stacks_of_their_own(comparison: Comparison) -> Iterator[tuple[str | None, int]]:
+    """Yield label and size of new mappings that are stacks."""
+    living = {thread.tid for thread in comparison.after.process.threads or ()}
+    for change in arrived(comparison):
+        if change.owner is not None and _is_stack_of(change, living):
+            yield change.owner.label, change.delta.get("size") or 0
+
+
+def _stacks_beside_others(comparison: Comparison) -> Iterator[tuple[str | None, int]]:
+    """Yield the same of stacks that the kernel merged with neighbours, as those of glibc 2.42 and later.
+
+    Such a mapping is not new, so what tells is that the thread is.
+    """
+    before, after = comparison.before.process.threads, comparison.after.process.threads
+    if not before or comparison.match is not Match.ADDRESS:
+        return
+    new = {thread.tid for thread in after or ()} - {thread.tid for thread in before}
+    for mapping in comparison.after.mappings if new else ():
+        for part in mapping.owner.parts if mapping.owner else ():
+            if part.name == "thread stack" and part.tid in new:
+                yield part.label, part.end - part.start
 
 
 def _is_stack_of(change: Change, living: set[int]) -> bool:
