@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 
@@ -14,6 +16,7 @@ from vmdiff.model.snapshot_set import SnapshotSet
 from vmdiff.series.series import Series
 
 MIB = 1 << 20
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 OWN, ALONE = f"vs{os.getpid()}", f"vt{os.getpid()}"  # names that no other run of these tests has
 NAMED = f"name:{OWN}?"
 
@@ -50,7 +53,13 @@ def test_its_trend_is_of_the_sum_by_owner_and_by_role(two, tmp_path):
     )  # beyond what neighbours move
     recorded(NAMED, tmp_path, count=12, pacer=pace)
 
-    trend = vmdiff.trend(Series(sources.series([str(tmp_path)])))
+    # A point a minute: a busy machine takes them at any distance, and what is steady by the point is not by time.
+    every_minute = (NOON + timedelta(minutes=at) for at in count())
+    moments = (
+        (name, found.model_copy(update={"taken_at": at}))
+        for at, (name, found) in zip(every_minute, sources.series([str(tmp_path)]), strict=False)
+    )
+    trend = vmdiff.trend(Series(moments))
 
     assert trend.counter == "pss"
     assert trend.total.judgement.name == "leak"
