@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from vmdiff import sources
 from vmdiff.capture.collector_script import collector
+from vmdiff.model import Snapshot
 
 
 @contextmanager
@@ -35,3 +37,15 @@ def bundle_of(pids: Sequence[int], folder: Path, shell: Sequence[str] = ("sh",),
     return subprocess.run(
         [*words, str(script), *map(str, pids)], env=environment, stdout=subprocess.PIPE, check=True
     ).stdout
+
+
+def agreeing(look: Callable[[], object], pid: int) -> tuple[Snapshot, Snapshot]:
+    """Read a process from afar and directly, until both have as much of it.
+
+    The kernel takes pages of files away from who does not use them, at any time.
+    """
+    while True:
+        found, direct = look(), sources.snap(pid, owners=False)
+        assert isinstance(found, Snapshot)
+        if found.totals["rss"] == direct.totals["rss"]:
+            return found, direct

@@ -5,12 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.capture.collecting import bundle_of, sleeper
+from tests.capture.collecting import agreeing, bundle_of, sleeper
 from vmdiff import importers, sources
 from vmdiff.capture.via import words
 from vmdiff.comparison.compare import compare
@@ -30,13 +30,12 @@ def pid() -> Iterator[int]:
         yield pid
 
 
-def assert_same(found: Snapshot, pid: int) -> None:
+def assert_same(look: Callable[[], object], pid: int) -> None:
     """Check that a document is as that of direct reading, but for what docs/anywhere.md lists."""
-    direct = sources.snap(pid, owners=False)
+    found, direct = agreeing(look, pid)
     assert not found.origin.doubts
     assert found.origin.consistent
     assert [one[:2] for one in found.mappings] == [one[:2] for one in direct.mappings]
-    assert found.totals["rss"] == direct.totals["rss"]
     assert found.counters == direct.counters
     assert found.host == direct.host
     listed = {
@@ -55,7 +54,7 @@ def assert_same(found: Snapshot, pid: int) -> None:
 def test_the_collector_runs_in_any_shell(shell: tuple[str, ...], pid: int, tmp_path: Path) -> None:
     if not shutil.which(shell[0]):
         pytest.skip(f"no {shell[0]} here")
-    assert_same(importers.read(bundle_of([pid], tmp_path, shell), source="b"), pid)
+    assert_same(lambda: importers.read(bundle_of([pid], tmp_path, shell), source="b"), pid)
 
 
 @pytest.mark.parametrize("box", ["busybox", "toybox"])
@@ -71,20 +70,19 @@ def test_the_collector_needs_cat_and_readlink(
     tools.mkdir()
     for name in ("cat", "readlink", *more):
         (tools / name).symlink_to(program)
-    data = bundle_of([pid], tmp_path, (shell,), path=str(tools))
-    found = importers.read(data, source="b")
-    direct = sources.snap(pid, owners=False)
+
+    def look() -> Snapshot:
+        return importers.read(bundle_of([pid], tmp_path, (shell,), path=str(tools)), source="b")
+
+    found, direct = agreeing(look, pid)
     assert found.origin.doubts == ()
-    assert found.totals["rss"] == direct.totals["rss"]
     assert found.process.executable == direct.process.executable
     if more:
-        assert_same(found, pid)
+        assert_same(look, pid)
 
 
 def test_a_command_reads_as_we_do(pid: int) -> None:
-    found = sources.snap_via("env A=1 nice -n 1", [str(pid)], owners=False)
-    assert isinstance(found, Snapshot)
-    assert_same(found, pid)
+    assert_same(lambda: sources.snap_via("env A=1 nice -n 1", [str(pid)], owners=False), pid)
 
 
 def test_several_in_one_call_are_a_set(pid: int) -> None:
@@ -139,9 +137,7 @@ def test_what_is_no_answer_is_a_process_error(command: str, pid: int) -> None:
 
 
 def test_a_banner_before_the_answer_changes_nothing(pid: int) -> None:
-    found = sources.snap_via("""sh -c 'echo Welcome; "$@"' x""", [str(pid)], owners=False)
-    assert isinstance(found, Snapshot)
-    assert_same(found, pid)
+    assert_same(lambda: sources.snap_via("""sh -c 'echo Welcome; "$@"' x""", [str(pid)], owners=False), pid)
 
 
 @pytest.mark.parametrize(("command", "target"), [("", "1"), ("'", "1"), ("env", "name:x"), ("env", "0")])
@@ -193,11 +189,9 @@ def test_a_root_with_busybox_alone_is_enough(pid: int, tmp_path: Path) -> None:
         (tmp_path / "bin" / name).symlink_to(f"/{busybox[1:]}")
     mounts = f"mount -t proc proc {tmp_path}/proc; mount --rbind /sys {tmp_path}/sys"
     command = f"unshare --mount sh -c '{mounts}; exec chroot {tmp_path} \"$@\"' x"
-    found = sources.snap_via(command, [str(pid)], owners=False)
-    assert isinstance(found, Snapshot)
+    found, direct = agreeing(lambda: sources.snap_via(command, [str(pid)], owners=False), pid)
     assert found.process.name == "python"
-    assert found.totals["rss"] == sources.snap(pid, owners=False).totals["rss"]
-    assert found.host.boot_id == sources.snap(pid, owners=False).host.boot_id
+    assert found.host.boot_id == direct.host.boot_id
 
 
 def test_a_user_namespace_is_looked_at_from_inside(pid: int) -> None:
