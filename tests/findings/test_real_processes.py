@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -215,7 +216,7 @@ def test_a_layout_that_moves_while_it_is_read_is_a_warning() -> None:
     with python() as process:
         still = find_in(vmdiff.snap(process.pid))
         process.tell("while True: kept = [mmap.mmap(-1, 4096 * (n % 7 + 1)) for n in range(50)]")
-        taken = (vmdiff.snap(process.pid, owners=False) for _ in range(100))
+        taken = (vmdiff.snap(process.pid, owners=False) for _ in count())
         moved = next(one for one in taken if not one.origin.consistent)
 
     assert "inconsistent-snapshot" not in {finding.id for finding in still}
