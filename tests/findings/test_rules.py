@@ -71,6 +71,9 @@ def merged_stacks(*tids, threads):
         pytest.param(((1,), (1, 2, 3)), ((1, 2, 3), (1, 2, 3)), False, id="stacks-that-were-not-known"),
         pytest.param(((1,), ()), ((1, 2, 3), (1, 2, 3)), False, id="threads-that-were-not-listed"),
         pytest.param(((1,), (1,)), ((1, 2, 3), (1,)), False, id="threads-that-ended"),
+        pytest.param(
+            ((1, 8, 9), (1, 8, 9)), ((1, 2, 3), (1, 2, 3)), False, id="threads-on-stacks-that-were-there"
+        ),
     ],
 )
 def test_stacks_in_one_mapping_are_new_where_their_threads_are(before, after, found):

@@ -110,15 +110,17 @@ def _stacks_of_their_own(comparison: Comparison) -> Iterator[tuple[str | None, i
 def _stacks_beside_others(comparison: Comparison) -> Iterator[tuple[str | None, int]]:
     """Yield the same of stacks that the kernel merged with neighbours, as those of glibc 2.42 and later.
 
-    Such a mapping is not new, so what tells is that the thread is.
+    Such a mapping is not new, so what tells is that the thread is, and that nothing was mapped there: glibc
+    gives stacks of threads that have ended to those to come.
     """
     before, after = comparison.before.process.threads, comparison.after.process.threads
     if not before or comparison.match is not Match.ADDRESS:
         return
     new = {thread.tid for thread in after or ()} - {thread.tid for thread in before}
+    there = comparison.before.by_address
     for mapping in comparison.after.mappings if new else ():
         for part in mapping.owner.parts if mapping.owner else ():
-            if part.name == "thread stack" and part.tid in new:
+            if part.name == "thread stack" and part.tid in new and not there.within(part.start, part.end):
                 yield part.label, part.end - part.start
 
 
